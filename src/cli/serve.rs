@@ -1,0 +1,95 @@
+//! `tollgate serve [FILE…]`: serves what the documents describe, or the built-in example.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use super::{ServeArgs, demo, import_options};
+use crate::config::{Config, LogLevel, Settings};
+use crate::control_plane::ExitReason;
+use crate::control_plane::deployment::{self, BuiltApi};
+use crate::control_plane::publish::{Builder, Built};
+use crate::server::{self, Started};
+
+/// Serves until a signal says to stop. Exit code 1 where it could not start.
+pub fn run(_args: &ServeArgs, settings: Settings) -> ExitCode {
+    let config = settings.config;
+    start_logging(config.log.level);
+    let outcome = if config.files.is_empty() { serve_demo(&config) } else { serve_files(config) };
+    match outcome {
+        // Live event loops are not torn down: operations of the kernel may still use their buffers.
+        Ok(ExitReason::Drained | ExitReason::TimedOut { .. }) => std::process::exit(0),
+        Ok(ExitReason::Interrupted { .. }) => std::process::exit(130),
+        Err(problem) => {
+            eprintln!("{problem}");
+            std::process::exit(1)
+        }
+    }
+}
+
+fn serve_files(config: Config) -> Result<ExitReason, String> {
+    let options = import_options(&config);
+    let (files, root) = (config.files.clone(), config.root);
+    // The first build is for the list of what is served, and for problems in colour.
+    let colour = std::io::stderr().is_terminal();
+    let first = deployment::build(&files, &options, root, 0).map_err(|problems| problems.to_text(colour))?;
+    let builder: Builder = Arc::new(move |generation| {
+        let built =
+            deployment::build(&files, &options, root, generation).map_err(|problems| problems.to_text(false))?;
+        for warning in &built.warnings.0 {
+            tracing::warn!("{}", warning.one_line());
+        }
+        Ok(Built { plan: built.plan, watched_files: built.watched_files })
+    });
+    server::serve(&config, builder, |started| {
+        announce(started);
+        for api in &first.apis {
+            eprintln!("  {:<28} {} ({} routes)", url(started, api, root), api.document, api.route_count);
+        }
+    })
+}
+
+fn serve_demo(config: &Config) -> Result<ExitReason, String> {
+    let backend = demo::start_backend()?;
+    let (options, root) = (import_options(config), config.root);
+    let build =
+        move |generation| demo::build(backend, &options, root, generation).map_err(|problems| problems.to_text(false));
+    let first = build(0)?;
+    let builder: Builder = Arc::new(move |generation| {
+        build(generation).map(|built| Built { plan: built.plan, watched_files: Vec::new() })
+    });
+    server::serve(config, builder, |started| {
+        announce(started);
+        let Some(api) = first.apis.first() else { return };
+        let url = url(started, api, root);
+        eprintln!("no document was given: this is the built-in PetStore. Try:\n");
+        eprintln!("  curl {url}pets");
+        eprintln!("  curl {url}pets/1");
+        eprintln!("  curl -d '{{\"type\":\"cat\",\"price\":5}}' -H 'Content-Type: application/json' {url}pets\n");
+        eprintln!("then your own: tollgate serve FILE (tollgate check FILE tells what stands against it)");
+    })
+}
+
+fn announce(started: &Started) {
+    for (address, tls) in &started.listening {
+        eprintln!("listening on {}://{address}", if *tls { "https" } else { "http" });
+    }
+    if let Some(admin) = started.admin {
+        eprintln!("admin on http://{admin} (/healthz /readyz /metrics /reload)");
+    }
+    eprintln!("{} shards on {}", started.shards, started.mode.name());
+}
+
+/// Where an API is to be called: its stage at the first address.
+fn url(started: &Started, api: &BuiltApi, root: bool) -> String {
+    let Some((address, tls)) = started.listening.first() else { return String::new() };
+    let scheme = if *tls { "https" } else { "http" };
+    if root { format!("{scheme}://{address}/") } else { format!("{scheme}://{address}/{}/", api.stage) }
+}
+
+fn start_logging(level: LogLevel) {
+    let filter = tracing_subscriber::EnvFilter::new(format!("off,tollgate={}", level.as_str()));
+    let subscriber = tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false);
+    let started = subscriber.with_ansi(std::io::stderr().is_terminal()).with_env_filter(filter).try_init();
+    debug_assert!(started.is_ok(), "logging is started once");
+}

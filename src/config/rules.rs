@@ -1,0 +1,146 @@
+//! What must hold between settings, each of which is allowed by itself.
+
+use super::table::Config;
+use std::net::SocketAddr;
+
+/// A rule that does not hold.
+pub struct Broken {
+    /// The two settings that the rule is about; the same one twice if it is about one.
+    pub keys: [&'static str; 2],
+    /// Reads well whichever of the two it is put to.
+    pub message: String,
+}
+
+/// Every rule that does not hold.
+pub fn broken(config: &Config) -> Vec<Broken> {
+    let mut broken = duplicate_addresses(config);
+    let mut rule = |holds: bool, keys, message: &str| {
+        if !holds {
+            broken.push(Broken { keys, message: message.to_owned() });
+        }
+    };
+    let Config { tls, upstream, .. } = config;
+    rule(
+        !config.listen.is_empty() || !tls.listen.is_empty(),
+        ["listen", "tls.listen"],
+        "listen and tls.listen are both empty; write at least one address",
+    );
+    rule(
+        tls.listen.is_empty() || !tls.certificates.is_empty(),
+        ["tls.listen", "tls.certificates"],
+        "the addresses of tls.listen need a certificate; write one to tls.certificates",
+    );
+    rule(
+        upstream.dns_ttl_min_ms <= upstream.dns_ttl_max_ms,
+        ["upstream.dns_ttl_min_ms", "upstream.dns_ttl_max_ms"],
+        "upstream.dns_ttl_min_ms is above upstream.dns_ttl_max_ms",
+    );
+    rule(
+        upstream.idle_connections_max <= upstream.connections_max,
+        ["upstream.idle_connections_max", "upstream.connections_max"],
+        "upstream.idle_connections_max is above upstream.connections_max",
+    );
+    rule(
+        !config.root || config.files.len() <= 1,
+        ["root", "files"],
+        "\"/\" has room for one API and there are several files; leave out root to serve them by host name and path",
+    );
+    broken
+}
+
+/// Port 0 may be repeated: the system chooses a different one each time.
+fn duplicate_addresses(config: &Config) -> Vec<Broken> {
+    let mut seen: Vec<(&'static str, SocketAddr)> = Vec::new();
+    let mut broken = Vec::new();
+    let listen = config.listen.iter().map(|address| ("listen", *address));
+    let tls = config.tls.listen.iter().map(|address| ("tls.listen", *address));
+    let admin = config.admin.iter().map(|address| ("admin", *address));
+    for (key, address) in listen.chain(tls).chain(admin).filter(|(_, address)| address.port() != 0) {
+        let Some((other, _)) = seen.iter().find(|(_, other)| *other == address) else {
+            seen.push((key, address));
+            continue;
+        };
+        let message = match *other == key {
+            true => format!("{address} is given twice"),
+            false => format!("{address} is in {other} and in {key}; choose another port for one of them"),
+        };
+        broken.push(Broken { keys: [key, other], message });
+    }
+    broken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::CertificateFiles;
+
+    #[track_caller]
+    fn check(change: impl FnOnce(&mut Config), expected: &[(&str, &str)]) {
+        let mut config = Config::default();
+        change(&mut config);
+        let broken = broken(&config);
+        let found: Vec<_> = broken.iter().map(|broken| (broken.keys[0], broken.message.as_str())).collect();
+        assert_eq!(found, expected);
+    }
+
+    fn address(text: &str) -> SocketAddr {
+        text.parse().expect("tests write addresses")
+    }
+
+    #[test]
+    fn addresses_are_given_once() {
+        check(|_| {}, &[]);
+        check(|config| config.listen = vec![address("[::]:1"); 2], &[("listen", "[::]:1 is given twice")]);
+        check(|config| config.listen = vec![address("127.0.0.1:0"); 2], &[]);
+        check(
+            |config| config.admin = Some(address("127.0.0.1:8080")),
+            &[("admin", "127.0.0.1:8080 is in listen and in admin; choose another port for one of them")],
+        );
+        check(
+            |config| config.listen = Vec::new(),
+            &[("listen", "listen and tls.listen are both empty; write at least one address")],
+        );
+    }
+
+    #[test]
+    fn tls_needs_a_certificate() {
+        let certificate = CertificateFiles { certificate: "c".into(), key: "k".into() };
+        let message = "the addresses of tls.listen need a certificate; write one to tls.certificates";
+        check(|config| config.tls.listen = vec![address("[::]:443")], &[("tls.listen", message)]);
+        check(
+            |config| {
+                config.listen = Vec::new();
+                config.tls.listen = vec![address("[::]:443")];
+                config.tls.certificates = vec![certificate];
+            },
+            &[],
+        );
+    }
+
+    #[test]
+    fn bounds_agree() {
+        check(
+            |config| config.upstream.dns_ttl_max_ms = 1,
+            &[("upstream.dns_ttl_min_ms", "upstream.dns_ttl_min_ms is above upstream.dns_ttl_max_ms")],
+        );
+        check(
+            |config| config.upstream.connections_max = 1,
+            &[("upstream.idle_connections_max", "upstream.idle_connections_max is above upstream.connections_max")],
+        );
+    }
+
+    #[test]
+    fn the_root_has_room_for_one() {
+        check(
+            |config| {
+                config.root = true;
+                config.files = vec!["a".into(), "b".into()];
+            },
+            &[(
+                "root",
+                "\"/\" has room for one API and there are several files; leave out root to serve them by host name and \
+                 path",
+            )],
+        );
+    }
+}

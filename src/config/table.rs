@@ -1,0 +1,225 @@
+//! The table of settings. To add one is to add a row; `docs/settings.md` is printed from it.
+
+use super::choice::{BasePath, Driver, LogLevel, UnderscoreTwins, Unresolved};
+use super::define::{Setting, settings};
+use super::kind::{Facts, Kind};
+use super::special::{CertificateFiles, LogDestination, SHARDS_MAX, STAGE_NAME, ShardCount, StageVariables, VIA_NAME};
+use ipnet::IpNet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+const HOUR_MS: u64 = 3_600_000;
+const DAY_MS: u64 = 24 * HOUR_MS;
+const GIB: u64 = 1 << 30;
+
+settings! {
+    /// All settings, checked and complete: what the program runs on.
+    ///
+    /// `Config::default()` is what `tollgate serve` runs on without a file, variables and flags.
+    Config {
+        /// The OpenAPI documents to serve, one API each. Without any, `tollgate serve` runs its built-in example.
+        files: Vec<PathBuf> = Vec::new() => Facts::plain().flag("FILE");
+        /// The addresses that clients connect to. They speak TLS when there are certificates and no `tls.listen`.
+        listen: Vec<SocketAddr> = vec![SocketAddr::from(([127, 0, 0, 1], 8080))] => Facts::plain().flag("--listen");
+        /// The address of the admin listener (health, metrics, reload), or `off`. Loopback only: it asks nobody for
+        /// credentials.
+        admin: Option<SocketAddr> = Some(SocketAddr::from(([127, 0, 0, 1], 8081))) => Facts::plain().flag("--admin");
+        /// How many shards serve, each a thread with its own event loop. `auto` is one for each CPU that the process
+        /// may use.
+        shards: ShardCount = ShardCount::Auto => Facts::count(1, SHARDS_MAX as u64).flag("--shards");
+        /// What drives a shard's sockets. `auto` takes io_uring where the kernel allows it and epoll otherwise, and
+        /// says in the log which it was.
+        driver: Driver = Driver::Auto => Facts::plain().flag("--driver");
+        /// The folder for what must outlive the process. Without one, nothing is written to disk.
+        data: Option<PathBuf> = None => Facts::plain().flag("--data");
+        /// The stage that the files are deployed to, the first part of the path: `/prod/pets`. Not set, each document
+        /// says (`x-tollgate-stage-name`, or the base path that AWS wrote into an export), or it is `default`.
+        stage: Option<String> = None => Facts::text(STAGE_NAME).flag("--stage");
+        /// The stage's variables, `${stageVariables.name}` in the documents; they win over those that a document
+        /// itself sets. A stronger source replaces the whole table. In the environment `name=value,name=value`; a value
+        /// with a comma needs a file or a flag.
+        stage_variables: StageVariables = StageVariables::new() => Facts::plain().flag("--stage-variable");
+        /// Serve the one API at `/`, without the stage in the path.
+        root: bool = false => Facts::plain().flag("--root").aws("a custom domain name with an empty base path mapping");
+        /// What becomes of a document's base path: AWS's parameter `basepath` of an import.
+        basepath: BasePath = BasePath::Ignore => Facts::plain().flag("--basepath").aws("ignore");
+        /// Answer methods without an integration with a mock, from the examples that they declare, instead of refusing
+        /// the document.
+        mock_missing: bool = false => Facts::plain().flag("--mock-missing").aws("the document is refused");
+        /// Deploy anew whenever one of the files changes. SIGHUP and the admin listener's `/reload` do so always.
+        watch: bool = true => Facts::plain();
+    }
+
+    /// TLS, to clients and to backends.
+    tls: Tls {
+        /// The certificate chains and their keys, in PEM. The name that the client asks for (SNI) selects; the first
+        /// pair is for clients that name none, or one that no certificate has.
+        certificates: Vec<CertificateFiles> = Vec::new() => Facts::plain().flag("--tls-certificate");
+        /// The addresses that speak TLS, beside those of `listen`, which then do not. Empty, with certificates: all
+        /// addresses of `listen` speak TLS.
+        listen: Vec<SocketAddr> = Vec::new() => Facts::plain();
+        /// Certificate authorities to trust in backends, in PEM, beside those of the system.
+        upstream_ca_file: Option<PathBuf> = None => Facts::plain();
+        /// How long a client may take for the handshake before it is disconnected.
+        handshake_timeout_ms: u64 = 10_000 => Facts::milliseconds(1, HOUR_MS);
+    }
+
+    /// What one client, or all of them, may ask for.
+    limits: Limits {
+        /// The longest request target (path and query); a longer one is answered 414.
+        target_bytes_max: u64 = 10_240 => Facts::bytes(256, 1 << 20).aws("10240 (answered 414)");
+        /// The largest header of a request, all fields together; a larger one is answered 431.
+        header_bytes_max: u64 = 10_240 => Facts::bytes(256, 1 << 20).aws("10240 (answered 431)");
+        /// The most header fields in a request; more are answered 431.
+        header_fields_max: u32 = 100 => Facts::count(1, 10_000);
+        /// The largest body of a request; a larger one is answered 413.
+        body_bytes_max: u64 = 10_485_760 => Facts::bytes(0, 1024 * GIB).aws("10485760 (answered 413)");
+        /// The most client connections of the whole process; one more is answered 503 and closed.
+        connections_max: u32 = 100_000 => Facts::count(1, 100_000_000);
+        /// The longest time from the first byte of a request to the end of its head; then the answer is 408.
+        head_timeout_ms: u64 = 10_000 => Facts::milliseconds(1, HOUR_MS);
+        /// How long a connection may wait for its next request before it is closed.
+        idle_timeout_ms: u64 = 60_000 => Facts::milliseconds(1, DAY_MS);
+        /// The least average rate of a request's body once `body_grace_ms` has passed; below it, the answer is 408.
+        /// 0 asks for none.
+        body_bytes_per_second_min: u64 = 100 => Facts::bytes_per_second(0, GIB);
+        /// How long after its head a body may be slower than `body_bytes_per_second_min`.
+        body_grace_ms: u64 = 10_000 => Facts::milliseconds(0, HOUR_MS);
+        /// The longest pause inside a request's body; then the answer is 408.
+        body_idle_timeout_ms: u64 = 20_000 => Facts::milliseconds(1, HOUR_MS);
+        /// How long a client may take nothing of an answer that is ready for it before it is disconnected.
+        write_timeout_ms: u64 = 30_000 => Facts::milliseconds(1, HOUR_MS);
+        /// The most requests that one connection may carry; then it is closed. 0 sets no limit.
+        requests_per_connection_max: u64 = 0 => Facts::count(0, u32::MAX as u64);
+    }
+
+    /// Connections to backends. An origin is a backend's scheme, host and port.
+    upstream: Upstream {
+        /// How long a connection to one address of a backend may take, TLS included.
+        connect_timeout_ms: u64 = 3_000 => Facts::milliseconds(1, HOUR_MS);
+        /// How long a connection is kept for the next request. Less than the backend's own time spares requests that
+        /// meet a closing connection.
+        idle_timeout_ms: u64 = 55_000 => Facts::milliseconds(0, DAY_MS);
+        /// The most connections kept for the next request, for each shard and origin; 0 keeps none.
+        idle_connections_max: u32 = 256 => Facts::count(0, 1_000_000);
+        /// The most connections in use, for each shard and origin; one request more is answered 503.
+        connections_max: u32 = 4_096 => Facts::count(1, 1_000_000);
+        /// The largest head of a backend's response; a larger one is answered 502.
+        response_head_bytes_max: u64 = 65_536 => Facts::bytes(256, 16 << 20);
+        /// The longest pause inside the body of a backend's response; then the connection is closed.
+        response_idle_timeout_ms: u64 = 60_000 => Facts::milliseconds(1, DAY_MS);
+        /// How often a request is sent again after a failure, if it is idempotent or was not sent at all.
+        retries_max: u32 = 1 => Facts::count(0, 10);
+        /// The shortest time that a resolved name is believed, even if its record says less.
+        dns_ttl_min_ms: u64 = 1_000 => Facts::milliseconds(0, DAY_MS);
+        /// The longest time that a resolved name is believed, even if its record says more.
+        dns_ttl_max_ms: u64 = 60_000 => Facts::milliseconds(1, DAY_MS);
+        /// How long a name may take to resolve.
+        dns_timeout_ms: u64 = 5_000 => Facts::milliseconds(1, HOUR_MS);
+        /// What a deploy does about a backend whose name does not resolve: `refuse` it, or `warn` and answer 502.
+        unresolved: Unresolved = Unresolved::Refuse => Facts::plain();
+    }
+
+    /// What a backend learns of the client, and of the gateway.
+    forwarding: Forwarding {
+        /// The networks of proxies in front of this gateway, whose `X-Forwarded-For`, `X-Forwarded-Proto`,
+        /// `X-Forwarded-Port` and `Forwarded` are believed. From everyone else these fields are replaced.
+        trusted_proxies: Vec<IpNet> = Vec::new() => Facts::plain();
+        /// Send `Forwarded` (RFC 7239) to backends, beside the `X-Forwarded-` fields.
+        forwarded_header: bool = false => Facts::plain().aws("only for HTTP APIs");
+        /// Send `Via` to backends.
+        via: bool = true => Facts::plain();
+        /// The gateway's name in `Via`.
+        via_name: String = "tollgate".to_owned() => Facts::text(VIA_NAME);
+        /// What happens to a request with a field such as `X_Forwarded_For`, which some backends read as
+        /// `X-Forwarded-For`: `refuse` answers 400, `drop` leaves the field out.
+        underscore_twins: UnderscoreTwins = UnderscoreTwins::Refuse => Facts::plain();
+    }
+
+    /// One line of JSON for each request.
+    access_log: AccessLog {
+        /// `stdout`, `off`, or the path of a file, which is opened again on SIGHUP.
+        destination: LogDestination = LogDestination::Stdout => Facts::plain();
+        /// The most that waits to be written, in all shards together; what comes on top is dropped and counted.
+        buffer_bytes_max: u64 = 8_388_608 => Facts::bytes(65_536, GIB);
+        /// The longest time that a line waits for more before it is written.
+        flush_ms: u64 = 1_000 => Facts::milliseconds(1, 60_000);
+    }
+
+    /// The gateway's own log, on standard error.
+    log: Log {
+        /// The least serious messages that are written.
+        level: LogLevel = LogLevel::Info => Facts::plain();
+    }
+
+    /// What SIGTERM does: not ready, wait, close the listeners, let requests finish, exit.
+    shutdown: Shutdown {
+        /// The time between turning not ready and closing the listeners. 5000 or so behind a load balancer, which
+        /// needs that long to notice.
+        delay_ms: u64 = 0 => Facts::milliseconds(0, HOUR_MS);
+        /// How long requests may take to finish after that; then their connections are closed.
+        drain_timeout_ms: u64 = 30_000 => Facts::milliseconds(0, DAY_MS);
+    }
+
+    /// How shards use the machine.
+    runtime: Runtime {
+        /// Bind each shard to one CPU.
+        pin: bool = true => Facts::plain();
+        /// The size of each shard's submission queue, rounded up to a power of two; io_uring only.
+        ring_entries: u32 = 1_024 => Facts::count(64, 32_768);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::kind::Context;
+    use crate::config::value::{Entry, Node, Value};
+    use std::collections::HashSet;
+
+    /// A default as a settings file would have it.
+    fn node(value: serde_json::Value) -> Node {
+        let value = match value {
+            serde_json::Value::Null => Value::Null,
+            serde_json::Value::Bool(value) => Value::Bool(value),
+            serde_json::Value::Number(value) => {
+                Value::Integer(value.as_i64().expect("no default is above i64") as i128)
+            }
+            serde_json::Value::String(value) => Value::Text(value),
+            serde_json::Value::Array(items) => Value::List(items.into_iter().map(node).collect()),
+            serde_json::Value::Object(entries) => Value::Table(
+                entries.into_iter().map(|(key, value)| Entry { key, place: None, node: node(value) }).collect(),
+            ),
+        };
+        Node { value, place: None }
+    }
+
+    #[test]
+    fn every_default_is_allowed() {
+        for setting in SETTINGS {
+            let shown = (setting.show)(&Config::default());
+            if shown.is_null() {
+                continue;
+            }
+            let mut config = Config::default();
+            let read = (setting.set)(&mut config, &node(shown), Context { facts: &setting.facts, base: None });
+            assert_eq!(read, Ok(()), "{}", setting.key);
+            assert_eq!(config, Config::default(), "{}", setting.key);
+        }
+    }
+
+    #[test]
+    fn names_are_unique_and_say_their_unit() {
+        let mut names = HashSet::new();
+        for setting in SETTINGS {
+            assert!(names.insert(setting.environment()), "two settings share {}", setting.environment());
+            let suffix = match setting.facts.unit {
+                crate::config::kind::Unit::Milliseconds => "_ms",
+                crate::config::kind::Unit::Bytes => "_bytes_max",
+                crate::config::kind::Unit::BytesPerSecond => "_bytes_per_second_min",
+                crate::config::kind::Unit::None => "",
+            };
+            assert!(setting.key.ends_with(suffix), "{} should end in {suffix}", setting.key);
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! The control plane: one thread with a tokio runtime that owns the configuration, serves the admin listener, resolves
+//! names and merges statistics. What it decides reaches the shards through [`Fleet`]; it never waits for them.
+//!
+//! - [`deployment`]: from files to a plan.
+//! - [`publish`]: a plan to all shards, or a refusal that leaves the running one alone.
+//! - [`resolver`]: upstream names to addresses, kept fresh.
+//! - [`watch`]: notices changed files.
+//! - [`server`]: `/healthz`, `/readyz`, `/metrics`, `/reload`.
+//! - [`totals`], [`exposition`], [`process`]: statistics by name, and as Prometheus text.
+//! - [`access_log`]: the thread that writes it.
+//! - [`state`]: what the tasks share.
+
+pub mod access_log;
+pub mod deployment;
+pub mod exposition;
+#[cfg(test)]
+mod fixture;
+pub mod process;
+pub mod publish;
+pub mod resolver;
+pub mod server;
+pub mod state;
+#[cfg(test)]
+mod tests;
+pub mod totals;
+pub mod watch;
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::plan::delivery::{Delivery, Fleet};
+use crate::stats::Registry;
+use access_log::AccessLog;
+use publish::{Builder, Published, Publisher, Reload, Unresolved};
+use resolver::lookup::Lookup;
+use resolver::{Resolver, TtlBounds};
+use server::Admin;
+use state::{Check, State};
+use watch::Watch;
+
+/// Requests for a reload that wait; more wait to be let in.
+const RELOADS_MAX: usize = 64;
+
+/// How long the access log may take to write what is left at the end.
+const LAST_WRITES: Duration = Duration::from_secs(2);
+
+/// How long shards may take to take note that they are to stop.
+const DRAIN_NOTED: Duration = Duration::from_secs(1);
+
+/// All that the control plane needs.
+pub struct Control {
+    pub fleet: Arc<dyn Fleet>,
+    pub registry: Arc<Registry>,
+    pub builder: Builder,
+    /// [`resolver::lookup::SystemLookup`], outside of tests.
+    pub lookup: Arc<dyn Lookup>,
+    /// Bound already, so that an address in use is told before anything starts.
+    pub admin: Option<TcpListener>,
+    pub access_log: Option<AccessLog>,
+    /// Reads certificates again and gives them to the listeners; called on SIGHUP.
+    pub reload_certificates: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
+    /// Further conditions of readiness: that listeners are bound.
+    pub checks: Vec<Check>,
+    pub settings: Settings,
+}
+
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub version: &'static str,
+    /// How the shards wait for the kernel, for `tollgate_runtime_info`.
+    pub driver: String,
+    /// Publish when the files change.
+    pub watch: bool,
+    pub unresolved: Unresolved,
+    pub dns_ttl_min_ms: u64,
+    pub dns_ttl_max_ms: u64,
+    /// How often shards hand over access log and latencies.
+    pub harvest_ms: u64,
+    /// From readiness turning false to the listeners' end.
+    pub shutdown_delay_ms: u64,
+    /// From there to the end of exchanges in flight.
+    pub drain_timeout_ms: u64,
+}
+
+/// Why [`ControlPlane::run`] returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitReason {
+    /// All connections came to their end.
+    Drained,
+    /// The time was up with so many connections open.
+    TimedOut { connections: u64 },
+    /// A second signal did not want to wait for so many connections.
+    Interrupted { connections: u64 },
+}
+
+pub struct ControlPlane {
+    publisher: Publisher,
+    state: Arc<State>,
+    reloads: mpsc::Sender<Reload>,
+    admin: Option<tokio::net::TcpListener>,
+    access_log: Option<AccessLog>,
+    reload_certificates: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
+    signals: Signals,
+    settings: Settings,
+}
+
+struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+/// What a signal wants.
+enum Asked {
+    Reload,
+    Stop,
+}
+
+impl ControlPlane {
+    /// To be called within the runtime. From here on SIGHUP, SIGTERM and SIGINT wait to be served by [`Self::run`].
+    ///
+    /// # Errors
+    /// Signals cannot be listened for, or the admin listener not be used.
+    pub fn new(control: Control) -> Result<ControlPlane, String> {
+        let Control { fleet, registry, builder, lookup, settings, .. } = control;
+        let ttl_ms = Duration::from_millis;
+        let ttl = TtlBounds { min: ttl_ms(settings.dns_ttl_min_ms), max: ttl_ms(settings.dns_ttl_max_ms) };
+        let resolver = Resolver::new(lookup, ttl, Arc::clone(&registry));
+        let state = State::new(fleet, registry, control.checks, settings.version, settings.driver.clone());
+        let state = Arc::new(state);
+        let (reloads, asked) = mpsc::channel(RELOADS_MAX);
+        let watch = Watch::new(settings.watch);
+        Ok(ControlPlane {
+            publisher: Publisher::new(builder, Arc::clone(&state), resolver, watch, settings.unresolved, asked),
+            state,
+            reloads,
+            admin: control.admin.map(adopt_listener).transpose()?,
+            access_log: control.access_log,
+            reload_certificates: control.reload_certificates,
+            signals: Signals::listen().map_err(|error| format!("cannot listen for signals: {error}"))?,
+            settings,
+        })
+    }
+
+    /// Builds and delivers the first plan. It does not wait for the shards, which may not have started yet.
+    ///
+    /// # Errors
+    /// Why the configuration was refused; nothing was delivered.
+    pub async fn publish_first(&mut self) -> Result<Published, String> {
+        self.publisher.publish("start", false).await
+    }
+
+    /// Serves until a signal says to stop, then drains the shards.
+    pub async fn run(self) -> ExitReason {
+        let ControlPlane { publisher, state, reloads, admin, mut signals, settings, .. } = self;
+        let mut tasks = tokio::task::JoinSet::new();
+        tasks.spawn(publisher.run());
+        tasks.spawn(harvest_regularly(Arc::clone(&state), Duration::from_millis(settings.harvest_ms.max(1))));
+        if let Some(listener) = admin {
+            let admin = Admin { state: Arc::clone(&state), reloads: reloads.clone() };
+            tasks.spawn(async move { match server::serve(listener, admin).await {} });
+        }
+        while let Asked::Reload = signals.next().await {
+            hang_up(self.access_log.as_ref(), &*self.reload_certificates, &reloads);
+        }
+        let reason = tokio::select! {
+            reason = drain(&state, &settings) => reason,
+            () = signals.stop() => ExitReason::Interrupted { connections: state.connections() },
+        };
+        tracing::info!(?reason, "stopping");
+        if let Some(Err(error)) = self.access_log.map(|log| log.finish(LAST_WRITES)) {
+            tracing::error!("{error}");
+        }
+        reason
+    }
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Signals> {
+        Ok(Signals {
+            hangup: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> Asked {
+        tokio::select! {
+            _ = self.hangup.recv() => Asked::Reload,
+            _ = self.terminate.recv() => Asked::Stop,
+            _ = self.interrupt.recv() => Asked::Stop,
+        }
+    }
+
+    /// While draining there is nothing to reload for.
+    async fn stop(&mut self) {
+        while let Asked::Reload = self.next().await {}
+    }
+}
+
+fn adopt_listener(listener: TcpListener) -> Result<tokio::net::TcpListener, String> {
+    let adopted = listener.set_nonblocking(true).and_then(|()| tokio::net::TcpListener::from_std(listener));
+    adopted.map_err(|error| format!("cannot use the admin listener: {error}"))
+}
+
+/// SIGHUP: everything that comes from files is taken anew.
+fn hang_up(
+    access_log: Option<&AccessLog>,
+    reload_certificates: &dyn Fn() -> Result<(), String>,
+    reloads: &mpsc::Sender<Reload>,
+) {
+    if let Some(access_log) = access_log {
+        access_log.reopen();
+    }
+    if let Err(error) = reload_certificates() {
+        tracing::error!("certificates were not reloaded, the old ones stay: {error}");
+    }
+    // Where so many wait already, one of them publishes what this one wants.
+    let _ = reloads.try_send(Reload { asked_by: "signal", reply: None });
+}
+
+async fn harvest_regularly(state: Arc<State>, period: Duration) {
+    let mut ticks = tokio::time::interval(period);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        state.ask_harvest();
+        state.collect();
+    }
+}
+
+/// Readiness first, so that load balancers look elsewhere; then the listeners; then what is in flight.
+async fn drain(state: &State, settings: &Settings) -> ExitReason {
+    state.start_draining();
+    tracing::info!(delay_ms = settings.shutdown_delay_ms, connections = state.connections(), "draining");
+    tokio::time::sleep(Duration::from_millis(settings.shutdown_delay_ms)).await;
+    state.fleet.deliver_to_all(&Delivery::Drain);
+    // Mail is read in order: a shard that has answered this has stopped accepting.
+    state.harvested(DRAIN_NOTED).await;
+    state.ask_harvest();
+    state.harvested(DRAIN_NOTED).await;
+    let reason = connections_ended(state, Duration::from_millis(settings.drain_timeout_ms)).await;
+    state.ask_harvest();
+    state.harvested(DRAIN_NOTED).await;
+    reason
+}
+
+async fn connections_ended(state: &State, timeout: Duration) -> ExitReason {
+    let deadline = Instant::now() + timeout;
+    loop {
+        match state.connections() {
+            0 => return ExitReason::Drained,
+            connections if Instant::now() >= deadline => return ExitReason::TimedOut { connections },
+            _ => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Documents → a plan: what `serve`, a reload and `tollgate check` have in common.
+
+use std::path::PathBuf;
+
+use crate::diagnostic::{Diagnostic, Diagnostics, Place};
+use crate::openapi::{self, ImportOptions, Imported};
+use crate::plan::Plan;
+use crate::plan::compile::{self, Problem, StageSource, ValueName};
+
+/// A plan that is ready to be published, and what it was made of.
+#[derive(Debug)]
+pub struct Built {
+    pub plan: Plan,
+    /// Every file that was read: the documents and what they refer to.
+    pub watched_files: Vec<PathBuf>,
+    pub apis: Vec<BuiltApi>,
+    /// Of no consequence for serving, but worth a line.
+    pub warnings: Diagnostics,
+}
+
+/// What to say of an API that is served.
+#[derive(Clone, Debug)]
+pub struct BuiltApi {
+    /// The document as it was given.
+    pub document: String,
+    pub api_id: String,
+    pub name: String,
+    pub stage: String,
+    pub route_count: usize,
+}
+
+/// Loads the documents and compiles them into one plan. With `root`, the only API is also served without its stage in
+/// the path.
+///
+/// # Errors
+/// Everything that is wrong, and nothing is served of it.
+pub fn build(files: &[PathBuf], options: &ImportOptions, root: bool, generation: u64) -> Result<Built, Diagnostics> {
+    build_imported(openapi::load(files, options)?, root, generation)
+}
+
+/// The same for documents that have been read.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_imported(imported: Vec<Imported>, root: bool, generation: u64) -> Result<Built, Diagnostics> {
+    let stages: Vec<StageSource<'_>> =
+        imported.iter().map(|one| StageSource { definition: &one.definition, stage: &one.stage }).collect();
+    let warnings: Vec<Diagnostic> = imported.iter().flat_map(|one| one.warnings.iter().cloned()).collect();
+    let plan = compile::compile(&stages, root, generation).map_err(|problems| {
+        let problems = problems.into_iter().map(|problem| diagnostic(&imported, problem));
+        Diagnostics(problems.chain(warnings.iter().cloned()).collect()).without_repetitions()
+    })?;
+    let apis = imported.iter().zip(&plan.stages).map(|(one, stage)| BuiltApi {
+        document: one.name.to_string(),
+        api_id: stage.api_id.to_string(),
+        name: stage.api_name.to_string(),
+        stage: stage.stage.to_string(),
+        route_count: stage.methods.len(),
+    });
+    let apis = apis.collect();
+    let mut watched_files: Vec<PathBuf> = imported.into_iter().flat_map(|one| one.files).collect();
+    watched_files.sort();
+    watched_files.dedup();
+    Ok(Built { plan, watched_files, apis, warnings: Diagnostics(warnings).without_repetitions() })
+}
+
+fn diagnostic(imported: &[Imported], problem: Problem) -> Diagnostic {
+    let mut diagnostic = Diagnostic::error(problem.message);
+    diagnostic.help = problem.help;
+    diagnostic.place = place(imported, &problem.value);
+    match problem.related {
+        Some((label, value)) => match place(imported, &value) {
+            Some(place) => diagnostic.related(label, place),
+            None => diagnostic,
+        },
+        None => diagnostic,
+    }
+}
+
+fn place(imported: &[Imported], value: &ValueName) -> Option<Place> {
+    imported.get(value.source)?.source_map.place(&value.pointer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example(name: &str) -> PathBuf {
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)
+    }
+
+    #[test]
+    fn the_examples_can_be_served_together() {
+        let files = [example("petstore.yaml"), example("orders-openapi2.json")];
+        let built = build(&files, &ImportOptions::default(), false, 3)
+            .unwrap_or_else(|found| panic!("{}", found.to_text(false)));
+        assert_eq!(built.warnings, Diagnostics::default());
+        assert_eq!((built.plan.generation, built.watched_files.len()), (3, 2));
+        let shown = built.apis.iter().map(|api| format!("{} {} {}", api.api_id, api.stage, api.route_count));
+        assert_eq!(shown.collect::<Vec<_>>(), ["petstore01 default 7", "a1b2c3d4e5 prod 3"]);
+    }
+
+    #[test]
+    fn a_problem_of_the_plan_has_its_place_in_the_document() {
+        let text = "openapi: 3.0.1
+info: {title: T, version: '1'}
+paths:
+  /a/{id}:
+    get:
+      x-amazon-apigateway-integration:
+        type: http_proxy
+        httpMethod: GET
+        uri: http://${stageVariables.host}/a
+  /a/{name}/b:
+    get:
+      x-amazon-apigateway-integration: {type: aws_proxy, uri: 'arn:aws:x', httpMethod: POST}
+";
+        let imported =
+            openapi::load_text("t.yaml", text, &ImportOptions::default()).expect("the document is well-formed");
+        let found = build_imported(vec![imported], false, 1).expect_err("two problems");
+        let shown: Vec<String> = found.0.iter().map(Diagnostic::one_line).collect();
+        let expected = [
+            "t.yaml:9:14: the stage variable `host` has no value",
+            "t.yaml:10:3: the path conflicts with one that has `{id}` in the same place",
+        ];
+        assert_eq!(shown, expected);
+        assert_eq!(found.0[1].related[0].place.line, 4);
+    }
+}

@@ -1,0 +1,92 @@
+//! What the tests of this room share: small plans, and a fleet without shards.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use crate::plan::delivery::{Delivery, Fleet};
+use crate::plan::integration::{Integration, MockIntegration, Origin, PassthroughBehavior};
+use crate::plan::{MethodPlan, Plan, StagePlan};
+
+/// A plan with one stage; methods are written `GET /path`.
+pub fn plan(generation: u64, methods: &[&str]) -> Arc<Plan> {
+    Arc::new(plan_value(generation, methods, &[]))
+}
+
+pub fn plan_value(generation: u64, methods: &[&str], hosts: &[&str]) -> Plan {
+    let stage = StagePlan {
+        api_id: "abc123".into(),
+        api_name: "Pet \"Store\"".into(),
+        stage: "prod".into(),
+        routes: Default::default(),
+        methods: methods.iter().map(|method| mock(method)).collect(),
+        gateway_responses: Default::default(),
+    };
+    Plan { generation, stages: vec![stage], origins: hosts.iter().map(|host| origin(host)).collect(), ..Plan::empty() }
+}
+
+fn mock(method: &str) -> MethodPlan {
+    let (http_method, resource_path) = method.split_once(' ').expect("a test's method has a path");
+    let mock =
+        MockIntegration { statuses: Vec::new(), passthrough: PassthroughBehavior::WhenNoMatch, responses: Vec::new() };
+    MethodPlan {
+        http_method: http_method.into(),
+        resource_path: resource_path.into(),
+        integration: Integration::Mock(Box::new(mock)),
+    }
+}
+
+fn origin(host: &str) -> Origin {
+    Origin { tls: false, host: host.into(), port: 80, authority: host.into(), insecure_skip_verification: false }
+}
+
+/// Two shards that take every plan at once, unless they are told not to.
+#[derive(Default)]
+pub struct FakeFleet {
+    pub deliveries: Mutex<Vec<String>>,
+    pub adopted: AtomicU64,
+    pub stuck: AtomicBool,
+    pub connections: AtomicU64,
+    /// Asked of both shards together.
+    pub harvests: AtomicU64,
+}
+
+impl FakeFleet {
+    /// What was delivered to shard 0, without harvests, which come as time goes.
+    pub fn log(&self) -> Vec<String> {
+        self.deliveries.lock().expect("no test panics in here").clone()
+    }
+}
+
+impl Fleet for FakeFleet {
+    fn shards(&self) -> usize {
+        2
+    }
+
+    fn deliver(&self, shard: usize, delivery: Delivery) {
+        if let Delivery::Plan(plan) = &delivery
+            && !self.stuck.load(Ordering::Relaxed)
+        {
+            self.adopted.store(plan.generation, Ordering::Relaxed);
+        }
+        let text = match delivery {
+            Delivery::Plan(plan) => format!("plan {}", plan.generation),
+            Delivery::Addresses(book) => format!("addresses {}", book.len()),
+            Delivery::Harvest => {
+                self.harvests.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
+            Delivery::Drain => "drain".to_owned(),
+        };
+        if shard == 0 {
+            self.deliveries.lock().expect("no test panics in here").push(text);
+        }
+    }
+
+    fn adopted(&self, _shard: usize) -> u64 {
+        self.adopted.load(Ordering::Relaxed)
+    }
+
+    fn connections(&self, _shard: usize) -> u64 {
+        self.connections.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,258 @@
+//! From files to shards: build a plan, resolve its names, deliver it, and see that every shard took it.
+//!
+//! ```text
+//! build ──▶ names resolved ──▶ addresses, then plan, to all shards ──▶ adopted by all
+//!   └─ refused: the running plan stays; the reason goes to log, metrics and whoever asked
+//! ```
+//! One publisher does this, one publication at a time. Whoever asks while one is under way shares the next.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use super::resolver::{Resolver, host_names};
+use super::state::State;
+use super::watch::Watch;
+use crate::plan::Plan;
+use crate::plan::delivery::Delivery;
+use crate::stats::Counter;
+
+/// How long shards may take to adopt a plan before that is worth a warning. They do between two requests.
+const ADOPTION_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Names without addresses that a refusal lists.
+const NAMES_TOLD_MAX: usize = 10;
+
+/// What a build comes to.
+pub struct Built {
+    pub plan: Plan,
+    /// Every file that was read.
+    pub watched_files: Vec<PathBuf>,
+}
+
+/// Reads the configuration and compiles it, as the generation that it is given. Runs on a thread of its own; the text
+/// of an error is for people, with place and remedy.
+pub type Builder = Arc<dyn Fn(u64) -> Result<Built, String> + Send + Sync>;
+
+/// What to do about upstreams whose names have no address when a plan is published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unresolved {
+    Refuse,
+    Warn,
+}
+
+/// A publication that succeeded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Published {
+    pub generation: u64,
+    pub apis: usize,
+    pub stages: usize,
+    /// Methods of all stages.
+    pub routes: usize,
+    /// Whether every shard had adopted the plan when this was written.
+    pub adopted: bool,
+}
+
+/// Asks for a publication; the answer goes to `reply`, if anybody waits for it.
+pub struct Reload {
+    /// For the log: `signal`, `admin`.
+    pub asked_by: &'static str,
+    pub reply: Option<oneshot::Sender<Result<Published, String>>>,
+}
+
+pub struct Publisher {
+    pub builder: Builder,
+    pub state: Arc<State>,
+    pub resolver: Resolver,
+    pub watch: Watch,
+    pub unresolved: Unresolved,
+    pub reloads: mpsc::Receiver<Reload>,
+    generation: u64,
+    /// The names of the plan that is served.
+    hosts: BTreeSet<Box<str>>,
+}
+
+impl Publisher {
+    pub fn new(
+        builder: Builder,
+        state: Arc<State>,
+        resolver: Resolver,
+        watch: Watch,
+        unresolved: Unresolved,
+        reloads: mpsc::Receiver<Reload>,
+    ) -> Publisher {
+        Publisher { builder, state, resolver, watch, unresolved, reloads, generation: 0, hosts: BTreeSet::new() }
+    }
+
+    /// Publishes when asked to and when files change, and keeps addresses fresh. Ends when nobody can ask any more.
+    pub async fn run(mut self) {
+        loop {
+            tokio::select! {
+                reload = self.reloads.recv() => match reload {
+                    Some(first) => self.serve(first).await,
+                    None => return,
+                },
+                () = self.watch.changed() => {
+                    if self.watch.differs().await {
+                        let _ = self.publish("file", true).await;
+                    }
+                }
+                () = self.resolver.turn() => self.deliver_addresses(),
+            }
+        }
+    }
+
+    /// Publishes once, and keeps the account of it. With `wait_for_shards`, returns when all have adopted the plan.
+    ///
+    /// # Errors
+    /// The build's own text, or that of names that do not resolve; the plan that is served stays as it is.
+    pub async fn publish(&mut self, asked_by: &'static str, wait_for_shards: bool) -> Result<Published, String> {
+        let outcome = self.try_publish(wait_for_shards).await;
+        let succeeded = outcome.is_ok();
+        self.state.registry.count(if succeeded { Counter::ConfigReloadsOk } else { Counter::ConfigReloadsFailed });
+        match &outcome {
+            Ok(published) => {
+                let Published { generation, routes, adopted, .. } = published;
+                tracing::info!(asked_by, generation, routes, adopted, "configuration published");
+            }
+            Err(reason) => {
+                tracing::error!(
+                    asked_by,
+                    generation = self.generation,
+                    "configuration refused, the running one stays: {reason}"
+                );
+            }
+        }
+        let upstream_names = self.resolver.census();
+        self.state.note(|history| {
+            history.last_error = outcome.as_ref().err().cloned();
+            history.upstream_names = upstream_names;
+            if succeeded {
+                history.last_published = Some(SystemTime::now());
+            }
+        });
+        outcome
+    }
+
+    /// Answers everybody who has asked so far with one publication.
+    async fn serve(&mut self, first: Reload) {
+        let asked_by = first.asked_by;
+        let mut waiting = vec![first];
+        while let Ok(another) = self.reloads.try_recv() {
+            waiting.push(another);
+        }
+        let outcome = self.publish(asked_by, true).await;
+        for reply in waiting.into_iter().filter_map(|reload| reload.reply) {
+            // Who asked may have gone.
+            let _ = reply.send(outcome.clone());
+        }
+    }
+
+    async fn try_publish(&mut self, wait_for_shards: bool) -> Result<Published, String> {
+        let (began, before) = (SystemTime::now(), self.watch.read().await);
+        let generation = self.generation + 1;
+        let built = match self.build(generation).await {
+            Ok(built) => built,
+            Err(reason) => {
+                self.watch.note(before);
+                return Err(reason);
+            }
+        };
+        let hosts = host_names(&built.plan);
+        let resolved = self.resolve(&hosts).await;
+        self.watch.follow(&built.watched_files, before, began).await;
+        resolved?;
+        let published = self.deliver(built.plan, hosts, generation);
+        Ok(if wait_for_shards { Published { adopted: self.adopted(generation).await, ..published } } else { published })
+    }
+
+    /// Builds off the control thread: metrics and health are answered meanwhile.
+    async fn build(&self, generation: u64) -> Result<Built, String> {
+        let builder = Arc::clone(&self.builder);
+        let built = tokio::task::spawn_blocking(move || builder(generation)).await;
+        let mut built = built.map_err(|error| format!("the build ended unexpectedly: {error}"))??;
+        built.plan.generation = generation;
+        Ok(built)
+    }
+
+    async fn resolve(&mut self, hosts: &BTreeSet<Box<str>>) -> Result<(), String> {
+        let without = self.resolver.resolve(hosts).await;
+        if without.is_empty() {
+            return Ok(());
+        }
+        match self.unresolved {
+            Unresolved::Refuse => {
+                self.resolver.retain(|host| self.hosts.contains(host));
+                Err(refusal(&without))
+            }
+            Unresolved::Warn => {
+                for (host, reason) in without.iter().take(NAMES_TOLD_MAX) {
+                    tracing::warn!(
+                        host = &**host,
+                        reason,
+                        "an upstream's name does not resolve; its methods fail until it does"
+                    );
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Addresses before the plan that needs them. The names of the plan before stay: exchanges in flight are on it.
+    fn deliver(&mut self, plan: Plan, hosts: BTreeSet<Box<str>>, generation: u64) -> Published {
+        self.resolver.retain(|host| hosts.contains(host) || self.hosts.contains(host));
+        let plan = Arc::new(plan);
+        let published = summary(&plan);
+        self.state.adopt(Arc::clone(&plan));
+        let _ = self.resolver.take_changed();
+        self.state.fleet.deliver_to_all(&Delivery::Addresses(Arc::new(self.resolver.book())));
+        self.state.fleet.deliver_to_all(&Delivery::Plan(plan));
+        (self.generation, self.hosts) = (generation, hosts);
+        self.state.note(|history| history.settled = history.settled.max(1));
+        published
+    }
+
+    /// Whether all shards have adopted the plan; waits for it, but not for ever.
+    async fn adopted(&self, generation: u64) -> bool {
+        let deadline = Instant::now() + ADOPTION_PATIENCE;
+        while self.state.oldest_adopted() < generation && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let adopted = self.state.oldest_adopted() >= generation;
+        if !adopted {
+            tracing::warn!(generation, "a shard has not adopted the plan in {} s", ADOPTION_PATIENCE.as_secs());
+        }
+        self.state.note(|history| history.settled = generation);
+        adopted
+    }
+
+    fn deliver_addresses(&mut self) {
+        if let Some(book) = self.resolver.take_changed() {
+            self.state.fleet.deliver_to_all(&Delivery::Addresses(Arc::new(book)));
+        }
+        let upstream_names = self.resolver.census();
+        self.state.note(|history| history.upstream_names = upstream_names);
+    }
+}
+
+fn summary(plan: &Plan) -> Published {
+    let apis: BTreeSet<_> = plan.stages.iter().map(|stage| &stage.api_id).collect();
+    let routes = plan.stages.iter().map(|stage| stage.methods.len()).sum();
+    Published { generation: plan.generation, apis: apis.len(), stages: plan.stages.len(), routes, adopted: false }
+}
+
+fn refusal(without: &[(Box<str>, String)]) -> String {
+    let told = without.iter().take(NAMES_TOLD_MAX);
+    let mut text: String =
+        told.map(|(host, reason)| format!("cannot resolve the upstream `{host}`: {reason}\n")).collect();
+    if without.len() > NAMES_TOLD_MAX {
+        text += &format!("and {} more\n", without.len() - NAMES_TOLD_MAX);
+    }
+    text + "Correct the integration's uri, make the name known to DNS or /etc/hosts, or serve the other routes without \
+            it: upstream.unresolved = \"warn\"."
+}

@@ -1,0 +1,25 @@
+//! What a request meets. Everything here runs on one shard, without locks.
+//!
+//! Start with [`exchange`]: one request from start to end. Around it:
+//!
+//! - [`shard`]: one core: its listeners, its mail, its clock; [`live`]: the plan it serves and what belongs to it here.
+//! - [`connection`]: a client's connection: heads in, exchanges, bytes out.
+//! - [`forwarding`]: from a client's request to the origin's: what is dropped, mapped and added.
+//! - [`integrate`]: HTTP origins and mock answers; [`upstream`]: the pools of connections to origins.
+//! - [`body`]: bodies on their way through.
+//! - [`respond`]: method responses and gateway responses: the one place where an error becomes a response.
+//! - [`context`]: the facts of an exchange behind `$context`; [`access_log`]: a line for each exchange.
+//! - [`settings`]: limits and time-outs, checked.
+
+pub mod access_log;
+pub mod body;
+pub mod connection;
+pub mod context;
+pub mod exchange;
+pub mod forwarding;
+pub mod integrate;
+pub mod live;
+pub mod respond;
+pub mod settings;
+pub mod shard;
+pub mod upstream;

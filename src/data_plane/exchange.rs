@@ -1,0 +1,443 @@
+//! ONE REQUEST FROM START TO END. Read this file first.
+//!
+//! [`begin`] runs from the bytes of a head to the point where the exchange has to wait for somebody else; it is one plain
+//! function, so that nothing of the request has to outlive the buffer that it was read into. An integration that
+//! waits ([`super::integrate::http`]) goes on from there. However an exchange ends, [`Exchange::conclude`] is called once.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::time::Instant;
+
+use crate::http::head::{self, FieldSpace, Framing, HeadError, RequestHead};
+use crate::http::target::{self, Target};
+use crate::plan::integration::Integration;
+use crate::plan::route::PathParameters;
+use crate::plan::{MethodIndex, MethodPlan, StageIndex, StagePlan};
+use crate::stats::Counter;
+
+use super::access_log::{Outcome, begin_line};
+use super::body::{BodyError, Incoming, Outgoing};
+use super::connection::{Connection, Ending};
+use super::context::{Facts, RequestIds};
+use super::forwarding::{Inbound, source_ip};
+use super::integrate::http::Forward;
+use super::integrate::mock;
+use super::live::Live;
+use super::respond::{GatewayError, Persistence, write_error};
+use super::shard::Shard;
+
+/// How far [`begin`] came.
+pub enum Begun {
+    /// There is no whole head in the buffer.
+    Incomplete,
+    /// The answer is in [`Connection::out`]. Of `body`, the rest has yet to be read and forgotten.
+    Answered { ending: Ending, body: Incoming },
+    /// Somebody else has to be asked.
+    Forward(Box<Forward>),
+}
+
+/// What stays of a request when its bytes are gone.
+pub struct Exchange {
+    pub live: Rc<Live>,
+    pub found: Option<(StageIndex, MethodIndex)>,
+    pub ids: RequestIds,
+    pub started: Instant,
+    pub minor: u8,
+    pub to_head_request: bool,
+    /// The client can take another answer on this connection.
+    pub keep_alive: bool,
+    remembered: Remembered,
+    line: Option<Vec<u8>>,
+}
+
+/// What the request said of itself: one text for all, since every forwarded request has it made.
+#[derive(Default)]
+struct Remembered {
+    text: Vec<u8>,
+    /// Where method, path, source address, user agent and host end.
+    ends: [u32; 5],
+}
+
+impl Remembered {
+    fn new(facts: &Facts<'_>) -> Remembered {
+        let parts: [&[u8]; 5] = [
+            facts.http_method.as_bytes(),
+            facts.path.as_bytes(),
+            facts.source_ip.as_bytes(),
+            facts.user_agent,
+            facts.host.as_bytes(),
+        ];
+        let mut text = Vec::with_capacity(parts.iter().map(|part| part.len()).sum());
+        let ends = parts.map(|part| {
+            text.extend_from_slice(part);
+            text.len() as u32
+        });
+        Remembered { text, ends }
+    }
+
+    fn part(&self, index: usize) -> &[u8] {
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        &self.text[start as usize..self.ends[index] as usize]
+    }
+
+    /// For the parts that came from a `str`.
+    fn text(&self, index: usize) -> &str {
+        std::str::from_utf8(self.part(index)).unwrap_or("")
+    }
+}
+
+impl Exchange {
+    pub fn stage(&self) -> Option<&StagePlan> {
+        self.found.map(|(stage, _)| self.live.plan.stage(stage))
+    }
+
+    pub fn method(&self) -> Option<&MethodPlan> {
+        self.found.map(|(stage, method)| self.live.plan.stage(stage).method(method))
+    }
+
+    /// What `$context` says after the request's bytes are gone.
+    pub fn facts(&self, shard: &Shard) -> Facts<'_> {
+        Facts {
+            ids: &self.ids,
+            stage: self.stage(),
+            method: self.method(),
+            http_method: self.remembered.text(0),
+            path: self.remembered.text(1),
+            minor: self.minor,
+            source_ip: self.remembered.text(2),
+            user_agent: self.remembered.part(3),
+            host: self.remembered.text(4),
+            time_ms: shard.unix_ms(self.started),
+            error: None,
+        }
+    }
+
+    pub fn persistence(&self) -> Persistence {
+        match (self.keep_alive, self.minor) {
+            (false, _) => Persistence::Close,
+            (true, 0) => Persistence::KeepAlive,
+            (true, _) => Persistence::Implied,
+        }
+    }
+
+    pub fn ending(&self) -> Ending {
+        if self.keep_alive { Ending::Continue } else { Ending::Close }
+    }
+
+    /// Counts and logs the exchange. Exactly once, whatever happened.
+    pub fn conclude(self, shard: &Shard, ended: Ended) {
+        let total_us = self.started.elapsed().as_micros() as u64;
+        if let Some((stage, method)) = self.found {
+            self.live.block.record(self.live.row(stage, method), ended.status);
+            self.live.block.latency(stage.0 as usize, total_us, ended.integration_us);
+        }
+        if let Some(line) = self.line {
+            let Ended { status, response_bytes, integration_us, error } = ended;
+            let outcome = Outcome { status, response_bytes, total_us, integration_us, error };
+            shard.count_log(shard.access_log.record(line, &outcome));
+        }
+    }
+}
+
+/// How an exchange ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended {
+    pub status: u16,
+    pub response_bytes: u64,
+    pub integration_us: Option<u64>,
+    pub error: Option<&'static str>,
+}
+
+/// Takes one request from the connection's buffer and does all that can be done without waiting.
+pub fn begin(connection: &mut Connection) -> Begun {
+    if connection.buffer.is_empty() {
+        return Begun::Incomplete;
+    }
+    let shard = Rc::clone(&connection.shard);
+    let mut space = FieldSpace::new();
+    // The bytes are done with before the connection is used again; the borrow checker wants them out of it meanwhile.
+    let mut buffer = std::mem::replace(&mut connection.buffer, crate::net::buffer::Buffer::heap(0));
+    let begun = match head::request(buffer.as_slice(), &shard.settings.head, &mut space) {
+        Ok(None) => Ok(Begun::Incomplete),
+        Err(error) => Err(refusal(error, &shard)),
+        Ok(Some(head)) => {
+            let (step, head_bytes, framing) = (route(&head, connection, &shard), head.bytes, head.framing);
+            buffer.consume(head_bytes);
+            Ok(match step {
+                Step::Answered(ended) => answered(connection, &shard, &mut buffer, framing, ended),
+                Step::Forward(forward) => forwarded(connection, &shard, &mut buffer, forward),
+            })
+        }
+    };
+    connection.buffer = buffer;
+    begun.unwrap_or_else(|error| {
+        refuse(connection, error);
+        Begun::Answered { ending: Ending::Close, body: Incoming::new(Framing::None, Outgoing::Discard, 0) }
+    })
+}
+
+/// What the head alone leads to.
+enum Step {
+    /// The answer is written.
+    Answered(Box<(Exchange, Ended)>),
+    Forward(Box<Forward>),
+}
+
+/// From a head to the integration: target, stage, method, the answer or the request to make.
+fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Shard>) -> Step {
+    let started = Instant::now();
+    let live = shard.live();
+    let ids = shard.ids.ids();
+    connection.served += 1;
+    let requests_max = shard.settings.requests_per_connection_max;
+    let last = shard.is_draining() || requests_max > 0 && connection.served >= requests_max;
+    let mut exchange = Exchange {
+        live: Rc::clone(&live),
+        found: None,
+        ids,
+        started,
+        minor: head.minor,
+        to_head_request: head.method == "HEAD",
+        keep_alive: head.keep_alive && !last,
+        remembered: Remembered::default(),
+        line: shard.access_log.line(),
+    };
+    let mut scratch = String::new();
+    let parsed = target::parse(head.target, &mut scratch);
+    let target = parsed.unwrap_or(Target { authority: None, path: "", query: None });
+    let forwarded_ip = source_ip(head, &connection.client, &shard.settings.forwarding).map(ip_text);
+    let mut facts = Facts {
+        ids: &ids,
+        stage: None,
+        method: None,
+        http_method: head.method,
+        path: target.path,
+        minor: head.minor,
+        source_ip: forwarded_ip.as_deref().unwrap_or(&connection.client.address_text),
+        user_agent: head.user_agent.unwrap_or(b""),
+        host: target.authority.or(head.host).unwrap_or(""),
+        time_ms: shard.unix_ms(started),
+        error: None,
+    };
+    let found = if parsed.is_err() { Err(GatewayError::BadRequest) } else { find(&live, &mut facts) };
+    exchange.found = found.as_ref().ok().map(|found| (found.stage, found.method));
+    if let Some(line) = &mut exchange.line {
+        begin_line(&facts, line);
+    }
+    // A client that was not told to continue may send the body or the next request: nobody can tell which.
+    let unread = head.expects_continue && head.framing != Framing::None;
+    exchange.keep_alive &=
+        !(unread && matches!(exchange.method().map(|method| &method.integration), Some(Integration::Mock(_))));
+    let outcome = found.and_then(|found| {
+        refuse_large(head.framing, shard)?;
+        let path = &target.path[found.prefix_bytes..];
+        let inbound = Inbound {
+            head,
+            target: &target,
+            path,
+            parameters: &found.parameters,
+            facts: &facts,
+            client: &connection.client,
+            settings: &shard.settings.forwarding,
+        };
+        integrate(&inbound, &found, &exchange, shard, &mut connection.out)
+    });
+    match outcome {
+        Ok(Integrated::Answered(ended)) => Step::Answered(Box::new((exchange, ended))),
+        Ok(Integrated::Request { request, timeout_ms, chooses_template }) => {
+            let accept = if chooses_template { mock::accepted_type(head) } else { None };
+            exchange.remembered = Remembered::new(&facts);
+            let body_bytes_max = shard.settings.body_bytes_max;
+            Step::Forward(Box::new(Forward::new(exchange, head, request, timeout_ms, body_bytes_max, accept)))
+        }
+        Err(error) => {
+            count_unrouted(error, shard);
+            exchange.keep_alive &= parsed.is_ok() && !unread && error != GatewayError::RequestTooLarge;
+            let before = connection.out.len();
+            let status = write_error(error, &facts, &shard.date(), exchange.persistence(), &mut connection.out);
+            let ended = Ended {
+                status,
+                response_bytes: body_bytes(&connection.out[before..]),
+                integration_us: None,
+                error: Some(error.message()),
+            };
+            Step::Answered(Box::new((exchange, ended)))
+        }
+    }
+}
+
+fn refuse_large(framing: Framing, shard: &Shard) -> Result<(), GatewayError> {
+    match framing {
+        Framing::Length(length) if length > shard.settings.body_bytes_max => {
+            shard.recorder.count(Counter::BodyTooLarge);
+            Err(GatewayError::RequestTooLarge)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Where a request leads.
+#[derive(Clone, Copy)]
+struct Found {
+    stage: StageIndex,
+    method: MethodIndex,
+    parameters: PathParameters,
+    prefix_bytes: usize,
+}
+
+/// The method for a request. The stage is noted in `facts` as soon as it is known: its gateway responses are for
+/// requests that find no method, too.
+fn find<'l>(live: &'l Live, facts: &mut Facts<'l>) -> Result<Found, GatewayError> {
+    let selection = live.plan.selector.select(facts.host.as_bytes(), facts.path).ok_or(GatewayError::NoStage)?;
+    let stage = live.plan.stage(selection.stage);
+    facts.stage = Some(stage);
+    let path = &facts.path[selection.prefix_bytes..];
+    let (method, parameters) = stage.routes.route(facts.http_method, path).ok_or(GatewayError::NoRoute)?;
+    facts.method = Some(stage.method(method));
+    Ok(Found { stage: selection.stage, method, parameters, prefix_bytes: selection.prefix_bytes })
+}
+
+/// What the integration makes of a request without waiting.
+enum Integrated {
+    Answered(Ended),
+    Request { request: Vec<u8>, timeout_ms: u64, chooses_template: bool },
+}
+
+fn integrate(
+    inbound: &Inbound<'_>,
+    found: &Found,
+    exchange: &Exchange,
+    shard: &Shard,
+    out: &mut Vec<u8>,
+) -> Result<Integrated, GatewayError> {
+    match &exchange.live.plan.stage(found.stage).method(found.method).integration {
+        Integration::Mock(mock) => {
+            let before = out.len();
+            let status = mock::answer(mock, inbound, &shard.date(), exchange.persistence(), out)?;
+            let response_bytes = body_bytes(&out[before..]);
+            Ok(Integrated::Answered(Ended { status, response_bytes, integration_us: None, error: None }))
+        }
+        Integration::Http(http) => {
+            if inbound.has_refused_twin(&http.headers) {
+                return Err(GatewayError::BadRequest);
+            }
+            let mut request = Vec::with_capacity(REQUEST_BYTES);
+            let host_line = &exchange.live.upstream(http.origin).host_line;
+            inbound.write_head(http, host_line, exchange.live.api_line(found.stage), &mut request)?;
+            let timeout_ms = u64::from(http.timeout_ms);
+            Ok(Integrated::Request { request, timeout_ms, chooses_template: !http.proxy })
+        }
+    }
+}
+
+/// What most requests fit into.
+const REQUEST_BYTES: usize = 1024;
+
+fn answered(
+    connection: &mut Connection,
+    shard: &Shard,
+    buffer: &mut crate::net::buffer::Buffer,
+    framing: Framing,
+    answered: Box<(Exchange, Ended)>,
+) -> Begun {
+    let (exchange, ended) = *answered;
+    let mut ending = exchange.ending();
+    exchange.conclude(shard, ended);
+    let too_large = matches!(framing, Framing::Length(length) if length > shard.settings.body_bytes_max);
+    let mut body = Incoming::new(framing, Outgoing::Discard, shard.settings.body_bytes_max);
+    if too_large || body.take(buffer, &mut connection.out).is_err() {
+        ending = Ending::Close;
+    }
+    Begun::Answered { ending, body }
+}
+
+fn forwarded(
+    connection: &mut Connection,
+    shard: &Shard,
+    buffer: &mut crate::net::buffer::Buffer,
+    mut forward: Box<Forward>,
+) -> Begun {
+    let taken = forward.body.take(buffer, &mut forward.request);
+    let Err(error) = taken else { return Begun::Forward(forward) };
+    let error = body_refusal(error, shard);
+    let mut exchange = forward.exchange;
+    exchange.keep_alive = false;
+    let (status, response_bytes) = answer_error(connection, &exchange, error);
+    exchange.conclude(shard, Ended { status, response_bytes, integration_us: None, error: Some(error.message()) });
+    Begun::Answered { ending: Ending::Close, body: Incoming::new(Framing::None, Outgoing::Discard, 0) }
+}
+
+pub fn body_refusal(error: BodyError, shard: &Shard) -> GatewayError {
+    match error {
+        BodyError::Malformed => GatewayError::BadRequest,
+        BodyError::TooLarge => {
+            shard.recorder.count(Counter::BodyTooLarge);
+            GatewayError::RequestTooLarge
+        }
+    }
+}
+
+/// Writes the response for an error that came up after the request's head was gone, and returns its status and length.
+pub fn answer_error(connection: &mut Connection, exchange: &Exchange, error: GatewayError) -> (u16, u64) {
+    let shard = Rc::clone(&connection.shard);
+    let facts = exchange.facts(&shard);
+    let before = connection.out.len();
+    let status = write_error(error, &facts, &shard.date(), exchange.persistence(), &mut connection.out);
+    (status, body_bytes(&connection.out[before..]))
+}
+
+/// Answers what is no request: nothing of it is known, and nothing after it would be in step.
+pub fn refuse(connection: &mut Connection, error: GatewayError) {
+    let shard = Rc::clone(&connection.shard);
+    let ids = shard.ids.ids();
+    let mut exchange = Exchange {
+        live: shard.live(),
+        found: None,
+        ids,
+        started: Instant::now(),
+        minor: 1,
+        to_head_request: false,
+        keep_alive: false,
+        remembered: Remembered::default(),
+        line: None,
+    };
+    let source_ip = &*connection.client.address_text;
+    exchange.remembered = Remembered::new(&Facts { source_ip, ..exchange.facts(&shard) });
+    exchange.line = shard.access_log.line().map(|mut line| {
+        begin_line(&exchange.facts(&shard), &mut line);
+        line
+    });
+    let (status, response_bytes) = answer_error(connection, &exchange, error);
+    exchange.conclude(&shard, Ended { status, response_bytes, integration_us: None, error: Some(error.message()) });
+}
+
+fn refusal(error: HeadError, shard: &Shard) -> GatewayError {
+    let (counter, error) = match error {
+        HeadError::Malformed(_) => (Counter::UnroutedBadRequest, GatewayError::BadRequest),
+        HeadError::Version => (Counter::UnroutedBadRequest, GatewayError::VersionNotSupported),
+        HeadError::TargetTooLong => (Counter::UnroutedTargetTooLong, GatewayError::TargetTooLong),
+        HeadError::HeaderTooLarge | HeadError::TooManyFields => {
+            (Counter::UnroutedHeaderTooLarge, GatewayError::HeaderTooLarge)
+        }
+    };
+    shard.recorder.count(counter);
+    error
+}
+
+fn count_unrouted(error: GatewayError, shard: &Shard) {
+    match error {
+        GatewayError::NoStage => shard.recorder.count(Counter::UnroutedNoStage),
+        GatewayError::NoRoute => shard.recorder.count(Counter::UnroutedNoRoute),
+        GatewayError::BadRequest => shard.recorder.count(Counter::UnroutedBadRequest),
+        _ => {}
+    }
+}
+
+/// The length of the body of a response that was just written whole.
+fn body_bytes(response: &[u8]) -> u64 {
+    memchr::memmem::find(response, b"\r\n\r\n").map_or(0, |at| response.len() - at - 4) as u64
+}
+
+fn ip_text(address: IpAddr) -> String {
+    address.to_string()
+}

@@ -1,0 +1,301 @@
+//! An origin's answer on its way to the client: a new head, and the body as it comes.
+
+use std::rc::Rc;
+
+use crate::http::encode;
+use crate::http::field::FieldKind;
+use crate::http::head::{Framing, ResponseHead};
+use crate::net::buffer::{Buffer, LARGE_BYTES, PAGE_BYTES};
+use crate::net::deadline::Expiry;
+use crate::plan::integration::{HttpIntegration, IntegrationResponse};
+use crate::stats::Counter;
+
+use super::super::body::{BodyError, Incoming, Outgoing};
+use super::super::connection::Connection;
+use super::super::context::Facts;
+use super::super::exchange::Exchange;
+use super::super::respond::{write_date, write_own_fields};
+use super::super::shard::Shard;
+use super::super::upstream;
+use super::http::{Failure, RelayError, Translated, integration, parse};
+use super::mock::{has_header, select, template_for, write_mapped_headers};
+
+/// What is known of an answer once its head is there.
+pub struct Passing {
+    /// The client's.
+    pub status: u16,
+    pub origin_keep_alive: bool,
+    pub client_keep_alive: bool,
+    /// The client's head, but for the gateway's own fields and the empty line.
+    head: Vec<u8>,
+    framing: Framing,
+    outgoing: Outgoing,
+    /// A template's body, instead of the origin's.
+    replaced: Option<Vec<u8>>,
+}
+
+const HEAD_BYTES: usize = 1024;
+
+/// Translates the head at the start of `buffer`, if it is all there.
+pub(super) fn translate(
+    buffer: &[u8],
+    exchange: &Exchange,
+    accept: Option<&[u8]>,
+    shard: &Shard,
+) -> Result<Option<Translated>, Failure> {
+    let translated = parse(buffer, exchange.to_head_request, |head| match head.status {
+        101 => Err(Failure::Malformed("a switch of protocols that nobody asked for")),
+        100..=199 => Ok(Translated::Informational { bytes: head.bytes }),
+        _ => pass(head, exchange, accept, shard).map(|passing| Translated::Final { passing, bytes: head.bytes }),
+    });
+    translated?.transpose()
+}
+
+fn pass(
+    head: &ResponseHead<'_, '_>,
+    exchange: &Exchange,
+    accept: Option<&[u8]>,
+    shard: &Shard,
+) -> Result<Passing, Failure> {
+    let mut passing = Passing {
+        status: head.status,
+        origin_keep_alive: head.keep_alive,
+        client_keep_alive: true,
+        head: Vec::with_capacity(HEAD_BYTES),
+        framing: head.framing,
+        outgoing: Outgoing::Plain,
+        replaced: None,
+    };
+    match integration(exchange) {
+        Some(http) if !http.proxy => passing.write_mapped(http, head, exchange, accept, shard)?,
+        _ => passing.write_passed(head, shard),
+    }
+    passing.write_framing(head, exchange);
+    Ok(passing)
+}
+
+impl Passing {
+    /// `http_proxy`: the origin's status and fields.
+    fn write_passed(&mut self, head: &ResponseHead<'_, '_>, shard: &Shard) {
+        let out = &mut self.head;
+        encode::status_line(head.status, out);
+        for (field, kind) in head.fields.iter().zip(head.kinds) {
+            match kind {
+                FieldKind::Connection
+                | FieldKind::ContentLength
+                | FieldKind::GatewayOwned
+                | FieldKind::HopByHop
+                | FieldKind::Te
+                | FieldKind::Trailer
+                | FieldKind::TransferEncoding => {}
+                _ if head.is_nominated(field.name) => {}
+                _ => encode::field(field.name, field.value, out),
+            }
+        }
+        if !head.has_date {
+            write_date(&shard.date(), out);
+        }
+    }
+
+    /// `http`: the method response that the status selects, with what is mapped to it.
+    fn write_mapped(
+        &mut self,
+        http: &HttpIntegration,
+        head: &ResponseHead<'_, '_>,
+        exchange: &Exchange,
+        accept: Option<&[u8]>,
+        shard: &Shard,
+    ) -> Result<(), Failure> {
+        let response = select(&http.responses, head.status).ok_or(Failure::NoResponse)?;
+        self.status = response.status;
+        encode::status_line(response.status, &mut self.head);
+        write_date(&shard.date(), &mut self.head);
+        let facts = exchange.facts(shard);
+        let content_type = self.replace_body(response, accept, &facts).or(head.content_type);
+        if let Some(content_type) = content_type
+            && !has_header(&response.headers, "content-type")
+        {
+            encode::field("Content-Type", content_type, &mut self.head);
+        }
+        let field = |name: &str| {
+            let mut fields = head.fields.iter().rev();
+            fields.find(|field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
+        };
+        write_mapped_headers(&response.headers, field, &facts, &mut self.head);
+        Ok(())
+    }
+
+    /// The type of the template that replaces the body, if there is one.
+    fn replace_body<'r>(
+        &mut self,
+        response: &'r IntegrationResponse,
+        accept: Option<&[u8]>,
+        facts: &Facts<'_>,
+    ) -> Option<&'r [u8]> {
+        let (content_type, template) = template_for(&response.templates, accept)?;
+        let mut body = Vec::new();
+        facts.write_text(template, &mut body);
+        // What the origin sends is not read: its connection can only go on if that is nothing.
+        self.origin_keep_alive &= self.framing == Framing::None;
+        self.replaced = Some(body);
+        Some(content_type.as_bytes())
+    }
+
+    fn write_framing(&mut self, head: &ResponseHead<'_, '_>, exchange: &Exchange) {
+        let bodiless = exchange.to_head_request || matches!(self.status, 100..=199 | 204 | 304);
+        if let Some(body) = &self.replaced {
+            if !matches!(self.status, 100..=199 | 204) {
+                encode::content_length(body.len() as u64, &mut self.head);
+            }
+            return;
+        }
+        if bodiless && self.framing != Framing::None {
+            // A status was mapped to one that has no body.
+            self.origin_keep_alive = false;
+            self.replaced = Some(Vec::new());
+            return;
+        }
+        match self.framing {
+            Framing::Length(length) => encode::content_length(length, &mut self.head),
+            Framing::Chunked | Framing::UntilClose if exchange.minor == 0 => self.client_keep_alive = false,
+            Framing::Chunked | Framing::UntilClose => {
+                self.outgoing = Outgoing::Chunked;
+                self.head.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
+            }
+            Framing::None if bodiless => self.write_length_of_nothing(head),
+            Framing::None => encode::content_length(0, &mut self.head),
+        }
+    }
+
+    /// To `HEAD` and with 304, `Content-Length` says how long the body would be; 204 must not have one.
+    fn write_length_of_nothing(&mut self, head: &ResponseHead<'_, '_>) {
+        let mut lengths = head.fields.iter().zip(head.kinds).filter(|(_, kind)| **kind == FieldKind::ContentLength);
+        if let Some((field, _)) = lengths.next()
+            && self.status != 204
+        {
+            encode::field("Content-Length", field.value, &mut self.head);
+        }
+    }
+
+    /// After this answer neither connection is in step.
+    pub(super) fn close_both(&mut self) {
+        self.client_keep_alive = false;
+        self.origin_keep_alive = false;
+    }
+
+    /// Completes the head into `out`, and gives what relays the body.
+    pub(super) fn relay(self, exchange: &Exchange, out: &mut Vec<u8>) -> Relay {
+        let Passing { mut head, framing, outgoing, replaced, .. } = self;
+        write_own_fields(&exchange.ids, exchange.persistence(), &mut head);
+        head.extend_from_slice(b"\r\n");
+        let mut replaced_bytes = 0;
+        let incoming = match replaced {
+            Some(body) => {
+                if !exchange.to_head_request {
+                    head.extend_from_slice(&body);
+                    replaced_bytes = body.len() as u64;
+                }
+                Incoming::new(Framing::None, Outgoing::Discard, 0)
+            }
+            None => Incoming::new(framing, outgoing, u64::MAX),
+        };
+        if out.is_empty() {
+            *out = head;
+        } else {
+            out.extend_from_slice(&head);
+        }
+        Relay { incoming, replaced_bytes }
+    }
+}
+
+/// Relays a body to the client.
+pub(super) struct Relay {
+    incoming: Incoming,
+    replaced_bytes: u64,
+}
+
+/// What a body is read into at first, and when it turns out to be long.
+const SMALL_BYTES: usize = 16 * 1024;
+const LONG_BODY_BYTES: u64 = 256 * 1024;
+
+impl Relay {
+    pub(super) fn body_bytes(&self) -> u64 {
+        self.replaced_bytes + self.incoming.received()
+    }
+
+    /// Takes what came with the head. Nothing has been sent yet: an error can still be answered.
+    pub(super) fn start(&mut self, buffer: &mut Buffer, out: &mut Vec<u8>) -> Result<(), RelayError> {
+        self.incoming.take(buffer, out).map_err(malformed)
+    }
+
+    /// Sends all of it. Whether the origin's connection is in step afterwards.
+    pub(super) async fn run(
+        &mut self,
+        connection: &mut Connection,
+        to_origin: &mut upstream::Connection,
+        mut buffer: Buffer,
+    ) -> Result<bool, RelayError> {
+        connection.flush().await.map_err(|()| RelayError::Client)?;
+        if self.incoming.is_done() {
+            return Ok(buffer.is_empty());
+        }
+        let shard = Rc::clone(&connection.shard);
+        while !self.incoming.is_done() {
+            buffer = self.sized(buffer);
+            shard.wheel.arm(&to_origin.timer, shard.settings.upstream.response_idle_timeout_ms, Expiry::End);
+            let (read, returned) = to_origin.stream.reader.read(buffer, None).await;
+            buffer = returned;
+            if !read.is_ok_and(|read| read > 0) {
+                return self.origin_ended(connection, to_origin, &shard).await;
+            }
+            match self.incoming.plain_bytes(&buffer) {
+                Some(bytes) => {
+                    let (sent, returned) = connection.send(buffer).await;
+                    sent.map_err(|()| RelayError::Client)?;
+                    self.incoming.passed(bytes);
+                    buffer = returned;
+                    buffer.consume(bytes);
+                }
+                None => {
+                    self.incoming.take(&mut buffer, &mut connection.out).map_err(malformed)?;
+                    connection.flush().await.map_err(|()| RelayError::Client)?;
+                }
+            }
+        }
+        Ok(buffer.is_empty())
+    }
+
+    /// Room for the next read: more for a body that has proved, or said, to be long.
+    fn sized(&self, buffer: Buffer) -> Buffer {
+        let long = self.incoming.received() >= LONG_BODY_BYTES || self.incoming.bytes_left() >= LONG_BODY_BYTES * 2;
+        let capacity = if long { LARGE_BYTES } else { SMALL_BYTES };
+        if buffer.is_empty() && buffer.capacity() < capacity {
+            return if long { Buffer::large() } else { Buffer::heap(capacity) };
+        }
+        debug_assert!(buffer.spare() >= PAGE_BYTES.min(buffer.capacity()), "what was read was passed on");
+        buffer
+    }
+
+    async fn origin_ended(
+        &mut self,
+        connection: &mut Connection,
+        to_origin: &upstream::Connection,
+        shard: &Shard,
+    ) -> Result<bool, RelayError> {
+        if to_origin.timer.fired() {
+            shard.recorder.count(Counter::UpstreamBodyTimeout);
+            return Err(RelayError::Origin("the answer stalled"));
+        }
+        if !self.incoming.close(&mut connection.out) {
+            return Err(RelayError::Origin("the answer broke off"));
+        }
+        connection.flush().await.map_err(|()| RelayError::Client)?;
+        Ok(false)
+    }
+}
+
+fn malformed(error: BodyError) -> RelayError {
+    match error {
+        BodyError::Malformed | BodyError::TooLarge => RelayError::Origin("the answer's body is malformed"),
+    }
+}

@@ -1,0 +1,181 @@
+//! Where an error becomes a response, and where every response gets the fields that are the gateway's own.
+//!
+//! The texts are AWS's where AWS has one; `$context.error.message` in a gateway response is the same text.
+
+use crate::http::encode;
+use crate::plan::gateway_response::{GatewayResponse, GatewayResponseType};
+
+use super::context::{ErrorFacts, Facts, RequestIds};
+
+/// Why an exchange does not end with the integration's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GatewayError {
+    /// The message is no HTTP that could be served. The connection ends with it.
+    BadRequest,
+    /// A value cannot be mapped to where it belongs.
+    BadRequestParameters,
+    RequestTimeout,
+    TargetTooLong,
+    HeaderTooLarge,
+    RequestTooLarge,
+    VersionNotSupported,
+    /// No API or stage is at that host and path.
+    NoStage,
+    /// The stage has no such resource, or the resource no such method.
+    NoRoute,
+    UnsupportedMediaType,
+    /// No integration response fits, or a mock has no status.
+    Configuration,
+    IntegrationTimeout,
+    /// Not reached, or gone before it answered.
+    IntegrationFailure,
+    /// It answered with something that is no HTTP response, or one that cannot be passed on.
+    IntegrationMalformed,
+    /// The limit of connections to the origin is reached.
+    IntegrationBusy,
+}
+
+impl GatewayError {
+    pub fn status(self) -> u16 {
+        match self {
+            GatewayError::BadRequest | GatewayError::BadRequestParameters => 400,
+            GatewayError::NoStage | GatewayError::NoRoute => 403,
+            GatewayError::RequestTimeout => 408,
+            GatewayError::RequestTooLarge => 413,
+            GatewayError::TargetTooLong => 414,
+            GatewayError::UnsupportedMediaType => 415,
+            GatewayError::HeaderTooLarge => 431,
+            GatewayError::Configuration => 500,
+            GatewayError::IntegrationMalformed => 502,
+            GatewayError::IntegrationBusy => 503,
+            GatewayError::IntegrationTimeout | GatewayError::IntegrationFailure => 504,
+            GatewayError::VersionNotSupported => 505,
+        }
+    }
+
+    pub fn message(self) -> &'static str {
+        match self {
+            GatewayError::BadRequest => "Bad Request",
+            GatewayError::BadRequestParameters => "Invalid request parameters",
+            GatewayError::NoStage => "Forbidden",
+            GatewayError::NoRoute => "Missing Authentication Token",
+            GatewayError::RequestTimeout => "Request Timeout",
+            GatewayError::RequestTooLarge => "Request Too Long",
+            GatewayError::TargetTooLong => "URI Too Long",
+            GatewayError::UnsupportedMediaType => "Unsupported Media Type",
+            GatewayError::HeaderTooLarge => "Request Header Fields Too Large",
+            GatewayError::Configuration | GatewayError::IntegrationMalformed => "Internal server error",
+            GatewayError::IntegrationBusy => "Service Unavailable",
+            GatewayError::IntegrationTimeout => "Endpoint request timed out",
+            GatewayError::IntegrationFailure => "Network error communicating with endpoint",
+            GatewayError::VersionNotSupported => "HTTP Version Not Supported",
+        }
+    }
+
+    /// The gateway response that a stage may have configured for it.
+    pub fn response_type(self) -> GatewayResponseType {
+        match self {
+            GatewayError::BadRequestParameters => GatewayResponseType::BadRequestParameters,
+            GatewayError::NoRoute => GatewayResponseType::MissingAuthenticationToken,
+            GatewayError::NoStage => GatewayResponseType::AccessDenied,
+            GatewayError::RequestTooLarge => GatewayResponseType::RequestTooLarge,
+            GatewayError::UnsupportedMediaType => GatewayResponseType::UnsupportedMediaType,
+            GatewayError::Configuration => GatewayResponseType::ApiConfigurationError,
+            GatewayError::IntegrationTimeout => GatewayResponseType::IntegrationTimeout,
+            GatewayError::IntegrationFailure => GatewayResponseType::IntegrationFailure,
+            GatewayError::BadRequest
+            | GatewayError::RequestTimeout
+            | GatewayError::TargetTooLong
+            | GatewayError::HeaderTooLarge => GatewayResponseType::Default4xx,
+            GatewayError::IntegrationMalformed | GatewayError::IntegrationBusy | GatewayError::VersionNotSupported => {
+                GatewayResponseType::Default5xx
+            }
+        }
+    }
+
+    /// The value of `x-amzn-ErrorType`.
+    fn error_type(self) -> &'static str {
+        match self {
+            GatewayError::NoStage => "ForbiddenException",
+            other => other.response_type().error_type(),
+        }
+    }
+}
+
+/// What a response says of the connection that it goes out on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Persistence {
+    /// HTTP/1.1 and going on: nothing to say.
+    Implied,
+    /// HTTP/1.0 and going on.
+    KeepAlive,
+    Close,
+}
+
+/// Appends the fields of every response: ids, and what the connection does.
+pub fn write_own_fields(ids: &RequestIds, persistence: Persistence, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"x-amzn-RequestId: ");
+    out.extend_from_slice(ids.request());
+    out.extend_from_slice(b"\r\nx-amz-apigw-id: ");
+    out.extend_from_slice(ids.extended());
+    out.extend_from_slice(match persistence {
+        Persistence::Implied => b"\r\n".as_slice(),
+        Persistence::KeepAlive => b"\r\nConnection: keep-alive\r\n",
+        Persistence::Close => b"\r\nConnection: close\r\n",
+    });
+}
+
+/// Appends `Date: …` from the shard's clock.
+pub fn write_date(date: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(b"Date: ");
+    out.extend_from_slice(date);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends the whole response for an error, and returns its status. A `HEAD` request gets no body.
+pub fn write_error(
+    error: GatewayError,
+    facts: &Facts<'_>,
+    date: &[u8],
+    persistence: Persistence,
+    out: &mut Vec<u8>,
+) -> u16 {
+    let kind = error.response_type();
+    let facts = Facts { error: Some(ErrorFacts { message: error.message(), response_type: kind.name() }), ..*facts };
+    // REQUEST_TOO_LARGE cannot be customised, by the guide.
+    let customised = facts.stage.filter(|_| kind != GatewayResponseType::RequestTooLarge);
+    let configured = customised.and_then(|stage| stage.gateway_responses.find(kind, error.status()));
+    let status = configured.and_then(|response| response.status).unwrap_or(error.status());
+    let mut body = Vec::new();
+    let content_type = write_error_body(configured, &facts, &mut body);
+
+    encode::status_line(status, out);
+    write_date(date, out);
+    encode::field("Content-Type", content_type.as_bytes(), out);
+    encode::content_length(body.len() as u64, out);
+    write_own_fields(facts.ids, persistence, out);
+    encode::field("x-amzn-ErrorType", error.error_type().as_bytes(), out);
+    for header in configured.map_or(&[][..], |response| &response.headers) {
+        let mut value = Vec::new();
+        facts.write_text(&header.value, &mut value);
+        if !value.is_empty() && encode::is_field_value(&value) {
+            encode::field(&header.name, &value, out);
+        }
+    }
+    out.extend_from_slice(b"\r\n");
+    if facts.http_method != "HEAD" {
+        out.extend_from_slice(&body);
+    }
+    status
+}
+
+fn write_error_body<'r>(configured: Option<&'r GatewayResponse>, facts: &Facts<'_>, body: &mut Vec<u8>) -> &'r str {
+    if let Some((content_type, template)) = configured.and_then(|response| response.templates.first()) {
+        facts.write_text(template, body);
+        return content_type;
+    }
+    body.extend_from_slice(b"{\"message\":");
+    super::context::write_json_string(facts.error.map_or("", |error| error.message), body);
+    body.push(b'}');
+    "application/json"
+}

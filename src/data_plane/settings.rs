@@ -1,0 +1,121 @@
+//! Limits and time-outs of the data plane, as `server` took them from the configuration.
+
+use std::net::IpAddr;
+
+use crate::http::head::HeadLimits;
+
+/// All of it is the same for all shards and does not change while they run.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub head: HeadLimits,
+    pub body_bytes_max: u64,
+    /// Client connections of the whole process.
+    pub connections_max: u64,
+    /// From the first byte of a head to its last.
+    pub head_timeout_ms: u64,
+    /// Between requests of a connection.
+    pub idle_timeout_ms: u64,
+    /// Between two reads of a request's body.
+    pub body_idle_timeout_ms: u64,
+    /// Slower bodies are given up after `body_grace_ms`.
+    pub body_bytes_per_second_min: u64,
+    pub body_grace_ms: u64,
+    /// While a client takes nothing of an answer.
+    pub write_timeout_ms: u64,
+    /// 0: no limit.
+    pub requests_per_connection_max: u64,
+    pub tls_handshake_timeout_ms: u64,
+    pub upstream: UpstreamSettings,
+    pub forwarding: ForwardingSettings,
+    pub access_log: AccessLogSettings,
+}
+
+#[derive(Clone, Debug)]
+pub struct UpstreamSettings {
+    pub connect_timeout_ms: u64,
+    /// How long a connection stays in the pool.
+    pub idle_timeout_ms: u64,
+    /// A shard and origin.
+    pub idle_connections_max: usize,
+    /// A shard and origin.
+    pub connections_max: usize,
+    pub response_head_bytes_max: usize,
+    /// Between two reads of a response's body.
+    pub response_idle_timeout_ms: u64,
+    /// How often a request may be sent again.
+    pub retries_max: u32,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct ForwardingSettings {
+    /// Peers whose `X-Forwarded-*` and `Forwarded` are believed.
+    pub trusted_proxies: Vec<Cidr>,
+    /// Sends `Forwarded` too. (RFC 7239.)
+    pub forwarded_header: bool,
+    /// The name for `Via`; `None` sends none.
+    pub via: Option<Box<str>>,
+    /// Fields that differ from a gateway's own by `_` or `.` for `-` are dropped rather than refused.
+    pub drop_twins: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct AccessLogSettings {
+    pub enabled: bool,
+    /// What a shard buffers for the writer while it is busy; records beyond are dropped and counted.
+    pub buffer_bytes_max: usize,
+}
+
+/// A range of addresses: `10.0.0.0/8`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cidr {
+    pub address: IpAddr,
+    pub prefix_bits: u8,
+}
+
+impl Cidr {
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address, address) {
+            (IpAddr::V4(network), IpAddr::V4(address)) => {
+                let shift = 32 - u32::from(self.prefix_bits.min(32));
+                shift == 32 || network.to_bits() >> shift == address.to_bits() >> shift
+            }
+            (IpAddr::V6(network), IpAddr::V6(address)) => {
+                let shift = 128 - u32::from(self.prefix_bits.min(128));
+                shift == 128 || network.to_bits() >> shift == address.to_bits() >> shift
+            }
+            (IpAddr::V4(_), IpAddr::V6(address)) => {
+                address.to_ipv4_mapped().is_some_and(|mapped| self.contains(IpAddr::V4(mapped)))
+            }
+            (IpAddr::V6(_), IpAddr::V4(_)) => false,
+        }
+    }
+}
+
+impl ForwardingSettings {
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|range| range.contains(address))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_contain_their_addresses() {
+        #[track_caller]
+        fn check(range: (&str, u8), address: &str, expected: bool) {
+            let range = Cidr { address: range.0.parse().expect("an address"), prefix_bits: range.1 };
+            assert_eq!(range.contains(address.parse().expect("an address")), expected, "{range:?} {address}");
+        }
+        check(("10.0.0.0", 8), "10.255.0.1", true);
+        check(("10.0.0.0", 8), "11.0.0.1", false);
+        check(("10.0.0.1", 32), "10.0.0.1", true);
+        check(("10.0.0.1", 32), "10.0.0.2", false);
+        check(("0.0.0.0", 0), "203.0.113.9", true);
+        check(("10.0.0.0", 8), "::ffff:10.1.2.3", true);
+        check(("fd00::", 8), "fd12::1", true);
+        check(("fd00::", 8), "fe80::1", false);
+        check(("::", 0), "10.0.0.1", false);
+    }
+}

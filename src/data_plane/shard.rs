@@ -1,0 +1,375 @@
+//! One core: its listeners, its mail, its clock, its connections.
+
+use std::cell::{Cell, RefCell};
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use ahash::AHashMap;
+
+use crate::http::encode;
+use crate::net::deadline::{Expiry, TICK_MS, Timer, Wheel};
+use crate::net::listener::{Accepted, Bound, Listener, Stop};
+use crate::net::mailbox::Mailbox;
+use crate::net::runtime::{sleep_ms, spawn};
+use crate::net::stream::Stream;
+use crate::net::tls::{ClientTls, ServerTls};
+use crate::plan::Plan;
+use crate::plan::delivery::{AddressBook, Delivery};
+use crate::stats::{Counter, Recorder};
+
+use super::access_log::{AccessLog, Handed};
+use super::connection;
+use super::context::IdSource;
+use super::live::{Live, resolve};
+use super::settings::Settings;
+use super::upstream::Upstream;
+
+/// What others may know of a shard, each on cache lines of its own.
+#[derive(Default)]
+#[repr(align(128))]
+pub struct ShardState {
+    /// Client connections that are open here.
+    pub connections: AtomicU64,
+    /// The generation of the plan that is served; 0 before the first.
+    pub adopted: AtomicU64,
+}
+
+/// A letter to a shard.
+pub enum Letter {
+    Delivery(Delivery),
+    /// A connection that another shard accepted, with the number of its listener.
+    Connection {
+        accepted: Accepted,
+        listener: usize,
+    },
+}
+
+/// A shard from the outside.
+pub struct ShardHandle {
+    pub mailbox: Arc<Mailbox<Letter>>,
+    pub state: ShardState,
+}
+
+/// A listener's own: whether it speaks TLS, and its port.
+#[derive(Clone)]
+pub struct ListenerInfo {
+    pub address: SocketAddr,
+    pub tls: Option<Arc<ServerTls>>,
+}
+
+/// What a shard is made from.
+pub struct ShardParts {
+    pub index: usize,
+    pub fleet: Arc<Vec<ShardHandle>>,
+    pub settings: Arc<Settings>,
+    pub client_tls: Arc<ClientTls>,
+    pub listeners: Vec<ListenerInfo>,
+    pub recorder: Recorder,
+    pub access_log: AccessLog,
+}
+
+pub struct Shard {
+    pub settings: Arc<Settings>,
+    pub wheel: Wheel,
+    pub recorder: Recorder,
+    pub access_log: AccessLog,
+    pub ids: IdSource,
+    pub client_tls: Arc<ClientTls>,
+    index: usize,
+    fleet: Arc<Vec<ShardHandle>>,
+    listeners: Vec<ListenerInfo>,
+    live: RefCell<Rc<Live>>,
+    addresses: RefCell<Arc<AddressBook>>,
+    /// Every upstream of the plan and those of earlier plans that still have connections.
+    upstreams: RefCell<Vec<Rc<Upstream>>>,
+    draining: Cell<bool>,
+    /// Connections that fell idle long enough to be parked.
+    idle_clients: RefCell<AHashMap<*const Timer, Rc<Timer>>>,
+    started: Instant,
+    started_unix_ms: u64,
+    now_ms: Cell<u64>,
+    date_second: Cell<u64>,
+    date: RefCell<Rc<[u8]>>,
+}
+
+impl Shard {
+    fn new(parts: ShardParts) -> Rc<Shard> {
+        let block = parts.recorder.open_block(0, 0, 0);
+        let empty = Live::adopt(Arc::new(Plan::empty()), block, &[], &AddressBook::new());
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let seed = (unix.as_nanos() as u64) ^ (parts.index as u64) << 56 ^ u64::from(std::process::id()) << 32;
+        let shard = Shard {
+            settings: parts.settings,
+            wheel: Wheel::default(),
+            recorder: parts.recorder,
+            access_log: parts.access_log,
+            ids: IdSource::new(seed),
+            client_tls: parts.client_tls,
+            index: parts.index,
+            fleet: parts.fleet,
+            listeners: parts.listeners,
+            live: RefCell::new(Rc::new(empty)),
+            addresses: RefCell::default(),
+            upstreams: RefCell::default(),
+            draining: Cell::new(false),
+            idle_clients: RefCell::default(),
+            started: Instant::now(),
+            started_unix_ms: unix.as_millis() as u64,
+            now_ms: Cell::new(0),
+            date_second: Cell::new(u64::MAX),
+            date: RefCell::new(Rc::from([])),
+        };
+        shard.turn_clock();
+        Rc::new(shard)
+    }
+
+    /// Milliseconds since the shard started, as of the last tick.
+    pub fn now_ms(&self) -> u64 {
+        self.now_ms.get()
+    }
+
+    /// The wall clock at `instant`, in milliseconds since 1970. It does not jump while the process runs.
+    pub fn unix_ms(&self, instant: Instant) -> u64 {
+        self.started_unix_ms + instant.duration_since(self.started).as_millis() as u64
+    }
+
+    /// The value of `Date`, renewed each second.
+    pub fn date(&self) -> Rc<[u8]> {
+        Rc::clone(&self.date.borrow())
+    }
+
+    /// The plan to serve; whoever begins an exchange keeps it to its end.
+    pub fn live(&self) -> Rc<Live> {
+        Rc::clone(&self.live.borrow())
+    }
+
+    pub fn is_draining(&self) -> bool {
+        self.draining.get()
+    }
+
+    fn state(&self) -> &ShardState {
+        &self.fleet[self.index].state
+    }
+
+    pub fn count_log(&self, handed: Handed) {
+        if handed.written > 0 {
+            self.recorder.count_by(Counter::AccessLogRecords, handed.written);
+        }
+        if handed.dropped > 0 {
+            self.recorder.count_by(Counter::AccessLogDropped, handed.dropped);
+        }
+    }
+
+    fn turn_clock(&self) {
+        let now = Instant::now();
+        self.now_ms.set(now.duration_since(self.started).as_millis() as u64);
+        let second = self.unix_ms(now) / 1000;
+        if second != self.date_second.get() {
+            self.date_second.set(second);
+            let mut date = Vec::new();
+            encode::date(second as i64, &mut date);
+            self.date.replace(date.into());
+        }
+    }
+
+    fn open_letter(self: &Rc<Self>, letter: Letter) {
+        match letter {
+            Letter::Connection { accepted, listener } => self.open(accepted, listener),
+            Letter::Delivery(delivery) => self.take(delivery),
+        }
+    }
+
+    fn take(&self, delivery: Delivery) {
+        match delivery {
+            Delivery::Plan(plan) => self.adopt(plan),
+            Delivery::Addresses(addresses) => {
+                for upstream in self.upstreams.borrow().iter() {
+                    if upstream.origin.host.parse::<IpAddr>().is_err() {
+                        upstream.set_addresses(resolve(&upstream.origin, &addresses));
+                    }
+                }
+                self.addresses.replace(addresses);
+            }
+            Delivery::Harvest => {
+                self.recorder.harvest();
+                self.count_log(self.access_log.flush());
+            }
+            Delivery::Drain => self.drain(),
+        }
+    }
+
+    /// Requests on their way get a moment to arrive, and then their answer with `Connection: close`.
+    fn drain(&self) {
+        self.draining.set(true);
+        for idle in self.idle_clients.borrow().values() {
+            self.wheel.arm(idle, DRAIN_GRACE_MS, Expiry::EndReading);
+        }
+        self.upstreams.borrow().iter().for_each(|upstream| upstream.close_idle());
+    }
+
+    /// A client's connection waits for its next request: so that a drain can find it.
+    pub fn client_idles(&self, timer: &Rc<Timer>) {
+        self.idle_clients.borrow_mut().insert(Rc::as_ptr(timer), Rc::clone(timer));
+    }
+
+    pub fn client_is_busy(&self, timer: &Rc<Timer>) {
+        self.idle_clients.borrow_mut().remove(&Rc::as_ptr(timer));
+    }
+
+    fn adopt(&self, plan: Arc<Plan>) {
+        let generation = plan.generation;
+        let methods = plan.stages.iter().map(|stage| stage.methods.len()).sum();
+        let block = self.recorder.open_block(generation, methods, plan.stages.len());
+        let live = Live::adopt(plan, block, &self.upstreams.borrow(), &self.addresses.borrow());
+        let mut upstreams = self.upstreams.borrow_mut();
+        upstreams.retain(|earlier| {
+            let named = live.upstreams().iter().any(|upstream| Rc::ptr_eq(upstream, earlier));
+            if !named {
+                earlier.close_idle();
+            }
+            !named && !earlier.is_unused()
+        });
+        upstreams.extend(live.upstreams().iter().map(Rc::clone));
+        drop(upstreams);
+        self.live.replace(Rc::new(live));
+        self.state().adopted.store(generation, Ordering::Release);
+    }
+
+    /// Gives an accepted connection to the shard with the fewest; `SO_REUSEPORT` alone leaves the busiest of eight
+    /// shards at twice its share.
+    fn place(self: &Rc<Self>, accepted: Accepted, listener: usize) {
+        self.recorder.count(Counter::ConnectionsAccepted);
+        let load = |handle: &ShardHandle| handle.state.connections.load(Ordering::Relaxed);
+        if self.fleet.iter().map(load).sum::<u64>() >= self.settings.connections_max {
+            self.recorder.count(Counter::ConnectionsRefused);
+            return refuse(accepted.socket);
+        }
+        let mine = load(&self.fleet[self.index]);
+        let (least, lowest) =
+            self.fleet.iter().map(load).enumerate().min_by_key(|(_, load)| *load).unwrap_or((self.index, mine));
+        let target = if lowest < mine { least } else { self.index };
+        self.fleet[target].state.connections.fetch_add(1, Ordering::Relaxed);
+        if target == self.index {
+            self.open(accepted, listener);
+        } else {
+            self.recorder.count(Counter::ConnectionsHandedOver);
+            self.fleet[target].mailbox.send(Letter::Connection { accepted, listener });
+        }
+    }
+
+    /// Serves a connection that is already counted in [`ShardState::connections`].
+    fn open(self: &Rc<Self>, accepted: Accepted, listener: usize) {
+        let counted = CountedConnection(Rc::clone(self));
+        let info = self.listeners[listener].clone();
+        let Ok(stream) = Stream::from_socket(accepted.socket) else { return };
+        let shard = Rc::clone(self);
+        let recorder = self.recorder.clone();
+        let task = async move {
+            connection::serve(&shard, stream, accepted.peer.ip(), &info).await;
+            drop(counted);
+        };
+        spawn(task, move || recorder.count(Counter::Panics));
+    }
+
+    fn sweep(&self) {
+        for upstream in self.upstreams.borrow().iter() {
+            upstream.sweep(self);
+        }
+    }
+}
+
+/// Takes a connection off the count, however it ends.
+struct CountedConnection(Rc<Shard>);
+
+impl Drop for CountedConnection {
+    fn drop(&mut self) {
+        self.0.state().connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Answers 503 without ever waiting: the socket's empty buffer takes these bytes or nobody gets them.
+fn refuse(socket: OwnedFd) {
+    const ANSWER: &[u8] =
+        b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 33\r\n\
+                            Connection: close\r\n\r\n{\"message\":\"Service Unavailable\"}";
+    let socket = socket2::Socket::from(socket);
+    let _ = socket.set_nonblocking(true);
+    let _ = socket.send(ANSWER);
+    let _ = socket.shutdown(std::net::Shutdown::Write);
+}
+
+/// Runs a shard, for as long as the process lives. To be called inside its runtime. Listeners open when the first plan
+/// is there; `ready` is called then.
+///
+/// # Errors
+/// When the process is out of descriptors at the start.
+pub async fn run(parts: ShardParts, bound: Vec<Bound>, ready: impl FnOnce()) -> std::io::Result<()> {
+    let mailbox = Arc::clone(&parts.fleet[parts.index].mailbox);
+    let waker = mailbox.waker()?;
+    let shard = Shard::new(parts);
+    let panics = shard.recorder.clone();
+    spawn(tick(Rc::clone(&shard)), move || panics.count(Counter::Panics));
+    while shard.state().adopted.load(Ordering::Relaxed) == 0 {
+        mailbox.receive(&waker).await.into_iter().for_each(|letter| shard.open_letter(letter));
+    }
+    let mut stops = Vec::new();
+    for (number, bound) in bound.into_iter().enumerate() {
+        let mut listener = bound.listen()?;
+        stops.push(listener.stop());
+        let panics = shard.recorder.clone();
+        spawn(accept(Rc::clone(&shard), listener, number), move || panics.count(Counter::Panics));
+    }
+    ready();
+    loop {
+        mailbox.receive(&waker).await.into_iter().for_each(|letter| shard.open_letter(letter));
+        if shard.is_draining() {
+            stops.iter_mut().for_each(Stop::stop);
+        }
+    }
+}
+
+/// Accepts until stopped. Out of descriptors it waits a little rather than spin.
+async fn accept(shard: Rc<Shard>, mut listener: Listener, number: usize) {
+    loop {
+        match listener.accept().await {
+            Ok(Some(accepted)) => shard.place(accepted, number),
+            Ok(None) => break,
+            Err(_) => sleep_ms(ACCEPT_PAUSE_MS).await,
+        }
+    }
+    for accepted in listener.sweep() {
+        shard.place(accepted, number);
+    }
+}
+
+const ACCEPT_PAUSE_MS: u64 = 20;
+
+/// How long idle connections stay open after a drain began.
+pub const DRAIN_GRACE_MS: u64 = 1000;
+
+async fn tick(shard: Rc<Shard>) {
+    let mut ticks = 0u64;
+    let mut last = Instant::now();
+    loop {
+        sleep_ms(TICK_MS).await;
+        // A busy shard wakes late: the wheel turns as often as time has passed.
+        let due = (last.elapsed().as_millis() as u64 / TICK_MS).clamp(1, WHEEL_TURNS_MAX);
+        last += std::time::Duration::from_millis(due * TICK_MS);
+        shard.turn_clock();
+        for _ in 0..due {
+            shard.wheel.tick();
+        }
+        ticks += due;
+        if ticks >= 1000 / TICK_MS {
+            ticks = 0;
+            shard.sweep();
+        }
+    }
+}
+
+/// After a suspended machine wakes, connections get some seconds rather than all their time-outs at once.
+const WHEEL_TURNS_MAX: u64 = 100;

@@ -1,0 +1,13 @@
+//! HTTP/1.1 on the wire, strict and without I/O: bytes in, values out, and back. (RFC 9110, RFC 9112.)
+//!
+//! - [`head`]: request and response heads, the checks that keep two readers of one stream in step.
+//! - [`target`]: the request target, parsed once into the one path string that everybody uses.
+//! - [`field`]: field names with a meaning to a proxy, and field values.
+//! - [`chunked`]: the chunked coding, both ways, with trailers.
+//! - [`encode`]: status lines, numbers and dates as bytes.
+
+pub mod chunked;
+pub mod encode;
+pub mod field;
+pub mod head;
+pub mod target;

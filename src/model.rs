@@ -1,0 +1,56 @@
+//! The API as AWS describes it: plain data in AWS's words and spelling, without behaviour and without I/O.
+//!
+//! It holds all that a document or the management API can say, also what the engine does not act on yet; refusing
+//! that is the work of `plan::compile`. Field names are those of the JSON of API Gateway's own REST API (API reference,
+//! `API_RestApi` and its neighbours), which is what `aws apigateway`, boto3 and Terraform read and write.
+//!
+//! - [`rest`]: REST APIs: resources, methods, integrations and what stands beside them.
+//! - [`stage`]: where and how a definition is served.
+//! - [`mod@pointer`]: how one value of a definition is named.
+
+pub mod pointer;
+pub mod rest;
+pub mod stage;
+
+pub use pointer::Pointer;
+pub use rest::*;
+pub use stage::*;
+
+/// A map that keeps the order of the document: AWS picks "the first" template, and exports in order.
+pub type OrderedMap<V> = indexmap::IndexMap<String, V>;
+
+/// One string type an id, so that a stage's name is never taken for an API's id.
+macro_rules! ids {
+    ($($(#[$documentation:meta])* $name:ident,)*) => {$(
+        $(#[$documentation])*
+        #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub String);
+
+        impl $name {
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// Lower-case letters and digits, ten of them at AWS: the first label of the execute-api host name.
+    RestApiId,
+    /// Six or more lower-case letters and digits.
+    ResourceId,
+    AuthorizerId,
+    RequestValidatorId,
+    ModelId,
+    DocumentationPartId,
+    DeploymentId,
+    VpcLinkId,
+    ClientCertificateId,
+}

@@ -1,0 +1,90 @@
+//! The contract between the planes: what a deployment compiles to, and all that a shard needs to serve it.
+//!
+//! A plan is a value: immutable, `Send + Sync`, without a clock and without I/O. There is one copy in the process,
+//! shared by `Arc`; what changes while serving (pools, counters, live addresses) lives beside it on each shard.
+//!
+//! - [`select`]: which stage serves a request, by host and path prefix.
+//! - [`route`]: which method of that stage, with the path's parameters.
+//! - [`integration`]: what the method does: an HTTP request to build, or a mock answer.
+//! - [`template`]: text with `$context` variables, and the sources of mapped parameters.
+//! - [`gateway_response`]: the 21 kinds of error answer.
+//! - [`delivery`]: how a plan and what belongs to it reach the shards.
+//! - [`compile`]: from the model to a plan, or the list of what stands against it.
+
+pub mod compile;
+pub mod delivery;
+pub mod gateway_response;
+pub mod integration;
+pub mod route;
+pub mod select;
+pub mod template;
+
+use gateway_response::GatewayResponses;
+use integration::{Integration, Origin};
+use route::RouteTable;
+use select::Selector;
+
+/// The position of a stage in [`Plan::stages`]. 32 bits: more stages than memory has room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct StageIndex(pub u32);
+
+/// The position of a method in [`StagePlan::methods`]; counters use it too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MethodIndex(pub u32);
+
+/// The position of an origin in [`Plan::origins`]; one for all methods of all stages that name the same origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct OriginIndex(pub u32);
+
+/// Everything that is served: all stages of all APIs.
+#[derive(Debug)]
+pub struct Plan {
+    /// Rises by one with every published plan; what `/readyz` and `tollgate_config_revision` show.
+    pub generation: u64,
+    pub selector: Selector,
+    pub stages: Vec<StagePlan>,
+    pub origins: Vec<Origin>,
+}
+
+/// One stage of one API: what a deployment to a stage makes of the API's description.
+#[derive(Debug)]
+pub struct StagePlan {
+    /// AWS's API id: lower-case letters and digits, the first label of the execute-api host name.
+    pub api_id: Box<str>,
+    pub api_name: Box<str>,
+    pub stage: Box<str>,
+    pub routes: RouteTable,
+    pub methods: Vec<MethodPlan>,
+    pub gateway_responses: GatewayResponses,
+}
+
+/// One method of one resource, ready to run.
+#[derive(Debug)]
+pub struct MethodPlan {
+    /// As declared: `GET`, or `ANY`.
+    pub http_method: Box<str>,
+    /// The resource's path template, `/pets/{petId}`: the label `route` of metrics and log.
+    pub resource_path: Box<str>,
+    pub integration: Integration,
+}
+
+impl Plan {
+    /// A plan that serves nothing: what a gateway without an API runs on.
+    pub fn empty() -> Plan {
+        Plan { generation: 0, selector: Selector::default(), stages: Vec::new(), origins: Vec::new() }
+    }
+
+    pub fn stage(&self, index: StageIndex) -> &StagePlan {
+        &self.stages[index.0 as usize]
+    }
+
+    pub fn origin(&self, index: OriginIndex) -> &Origin {
+        &self.origins[index.0 as usize]
+    }
+}
+
+impl StagePlan {
+    pub fn method(&self, index: MethodIndex) -> &MethodPlan {
+        &self.methods[index.0 as usize]
+    }
+}

@@ -1,0 +1,471 @@
+//! An integration: `http_proxy`, `http` and `mock` are served, the rest is refused by name.
+//! (Guide, `api-gateway-integration-settings`, `api-gateway-swagger-extensions-integration`.)
+
+use std::sync::LazyLock;
+
+use super::uri::{self, UriPart};
+use super::{Compiler, expression};
+use crate::model::{self, ConnectionType, IntegrationType, Pointer, Stage, StageVariables};
+use crate::plan::integration::{
+    HttpIntegration, Integration, IntegrationResponse, MappedParameter, MockIntegration, Origin, PassthroughBehavior,
+    PathPart, ResponseHeader,
+};
+use crate::plan::template::ValueSource;
+
+/// AWS's default, and its limits: 300 s where a quota was raised, 15 min for streams.
+/// (Guide, `limits`, `response-transfer-mode`.)
+const TIMEOUT_MS_DEFAULT: i32 = 29_000;
+const TIMEOUT_MS_MIN: i32 = 50;
+const TIMEOUT_MS_MAX: i32 = 900_000;
+
+/// Fields that frame the message or belong to the connection: a mapped value would break the request.
+const FRAMING_HEADERS: [&str; 9] = [
+    "connection",
+    "content-length",
+    "expect",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// A method's integration while it is compiled: where it stands and what it may name.
+struct Context<'c, 'm> {
+    compiler: &'c mut Compiler,
+    integration: &'m model::Integration,
+    variables: &'m StageVariables,
+    path: &'m str,
+    pointer: &'c Pointer,
+}
+
+pub fn compile(
+    compiler: &mut Compiler,
+    stage: &Stage,
+    path: &str,
+    integration: &model::Integration,
+    pointer: &Pointer,
+) -> Option<Integration> {
+    let mut context = Context { compiler, integration, variables: &stage.variables, path, pointer };
+    context.refuse_what_is_not_served();
+    match integration.integration_type {
+        IntegrationType::HttpProxy => context.http(true).map(|http| Integration::Http(Box::new(http))),
+        IntegrationType::Http => context.http(false).map(|http| Integration::Http(Box::new(http))),
+        IntegrationType::Mock => context.mock().map(|mock| Integration::Mock(Box::new(mock))),
+        IntegrationType::Aws => context.refuse_type("aws"),
+        IntegrationType::AwsProxy => context.refuse_type("aws_proxy"),
+    }
+}
+
+impl Context<'_, '_> {
+    fn refuse(&mut self, at: &str, message: impl Into<String>, help: &str) {
+        let pointer = if at.is_empty() { self.pointer.clone() } else { self.pointer.child(at) };
+        self.compiler.refuse(pointer, message).help(help);
+    }
+
+    fn refuse_expression(&mut self, pointer: Pointer, refused: expression::Refused) {
+        self.compiler.refuse(pointer, refused.message).help(refused.help);
+    }
+
+    fn refuse_type(&mut self, name: &str) -> Option<Integration> {
+        let message = format!("integrations of type `{name}` are not served by this version");
+        self.refuse("type", message, "use `http_proxy`, `http` or `mock`");
+        None
+    }
+
+    fn refuse_what_is_not_served(&mut self) {
+        let integration = self.integration;
+        if integration.connection_type == Some(ConnectionType::VpcLink) || integration.connection_id.is_some() {
+            let at = if integration.connection_id.is_some() { "connectionId" } else { "connectionType" };
+            self.refuse(
+                at,
+                "VPC links are not served by this version",
+                "leave `connectionType` off and give the backend's address as `uri`",
+            );
+        } else if integration.integration_target.is_some() {
+            self.refuse(
+                "integrationTarget",
+                "`integrationTarget` is not served by this version",
+                "give the backend's address as `uri`",
+            );
+        }
+        if integration.credentials.is_some() {
+            self.refuse(
+                "credentials",
+                "requests are not signed with `credentials` by this version",
+                "take `credentials` away",
+            );
+        }
+        // A mock's template is a constant: how the request's body would be converted for it does not matter.
+        if integration.content_handling.is_some() && integration.integration_type != IntegrationType::Mock {
+            let help = "take `contentHandling` away: bodies pass through as they are";
+            self.refuse("contentHandling", "bodies are not converted by this version", help);
+        }
+    }
+
+    fn http(&mut self, proxy: bool) -> Option<HttpIntegration> {
+        let timeout_ms = self.timeout_ms();
+        let http_method = self.http_method();
+        let parameters = self.request_parameters();
+        let uri = self.uri()?;
+        if !proxy {
+            self.refuse_request_mapping();
+        }
+        let path = self.path_parts(uri.path, &parameters.path);
+        let responses = if proxy { Vec::new() } else { self.responses() };
+        let config = self.integration.tls_config.as_ref();
+        let origin = self.compiler.origin(Origin {
+            tls: uri.tls,
+            host: uri.host,
+            port: uri.port,
+            authority: uri.authority,
+            insecure_skip_verification: config.is_some_and(|config| config.insecure_skip_verification),
+        });
+        Some(HttpIntegration {
+            origin,
+            proxy,
+            http_method: http_method?,
+            path: path?,
+            query: uri.query,
+            query_parameters: parameters.query,
+            headers: parameters.headers,
+            timeout_ms,
+            responses,
+        })
+    }
+
+    fn timeout_ms(&mut self) -> u32 {
+        let timeout = self.integration.timeout_in_millis.unwrap_or(TIMEOUT_MS_DEFAULT);
+        if !(TIMEOUT_MS_MIN..=TIMEOUT_MS_MAX).contains(&timeout) {
+            let help = format!(
+                "it is between {TIMEOUT_MS_MIN} and {TIMEOUT_MS_MAX} milliseconds; {TIMEOUT_MS_DEFAULT} without it"
+            );
+            self.refuse("timeoutInMillis", format!("a timeout of {timeout} ms is out of range"), &help);
+        }
+        timeout.unsigned_abs()
+    }
+
+    /// The inner `None` sends the client's own method.
+    fn http_method(&mut self) -> Option<Option<Box<str>>> {
+        const METHODS: [&str; 7] = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"];
+        const HELP: &str = "write `httpMethod: GET`, or `httpMethod: ANY` to send the client's own";
+        match self.integration.http_method.as_deref() {
+            Some("ANY") => Some(None),
+            Some(method) if METHODS.contains(&method) => Some(Some(method.into())),
+            Some(method) => {
+                self.refuse("httpMethod", format!("`{method}` is not a method that API Gateway sends"), HELP);
+                None
+            }
+            None => {
+                self.refuse("", "the integration has no `httpMethod`", HELP);
+                None
+            }
+        }
+    }
+
+    fn uri(&mut self) -> Option<uri::Uri> {
+        let Some(text) = &self.integration.uri else {
+            self.refuse("", "the integration has no `uri`", "add `uri: http://backend.example.com/path`");
+            return None;
+        };
+        let scheme = text.split("://").next().unwrap_or("");
+        let parsed = if scheme.contains("${") {
+            let message = "a stage variable cannot hold the URI's scheme".to_owned();
+            let help = "write `http://${stageVariables.name}`, with host and path in the variable".to_owned();
+            Err(expression::Refused { message, help })
+        } else {
+            expression::with_stage_variables(text, self.variables).and_then(|text| uri::parse(&text))
+        };
+        parsed.map_err(|refused| self.refuse_expression(self.pointer.child("uri"), refused)).ok()
+    }
+
+    fn path_parts(&mut self, parts: Vec<UriPart>, mapped: &[(Box<str>, ValueSource)]) -> Option<Vec<PathPart>> {
+        let mut path = Some(Vec::new());
+        for part in parts {
+            let part = match part {
+                UriPart::Literal(text) => Some(PathPart::Literal(text)),
+                UriPart::Parameter(name) => {
+                    let source = mapped.iter().find(|(parameter, _)| *parameter == name);
+                    source.map(|(_, source)| PathPart::Value(source.clone())).or_else(|| self.refuse_unmapped(&name))
+                }
+            };
+            path = path.zip(part).map(|(mut path, part)| {
+                path.push(part);
+                path
+            });
+        }
+        path
+    }
+
+    fn refuse_unmapped(&mut self, name: &str) -> Option<PathPart> {
+        let key = format!("integration.request.path.{name}");
+        if self.integration.request_parameters.contains_key(&key) {
+            // The mapping is there and was refused itself.
+            return None;
+        }
+        let help = format!("add to `requestParameters`: `{key}: method.request.path.{name}`");
+        self.refuse("uri", format!("nothing is mapped to `{{{name}}}` of the URI"), &help);
+        None
+    }
+
+    /// Templates of `http` make a body: they need a template engine.
+    fn refuse_request_mapping(&mut self) {
+        if !self.integration.request_templates.is_empty() {
+            let help = "take them away: without a template the body passes through; or use `http_proxy`";
+            self.refuse(
+                "requestTemplates",
+                "request templates of `http` integrations are not evaluated by this version",
+                help,
+            );
+        }
+        if self.integration.passthrough_behavior == Some(model::PassthroughBehavior::Never) {
+            let help = "use `when_no_match`: without templates the body passes through";
+            self.refuse(
+                "passthroughBehavior",
+                "`never` without a template would answer 415 to every request with a body",
+                help,
+            );
+        }
+        if self.integration.integration_responses.is_empty() {
+            let help = "add `responses: {default: {statusCode: \"200\"}}`, or use `http_proxy`";
+            self.refuse("", "an `http` integration without `responses` cannot answer", help);
+        }
+    }
+
+    fn mock(&mut self) -> Option<MockIntegration> {
+        let statuses = self.mock_statuses();
+        if self.integration.integration_responses.is_empty() {
+            let help = "add `responses: {default: {statusCode: \"200\"}}`";
+            self.refuse("", "a mock without `responses` cannot answer", help);
+        }
+        let responses = self.responses();
+        let passthrough = match self.integration.passthrough_behavior {
+            Some(model::PassthroughBehavior::WhenNoMatch) | None => PassthroughBehavior::WhenNoMatch,
+            Some(model::PassthroughBehavior::WhenNoTemplates) => PassthroughBehavior::WhenNoTemplates,
+            Some(model::PassthroughBehavior::Never) => PassthroughBehavior::Never,
+        };
+        let statuses = statuses?;
+        self.refuse_unanswered_statuses(&statuses, &responses);
+        Some(MockIntegration { statuses, passthrough, responses })
+    }
+
+    /// A status that no response is for answers 500 to every request.
+    fn refuse_unanswered_statuses(&mut self, statuses: &[(Box<str>, u16)], responses: &[IntegrationResponse]) {
+        for (content_type, status) in statuses {
+            let text = status.to_string();
+            let answers = |response: &IntegrationResponse| {
+                response.pattern.as_ref().is_none_or(|pattern| pattern.is_match(&text))
+            };
+            // Without any response, or with one that was refused, there is another message already.
+            let all_compiled = responses.len() == self.integration.integration_responses.len();
+            if all_compiled && !responses.is_empty() && !responses.iter().any(answers) {
+                let pointer = self.pointer.child("requestTemplates").child(content_type);
+                let message = format!("the mock's status is {status}, and none of its `responses` is for that");
+                self.compiler
+                    .refuse(pointer, message)
+                    .help(format!("add `responses: {{default: {{statusCode: \"{status}\"}}}}`"));
+            }
+        }
+    }
+
+    /// What the request templates say, `application/json` first where it is there.
+    fn mock_statuses(&mut self) -> Option<Vec<(Box<str>, u16)>> {
+        const HELP: &str = "add `requestTemplates: {application/json: '{\"statusCode\": 200}'}`";
+        let integration = self.integration;
+        if integration.request_templates.is_empty() {
+            self.refuse("", "a mock needs a request template that names a status", HELP);
+            return None;
+        }
+        let mut statuses: Vec<(Box<str>, u16)> = Vec::new();
+        let mut good = true;
+        for (content_type, template) in &integration.request_templates {
+            let pointer = self.pointer.child("requestTemplates").child(content_type);
+            let text = expression::with_stage_variables(template, self.variables);
+            match text.map(|text| mock_status(&text)) {
+                Ok(Some(status)) => statuses.push((content_type.to_ascii_lowercase().into(), status)),
+                Ok(None) => {
+                    good = false;
+                    let message =
+                        "a mock's request template must be a constant with a status, such as `{\"statusCode\": 200}`";
+                    self.compiler.refuse(pointer, message).help("this version evaluates no mapping templates");
+                }
+                Err(refused) => {
+                    good = false;
+                    self.refuse_expression(pointer, refused);
+                }
+            }
+        }
+        statuses.sort_by_key(|(content_type, _)| &**content_type != "application/json");
+        good.then_some(statuses)
+    }
+
+    /// Those with a pattern before the default.
+    fn responses(&mut self) -> Vec<IntegrationResponse> {
+        let integration = self.integration;
+        let mut responses: Vec<IntegrationResponse> =
+            integration.integration_responses.values().filter_map(|response| self.response(response)).collect();
+        responses.sort_by_key(|response| response.pattern.is_none());
+        responses
+    }
+
+    fn response(&mut self, response: &model::IntegrationResponse) -> Option<IntegrationResponse> {
+        let pointer = self.pointer.child("integrationResponses").child(&response.status_code);
+        let text_of_a_mock = self.integration.integration_type == IntegrationType::Mock
+            && response.content_handling == Some(model::ContentHandlingStrategy::ConvertToText);
+        if response.content_handling.is_some() && !text_of_a_mock {
+            let refusal = self.compiler.refuse(pointer.clone(), "bodies are not converted by this version");
+            refusal.help("take `contentHandling` away: bodies pass through as they are");
+        }
+        let status = response.status_code.parse::<u16>().ok().filter(|status| (200..=599).contains(status));
+        if status.is_none() {
+            let message = format!("`{}` is not a status for an answer", response.status_code);
+            self.compiler.refuse(pointer.clone(), message).help("it is a number from 200 to 599");
+        }
+        let pattern = match response.selection_pattern.as_deref().filter(|pattern| !pattern.is_empty()) {
+            None => None,
+            Some(pattern) => Some(self.pattern(pattern, pointer.child("selectionPattern"))?),
+        };
+        let headers = self.response_headers(response, &pointer.child("responseParameters"));
+        let mut templates = Vec::new();
+        for (content_type, template) in &response.response_templates {
+            match expression::template(template, self.variables) {
+                Ok(text) => templates.push((content_type.as_str().into(), text)),
+                Err(refused) => {
+                    self.refuse_expression(pointer.child("responseTemplates").child(content_type), refused);
+                }
+            }
+        }
+        Some(IntegrationResponse { pattern, status: status?, headers, templates })
+    }
+
+    /// AWS matches the whole of the status, as Java's `matches` does.
+    fn pattern(&mut self, pattern: &str, pointer: Pointer) -> Option<regex::Regex> {
+        if let Some(regex) = self.compiler.patterns.get(pattern) {
+            return Some(regex.clone());
+        }
+        match regex::Regex::new(&format!("^(?:{pattern})$")) {
+            Ok(regex) => {
+                self.compiler.patterns.insert(pattern.to_owned(), regex.clone());
+                Some(regex)
+            }
+            Err(_) => {
+                let message = format!("`{pattern}` is not a regular expression that is served");
+                let refusal = self.compiler.refuse(pointer, message);
+                refusal
+                    .help("write a status such as `404`, or `4\\d{2}`; look-around and back-references are not known");
+                None
+            }
+        }
+    }
+
+    fn response_headers(&mut self, response: &model::IntegrationResponse, pointer: &Pointer) -> Vec<ResponseHeader> {
+        let mut headers = Vec::new();
+        for (target, source) in &response.response_parameters {
+            let pointer = pointer.child(target);
+            let Some(name) = target.strip_prefix("method.response.header.") else {
+                let message = format!("`{target}` is not a part of an answer");
+                self.compiler.refuse(pointer, message).help("write `method.response.header.Name`");
+                continue;
+            };
+            // What is often mapped, and what the gateway does itself.
+            let length = "integration.response.header.content-length";
+            if name.eq_ignore_ascii_case("content-length") && source.eq_ignore_ascii_case(length) {
+                continue;
+            }
+            let header = writable_header(name).and_then(|_| expression::response_source(source, self.variables));
+            match header {
+                Ok(source) => headers.push(ResponseHeader { name: name.into(), source }),
+                Err(refused) => self.refuse_expression(pointer, refused),
+            }
+        }
+        headers
+    }
+
+    fn request_parameters(&mut self) -> RequestParameters {
+        let mut parameters = RequestParameters::default();
+        let integration = self.integration;
+        for (target, source) in &integration.request_parameters {
+            if let Err(refused) = self.request_parameter(target, source, &mut parameters) {
+                self.refuse_expression(self.pointer.child("requestParameters").child(target), refused);
+            }
+        }
+        parameters
+    }
+
+    fn request_parameter(
+        &self,
+        target: &str,
+        source: &str,
+        parameters: &mut RequestParameters,
+    ) -> Result<(), expression::Refused> {
+        let (kind, name) = target
+            .strip_prefix("integration.request.")
+            .and_then(|rest| rest.split_once('.'))
+            .filter(|(kind, name)| matches!(*kind, "path" | "querystring" | "header") && !name.is_empty())
+            .ok_or_else(|| expression::Refused {
+                message: format!("`{target}` is not a part of a request that can be mapped"),
+                help: "write `integration.request.path.name`, `….querystring.name` or `….header.name`".to_owned(),
+            })?;
+        let source = expression::request_source(source, Some(self.path), self.variables)?;
+        match kind {
+            "path" => parameters.path.push((name.into(), source)),
+            "querystring" => parameters.query.push(MappedParameter { name: name.into(), source }),
+            _ => parameters.headers.push(MappedParameter { name: writable_header(name)?, source }),
+        }
+        Ok(())
+    }
+}
+
+/// `requestParameters`, by the part of the request that they go to.
+#[derive(Default)]
+struct RequestParameters {
+    path: Vec<(Box<str>, ValueSource)>,
+    query: Vec<MappedParameter>,
+    headers: Vec<MappedParameter>,
+}
+
+pub(super) fn writable_header(name: &str) -> Result<Box<str>, expression::Refused> {
+    let name = expression::header_name(name)?;
+    if FRAMING_HEADERS.contains(&&*name) {
+        let message = format!("the header `{name}` cannot be mapped: it belongs to the connection");
+        return Err(expression::Refused { message, help: "the gateway sets it itself".to_owned() });
+    }
+    Ok(name)
+}
+
+/// The status in a mock's constant template: JSON, or what AWS takes for it (single quotes, no quotes).
+/// (Guide, `how-to-mock-integration`.)
+fn mock_status(template: &str) -> Option<u16> {
+    static STATUS: LazyLock<regex::Regex> = LazyLock::new(|| {
+        let pattern =
+            r#"(?s)^\s*\{(?:[^{}#$]*,)?\s*['"]?statusCode['"]?\s*:\s*['"]?(\d{3})['"]?\s*(?:,[^{}#$]*)?\}\s*$"#;
+        regex::Regex::new(pattern).expect("the pattern is a constant that the tests compile")
+    });
+    let status = STATUS.captures(template)?.get(1)?.as_str().parse().ok()?;
+    (100..=599).contains(&status).then_some(status)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(template: &str, expected: Option<u16>) {
+        assert_eq!(mock_status(template), expected, "{template}");
+    }
+
+    #[test]
+    fn a_mock_names_its_status() {
+        check(r#"{"statusCode": 200}"#, Some(200));
+        check("{ 'statusCode' : '404' }\n", Some(404));
+        check("{statusCode:204}", Some(204));
+        check(r#"{"message": "x", "statusCode": 500, "more": 1}"#, Some(500));
+        check(r#"{"statusCode": 20}"#, None);
+        check(r#"{"statusCode": 999}"#, None);
+        check(r#"{"status": 200}"#, None);
+        check(r#"#set($x = 1){"statusCode": 200}"#, None);
+        check(r#"{"statusCode": $input.params('s')}"#, None);
+        check("", None);
+    }
+}

@@ -1,0 +1,39 @@
+//! How plans and what belongs to them reach the shards, and what the control thread may ask of the shards.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::Plan;
+
+/// The addresses of every origin's host name, by name. Names that did not resolve have an empty list.
+pub type AddressBook = HashMap<Box<str>, Arc<[IpAddr]>>;
+
+/// A message to a shard. Taking one cannot fail: whatever could be wrong with it was found before it was sent.
+#[derive(Clone, Debug)]
+pub enum Delivery {
+    /// Serve this plan from the next request on; exchanges in flight finish on theirs.
+    Plan(Arc<Plan>),
+    /// New addresses; connections to addresses that are gone end when idle.
+    Addresses(Arc<AddressBook>),
+    /// Hand over what the access log has buffered, and the latency histograms.
+    Harvest,
+    /// Stop accepting, finish what is in flight, close connections as they fall idle.
+    Drain,
+}
+
+/// The shards as the control thread sees them.
+pub trait Fleet: Send + Sync {
+    fn shards(&self) -> usize;
+    fn deliver(&self, shard: usize, delivery: Delivery);
+    /// The generation of the plan that a shard serves; 0 before its first.
+    fn adopted(&self, shard: usize) -> u64;
+    /// Client connections open on a shard.
+    fn connections(&self, shard: usize) -> u64;
+
+    fn deliver_to_all(&self, delivery: &Delivery) {
+        for shard in 0..self.shards() {
+            self.deliver(shard, delivery.clone());
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! What a method does with a request: send one to an HTTP origin, or answer from the plan itself.
+
+use super::OriginIndex;
+use super::template::{Text, ValueSource};
+
+#[derive(Debug)]
+pub enum Integration {
+    Http(Box<HttpIntegration>),
+    Mock(Box<MockIntegration>),
+}
+
+/// A place to connect to. Two methods with the same origin share its connections.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Origin {
+    pub tls: bool,
+    /// Lower-case name, or an IP literal without brackets.
+    pub host: Box<str>,
+    pub port: u16,
+    /// The `Host` field's value: the port only where it is not the scheme's own.
+    pub authority: Box<str>,
+    /// `tlsConfig.insecureSkipVerification`
+    pub insecure_skip_verification: bool,
+}
+
+/// `http_proxy` and `http`: the request to make and how its answer is read.
+#[derive(Debug)]
+pub struct HttpIntegration {
+    pub origin: OriginIndex,
+    /// `http_proxy`: fields, query and answer pass through. `http`: only what is mapped does.
+    pub proxy: bool,
+    /// The method to send; `None` sends the client's own (`httpMethod: ANY`).
+    pub http_method: Option<Box<str>>,
+    /// Path of the integration's URI, always with its leading slash.
+    pub path: Vec<PathPart>,
+    /// The query that the URI itself has, without `?`; empty where it has none.
+    pub query: Box<str>,
+    /// `requestParameters` to `integration.request.querystring.*`; they replace the client's of the same name.
+    pub query_parameters: Vec<MappedParameter>,
+    /// `requestParameters` to `integration.request.header.*`; they replace the client's of the same name.
+    pub headers: Vec<MappedParameter>,
+    /// How long the answer's head may take, from the start of the integration. 50 or more.
+    pub timeout_ms: u32,
+    /// `http` only: how a status becomes a method response; first match decides.
+    pub responses: Vec<IntegrationResponse>,
+}
+
+/// A piece of the integration URI's path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PathPart {
+    /// Percent-encoded already.
+    Literal(Box<str>),
+    /// A mapped value; a value from the request's path is put in as it was matched, all others percent-encoded.
+    Value(ValueSource),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MappedParameter {
+    /// A header's name in lower case, or a query parameter's as written.
+    pub name: Box<str>,
+    pub source: ValueSource,
+}
+
+/// One entry of an integration's `responses`.
+#[derive(Debug)]
+pub struct IntegrationResponse {
+    /// `selectionPattern`, anchored at both ends as AWS applies it; `None` is the default response.
+    pub pattern: Option<regex::Regex>,
+    /// The method response's status.
+    pub status: u16,
+    /// `responseParameters` to `method.response.header.*`.
+    pub headers: Vec<ResponseHeader>,
+    /// `responseTemplates` by content type, in the document's order; empty passes the body on.
+    pub templates: Vec<(Box<str>, Text)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResponseHeader {
+    /// As it is sent: the spelling of the document.
+    pub name: Box<str>,
+    pub source: ResponseSource,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ResponseSource {
+    Static(Box<str>),
+    /// `integration.response.header.name`, in lower case.
+    Header(Box<str>),
+    Context(super::template::ContextVariable),
+}
+
+/// `mock`: the request template names a status, the status selects a response.
+#[derive(Debug)]
+pub struct MockIntegration {
+    /// What the request template says, by content type in the document's order; the first also serves requests without
+    /// a `Content-Type`, as `application/json` does in AWS.
+    pub statuses: Vec<(Box<str>, u16)>,
+    /// `passthroughBehavior`: whether a content type without a template is an error 415.
+    pub passthrough: PassthroughBehavior,
+    /// As in [`HttpIntegration::responses`].
+    pub responses: Vec<IntegrationResponse>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PassthroughBehavior {
+    WhenNoMatch,
+    WhenNoTemplates,
+    Never,
+}

@@ -1,0 +1,178 @@
+//! Which stage serves a request: by the host name of an API, or by a prefix of the path.
+//!
+//! | host | path | stage |
+//! |---|---|---|
+//! | `{api-id}.execute-api.…` | `/{stage}/…` | of that API |
+//! | any | `/_aws/execute-api/{api-id}/{stage}/…` | of that API |
+//! | any | `/restapis/{api-id}/{stage}/_user_request_/…` | of that API |
+//! | any other | `/{stage}/…` | of the only API |
+//! | any other | `/…` | the only stage, with the setting `root` |
+
+use ahash::AHashMap;
+
+use super::StageIndex;
+
+/// A stage and how many bytes at the start of the path were only there to select it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Selection {
+    pub stage: StageIndex,
+    /// The rest of the path starts here: with a slash, or empty where the path ended.
+    pub prefix_bytes: usize,
+}
+
+/// How a stage is addressed.
+#[derive(Clone, Debug)]
+pub struct StageAddress {
+    pub api_id: Box<str>,
+    pub stage: Box<str>,
+    /// `disableExecuteApiEndpoint`: not by its execute-api host name, nor by the prefix forms that stand for it.
+    pub execute_api_disabled: bool,
+}
+
+#[derive(Debug, Default)]
+pub struct Selector {
+    /// The stages of an API, by its id.
+    apis: AHashMap<Box<str>, Vec<(Box<str>, StageIndex)>>,
+    /// The stages of the only API, for hosts that name none.
+    only_api: Vec<(Box<str>, StageIndex)>,
+    /// Serves every host that names no API, without a prefix.
+    root: Option<StageIndex>,
+}
+
+impl Selector {
+    /// `stages` in the order of [`super::Plan::stages`]. With `root`, the first stage is served without a prefix.
+    pub fn new(stages: &[StageAddress], root: bool) -> Selector {
+        let mut selector = Selector::default();
+        let one_api = stages.windows(2).all(|pair| pair[0].api_id == pair[1].api_id);
+        for (position, address) in stages.iter().enumerate() {
+            let index = StageIndex(position as u32);
+            if !address.execute_api_disabled {
+                let entry = selector.apis.entry(address.api_id.clone()).or_default();
+                entry.push((address.stage.clone(), index));
+            }
+            if one_api {
+                selector.only_api.push((address.stage.clone(), index));
+            }
+        }
+        if root && one_api && !stages.is_empty() {
+            selector.root = Some(StageIndex(0));
+        }
+        selector
+    }
+
+    /// `host` in any case, with or without a port; `path` as normalised by `http::target`.
+    pub fn select(&self, host: &[u8], path: &str) -> Option<Selection> {
+        if let Some(api_id) = execute_api_id(host) {
+            let stages = self.apis.get(api_id)?;
+            return by_stage_segment(stages, path, 0);
+        }
+        if let Some(rest) = path.strip_prefix("/_aws/execute-api/") {
+            let (api_id, _) = split_segment(rest);
+            let stages = self.apis.get(api_id)?;
+            return by_stage_segment(stages, path, "/_aws/execute-api/".len() + api_id.len());
+        }
+        if let Some(selection) = self.by_user_request(path) {
+            return Some(selection);
+        }
+        if let Some(stage) = self.root {
+            return Some(Selection { stage, prefix_bytes: 0 });
+        }
+        by_stage_segment(&self.only_api, path, 0)
+    }
+
+    fn by_user_request(&self, path: &str) -> Option<Selection> {
+        let rest = path.strip_prefix("/restapis/")?;
+        let (api_id, rest) = split_segment(rest);
+        let (_, after_stage) = split_segment(rest.strip_prefix('/')?);
+        let mut selection = by_stage_segment(self.apis.get(api_id)?, path, "/restapis/".len() + api_id.len())?;
+        let (marker, _) = split_segment(after_stage.strip_prefix('/')?);
+        if marker != "_user_request_" {
+            return None;
+        }
+        selection.prefix_bytes += 1 + marker.len();
+        Some(selection)
+    }
+}
+
+/// The API id in `{api-id}.execute-api.…`.
+fn execute_api_id(host: &[u8]) -> Option<&str> {
+    let dot = memchr::memchr(b'.', host)?;
+    let rest = &host[dot + 1..];
+    let label = b"execute-api.";
+    if rest.len() < label.len() || !rest[..label.len()].eq_ignore_ascii_case(label) {
+        return None;
+    }
+    std::str::from_utf8(&host[..dot]).ok()
+}
+
+/// The stage named by the segment that starts with the slash at `at`.
+fn by_stage_segment(stages: &[(Box<str>, StageIndex)], path: &str, at: usize) -> Option<Selection> {
+    let (name, _) = split_segment(path.get(at..)?.strip_prefix('/')?);
+    let (_, stage) = stages.iter().find(|(stage, _)| **stage == *name)?;
+    Some(Selection { stage: *stage, prefix_bytes: at + 1 + name.len() })
+}
+
+fn split_segment(text: &str) -> (&str, &str) {
+    text.split_at(memchr::memchr(b'/', text.as_bytes()).unwrap_or(text.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(api_id: &str, stage: &str) -> StageAddress {
+        StageAddress { api_id: api_id.into(), stage: stage.into(), execute_api_disabled: false }
+    }
+
+    #[track_caller]
+    fn check(selector: &Selector, host: &str, path: &str, expected: Option<(u32, &str)>) {
+        let selected = selector.select(host.as_bytes(), path);
+        let shown = selected.map(|selection| (selection.stage.0, &path[selection.prefix_bytes..]));
+        assert_eq!(shown, expected, "{host} {path}");
+    }
+
+    #[test]
+    fn one_api_is_found_by_its_stage() {
+        let selector = Selector::new(&[address("abc123", "prod"), address("abc123", "dev")], false);
+        check(&selector, "localhost:8080", "/prod/pets", Some((0, "/pets")));
+        check(&selector, "localhost:8080", "/dev", Some((1, "")));
+        check(&selector, "localhost:8080", "/production/pets", None);
+        check(&selector, "localhost:8080", "/", None);
+        check(&selector, "abc123.execute-api.eu-west-1.amazonaws.com", "/dev/pets", Some((1, "/pets")));
+        check(&selector, "ABC123.execute-api.x", "/dev/pets", None);
+        check(&selector, "other.execute-api.eu-west-1.amazonaws.com", "/dev/pets", None);
+    }
+
+    #[test]
+    fn several_apis_need_their_id() {
+        let selector = Selector::new(&[address("a", "prod"), address("b", "prod")], false);
+        check(&selector, "localhost", "/prod/pets", None);
+        check(&selector, "b.execute-api.localhost:8080", "/prod/pets", Some((1, "/pets")));
+        check(&selector, "b.EXECUTE-API.localhost:8080", "/prod/pets", Some((1, "/pets")));
+        check(&selector, "localhost", "/_aws/execute-api/b/prod/pets", Some((1, "/pets")));
+        check(&selector, "localhost", "/_aws/execute-api/b/prod", Some((1, "")));
+        check(&selector, "localhost", "/_aws/execute-api/b", None);
+        check(&selector, "localhost", "/restapis/a/prod/_user_request_/pets", Some((0, "/pets")));
+        check(&selector, "localhost", "/restapis/a/prod/_user_request_", Some((0, "")));
+        check(&selector, "localhost", "/restapis/a/prod/pets", None);
+        check(&selector, "localhost", "/restapis/a/prod", None);
+    }
+
+    #[test]
+    fn the_root_serves_every_path_and_still_knows_the_other_forms() {
+        let selector = Selector::new(&[address("a", "prod")], true);
+        check(&selector, "localhost", "/pets", Some((0, "/pets")));
+        check(&selector, "localhost", "/prod/pets", Some((0, "/prod/pets")));
+        check(&selector, "a.execute-api.localhost", "/prod/pets", Some((0, "/pets")));
+    }
+
+    #[test]
+    fn a_disabled_endpoint_is_not_served_under_its_name() {
+        let mut stage = address("a", "prod");
+        stage.execute_api_disabled = true;
+        let selector = Selector::new(&[stage], false);
+        check(&selector, "a.execute-api.localhost", "/prod/pets", None);
+        check(&selector, "localhost", "/_aws/execute-api/a/prod/pets", None);
+        check(&selector, "localhost", "/prod/pets", Some((0, "/pets")));
+    }
+}

@@ -1,0 +1,213 @@
+//! Text with variables that needs no template engine, and the sources of mapped parameters.
+//!
+//! AWS's gateway-response templates know plain variable substitution only (guide, `api-gateway-gatewayResponse-definition`),
+//! and parameter mappings take a value from one place; both are resolved to indices and enum variants here, so that
+//! serving a request looks nothing up by name but what the client itself named.
+
+/// A `$context` variable that this engine fills in. (Guide, `api-gateway-mapping-template-reference`.)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContextVariable {
+    /// `$context.apiId`
+    ApiId,
+    /// `$context.error.message`: bare text.
+    ErrorMessage,
+    /// `$context.error.messageString`: the same as a quoted JSON string.
+    ErrorMessageString,
+    /// `$context.error.responseType`
+    ErrorResponseType,
+    /// `$context.httpMethod`
+    HttpMethod,
+    /// `$context.identity.sourceIp`
+    IdentitySourceIp,
+    /// `$context.identity.userAgent`
+    IdentityUserAgent,
+    /// `$context.path`: the request's path, with the stage where the URL has it.
+    Path,
+    /// `$context.protocol`
+    Protocol,
+    /// `$context.requestId`
+    RequestId,
+    /// `$context.extendedRequestId`
+    ExtendedRequestId,
+    /// `$context.requestTimeEpoch`: milliseconds.
+    RequestTimeEpoch,
+    /// `$context.resourcePath`
+    ResourcePath,
+    /// `$context.stage`
+    Stage,
+    /// `$context.domainName`
+    DomainName,
+}
+
+impl ContextVariable {
+    /// Every variable with the name that follows `$context.` (or `context.` in a parameter mapping).
+    pub const ALL: [(&'static str, ContextVariable); 15] = [
+        ("apiId", ContextVariable::ApiId),
+        ("error.message", ContextVariable::ErrorMessage),
+        ("error.messageString", ContextVariable::ErrorMessageString),
+        ("error.responseType", ContextVariable::ErrorResponseType),
+        ("httpMethod", ContextVariable::HttpMethod),
+        ("identity.sourceIp", ContextVariable::IdentitySourceIp),
+        ("identity.userAgent", ContextVariable::IdentityUserAgent),
+        ("path", ContextVariable::Path),
+        ("protocol", ContextVariable::Protocol),
+        ("requestId", ContextVariable::RequestId),
+        ("extendedRequestId", ContextVariable::ExtendedRequestId),
+        ("requestTimeEpoch", ContextVariable::RequestTimeEpoch),
+        ("resourcePath", ContextVariable::ResourcePath),
+        ("stage", ContextVariable::Stage),
+        ("domainName", ContextVariable::DomainName),
+    ];
+
+    pub fn named(name: &str) -> Option<ContextVariable> {
+        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, variable)| *variable)
+    }
+}
+
+/// A piece of a [`Text`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TextPart {
+    Literal(Box<str>),
+    Context(ContextVariable),
+}
+
+/// Text with variables in it. Without variables it is one literal (or none, when empty).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Text {
+    pub parts: Vec<TextPart>,
+}
+
+impl Text {
+    pub fn literal(text: impl Into<Box<str>>) -> Text {
+        let text = text.into();
+        Text { parts: if text.is_empty() { Vec::new() } else { vec![TextPart::Literal(text)] } }
+    }
+
+    /// Parses text with `$context.name` and `${context.name}` references. Stage variables are constants of a stage
+    /// and must have been put in before.
+    ///
+    /// # Errors
+    /// The reference that this engine cannot fill in, as it stands in the text.
+    pub fn parse(source: &str) -> Result<Text, String> {
+        let mut parts = Vec::new();
+        let mut literal = String::new();
+        let mut rest = source;
+        while let Some(at) = rest.find(['$', '#']) {
+            literal.push_str(&rest[..at]);
+            rest = &rest[at..];
+            if rest.starts_with('#') {
+                if is_directive(rest) {
+                    return Err(first_word(rest));
+                }
+                literal.push('#');
+                rest = &rest[1..];
+                continue;
+            }
+            let Some((name, after)) = reference(rest) else {
+                literal.push('$');
+                rest = &rest[1..];
+                continue;
+            };
+            let variable = name.strip_prefix("context.").and_then(ContextVariable::named);
+            let variable = variable.ok_or_else(|| rest[..rest.len() - after.len()].to_owned())?;
+            if !literal.is_empty() {
+                parts.push(TextPart::Literal(std::mem::take(&mut literal).into()));
+            }
+            parts.push(TextPart::Context(variable));
+            rest = after;
+        }
+        literal.push_str(rest);
+        if !literal.is_empty() {
+            parts.push(TextPart::Literal(literal.into()));
+        }
+        Ok(Text { parts })
+    }
+
+    /// The text, where it has no variables.
+    pub fn as_literal(&self) -> Option<&str> {
+        match self.parts.as_slice() {
+            [] => Some(""),
+            [TextPart::Literal(text)] => Some(text),
+            _ => None,
+        }
+    }
+}
+
+/// `$name.name` or `${name.name}` or `$!…` at the start of `text`: the name, and what follows.
+fn reference(text: &str) -> Option<(&str, &str)> {
+    let body = &text[1..];
+    let body = body.strip_prefix('!').unwrap_or(body);
+    if let Some(inner) = body.strip_prefix('{') {
+        let end = inner.find('}')?;
+        return inner
+            .starts_with(|first: char| first.is_ascii_alphabetic())
+            .then(|| (&inner[..end], &inner[end + 1..]));
+    }
+    if !body.starts_with(|first: char| first.is_ascii_alphabetic()) {
+        return None;
+    }
+    let end = body
+        .find(|next: char| !(next.is_ascii_alphanumeric() || next == '_' || next == '.' || next == '-'))
+        .unwrap_or(body.len());
+    let name = body[..end].trim_end_matches('.');
+    Some((name, &body[name.len()..]))
+}
+
+fn is_directive(text: &str) -> bool {
+    const DIRECTIVES: [&str; 9] = ["#set", "#if", "#else", "#end", "#foreach", "#define", "#stop", "##", "#*"];
+    DIRECTIVES.iter().any(|directive| text.starts_with(directive))
+}
+
+fn first_word(text: &str) -> String {
+    text.chars().take_while(|next| !next.is_whitespace() && *next != '(').collect()
+}
+
+/// Where a mapped parameter takes its value from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ValueSource {
+    /// `'text'`, or a stage variable, which is a constant of its stage.
+    Static(Box<str>),
+    /// `method.request.path.name`: the position of the parameter in the resource's path template.
+    PathParameter(u8),
+    /// `method.request.querystring.name`: the first of that name, percent-decoded.
+    QueryString(Box<str>),
+    /// `method.request.header.name`: the last of that name; the name in lower case.
+    Header(Box<str>),
+    /// `context.name`
+    Context(ContextVariable),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(source: &str, expected: Result<&str, &str>) {
+        let shown = Text::parse(source).map(|text| {
+            text.parts
+                .iter()
+                .map(|part| match part {
+                    TextPart::Literal(text) => text.to_string(),
+                    TextPart::Context(variable) => format!("<{variable:?}>"),
+                })
+                .collect::<String>()
+        });
+        assert_eq!(shown.as_deref().map_err(String::as_str), expected, "{source}");
+    }
+
+    #[test]
+    fn variables_are_found_in_text() {
+        check("", Ok(""));
+        check("plain # 5$ text", Ok("plain # 5$ text"));
+        check(r#"{"message":$context.error.messageString}"#, Ok(r#"{"message":<ErrorMessageString>}"#));
+        check("${context.requestId}.", Ok("<RequestId>."));
+        check("$context.stage.", Ok("<Stage>."));
+    }
+
+    #[test]
+    fn what_cannot_be_filled_in_is_named() {
+        check("a $input.body b", Err("$input.body"));
+        check("$context.authorizer.claims.sub!", Err("$context.authorizer.claims.sub"));
+        check("#if(true)x#end", Err("#if"));
+    }
+}

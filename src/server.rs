@@ -1,0 +1,370 @@
+//! Boot and shutdown in order. The one room that knows both planes.
+//!
+//! Everything that can be wrong is found before anything is served: certificates, addresses, documents, host names. A
+//! start that fails leaves nothing behind.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+
+use crate::config::{Config, LogDestination, UnderscoreTwins};
+use crate::control_plane::access_log::{AccessLog, AccessLogSender, AccessLogTarget};
+use crate::control_plane::publish::Builder;
+use crate::control_plane::resolver::lookup::SystemLookup;
+use crate::control_plane::{self, Control, ControlPlane, ExitReason};
+use crate::data_plane::access_log::LogSink;
+use crate::data_plane::settings::{AccessLogSettings, Cidr, ForwardingSettings, Settings, UpstreamSettings};
+use crate::data_plane::shard::{Letter, ListenerInfo, ShardHandle, ShardParts, ShardState, run};
+use crate::http::head::HeadLimits;
+use crate::net::listener::Bound;
+use crate::net::mailbox::Mailbox;
+use crate::net::runtime::{Driver, Mode, Runtime, allowed_cpus, pin_to_cpu};
+use crate::net::tls::{CertificateFiles, ClientTls, ServerTls, warm_up};
+use crate::plan::delivery::{Delivery, Fleet};
+use crate::stats::Registry;
+
+/// What is served where, once it is.
+pub struct Started {
+    /// Addresses for clients, with whether they speak TLS; port 0 has become a real one.
+    pub listening: Vec<(SocketAddr, bool)>,
+    pub admin: Option<SocketAddr>,
+    pub shards: usize,
+    pub mode: Mode,
+}
+
+/// Serves until a signal says to stop. `started` is called when clients can connect.
+///
+/// # Errors
+/// Why it could not start; nothing is half-started then.
+pub fn serve(config: &Config, builder: Builder, started: impl FnOnce(&Started)) -> Result<ExitReason, String> {
+    raise_descriptor_limit();
+    let cpus = allowed_cpus();
+    let shards = usize::from(config.shards.resolve(cpus.len().max(1)));
+    warm_up();
+    let server_tls = load_server_tls(config)?;
+    let client_tls = Arc::new(ClientTls::load(config.tls.upstream_ca_file.as_deref())?);
+    let (infos, mut bound) = bind_all(config, shards, server_tls.as_ref())?;
+    let admin = config.admin.map(bind_admin).transpose()?;
+    let registry = Registry::new(shards);
+    let access_log = start_access_log(config, &registry)?;
+    prepare_data_folder(config)?;
+
+    let fleet = Arc::new(handles(shards)?);
+    let settings = Arc::new(settings(config, access_log.is_some(), shards));
+    let serving = Arc::new(AtomicUsize::new(0));
+    let (report, reports) = mpsc::channel();
+    for index in 0..shards {
+        let start = ShardStart {
+            index,
+            cpu: (config.runtime.pin && shards <= cpus.len()).then(|| cpus[index]),
+            driver: driver(config),
+            ring_entries: config.runtime.ring_entries,
+            fleet: Arc::clone(&fleet),
+            settings: Arc::clone(&settings),
+            client_tls: Arc::clone(&client_tls),
+            infos: infos.clone(),
+            bound: std::mem::take(&mut bound[index]),
+            registry: Arc::clone(&registry),
+            log: access_log.as_ref().map(AccessLog::sender),
+            serving: Arc::clone(&serving),
+            report: report.clone(),
+        };
+        let thread = std::thread::Builder::new().name(format!("shard-{index}"));
+        thread.spawn(move || start.run()).map_err(|error| format!("cannot start a shard's thread: {error}"))?;
+    }
+    drop(report);
+    let mode = collect_modes(&reports, shards)?;
+    tracing::info!(shards, driver = mode.name(), "shards started");
+    if mode == Mode::Epoll && config.driver == crate::config::Driver::Auto {
+        tracing::warn!("io_uring is not available to this process: running on epoll");
+    }
+
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("cannot start the control plane: {error}"))?;
+    let facts = Started {
+        listening: infos.iter().map(|info| (info.address, info.tls.is_some())).collect(),
+        admin: admin.as_ref().and_then(|listener| listener.local_addr().ok()),
+        shards,
+        mode,
+    };
+    runtime.block_on(async {
+        let control = Control {
+            fleet: Arc::new(Shards(fleet)),
+            registry,
+            builder,
+            lookup: Arc::new(SystemLookup::new(std::time::Duration::from_millis(config.upstream.dns_timeout_ms))?),
+            admin,
+            access_log,
+            reload_certificates: Box::new(move || server_tls.as_ref().map_or(Ok(()), |tls| tls.reload())),
+            checks: vec![("listeners", {
+                let serving = Arc::clone(&serving);
+                Box::new(move || serving.load(Ordering::Acquire) == shards)
+            })],
+            settings: control_settings(config, mode),
+        };
+        let mut control_plane = ControlPlane::new(control)?;
+        control_plane.publish_first().await?;
+        // The shards open their listeners when they have taken the plan.
+        while serving.load(Ordering::Acquire) < shards {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        started(&facts);
+        Ok(control_plane.run().await)
+    })
+}
+
+fn load_server_tls(config: &Config) -> Result<Option<Arc<ServerTls>>, String> {
+    if config.tls.certificates.is_empty() {
+        return Ok(None);
+    }
+    let files = config.tls.certificates.iter();
+    let files = files.map(|pair| CertificateFiles { certificate: pair.certificate.clone(), key: pair.key.clone() });
+    ServerTls::load(files.collect()).map(|tls| Some(Arc::new(tls)))
+}
+
+/// Every address for every shard: by shard, in the order of the infos.
+type BoundByShard = Vec<Vec<Bound>>;
+
+fn bind_all(
+    config: &Config,
+    shards: usize,
+    tls: Option<&Arc<ServerTls>>,
+) -> Result<(Vec<ListenerInfo>, BoundByShard), String> {
+    let mut infos = Vec::new();
+    let mut by_shard: BoundByShard = (0..shards).map(|_| Vec::new()).collect();
+    for listen in config.listen_addresses() {
+        let (address, bound) =
+            Bound::bind(listen.address, shards).map_err(|error| bind_problem(listen.address, "listen", &error))?;
+        infos.push(ListenerInfo { address, tls: tls.filter(|_| listen.tls).map(Arc::clone) });
+        by_shard.iter_mut().zip(bound).for_each(|(shard, bound)| shard.push(bound));
+    }
+    Ok((infos, by_shard))
+}
+
+fn bind_admin(address: SocketAddr) -> Result<TcpListener, String> {
+    TcpListener::bind(address).map_err(|error| bind_problem(address, "admin", &error))
+}
+
+fn bind_problem(address: SocketAddr, setting: &str, error: &std::io::Error) -> String {
+    let remedy = match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            format!("; another process listens there: choose another address (--{setting}) or end it")
+        }
+        std::io::ErrorKind::PermissionDenied => {
+            "; ports below 1024 need the capability CAP_NET_BIND_SERVICE".to_owned()
+        }
+        std::io::ErrorKind::AddrNotAvailable => "; no interface of this machine has that address".to_owned(),
+        _ => String::new(),
+    };
+    format!("{setting}: cannot listen on {address}: {error}{remedy}")
+}
+
+fn start_access_log(config: &Config, registry: &Arc<Registry>) -> Result<Option<AccessLog>, String> {
+    let target = match &config.access_log.destination {
+        LogDestination::Off => return Ok(None),
+        LogDestination::Stdout => AccessLogTarget::Stdout,
+        LogDestination::File(path) => AccessLogTarget::File(path.clone()),
+    };
+    let bytes_max = usize::try_from(config.access_log.buffer_bytes_max).unwrap_or(usize::MAX);
+    AccessLog::start(target, bytes_max, Arc::clone(registry)).map(Some)
+}
+
+/// Nothing is stored yet; that the folder can be used is found out now rather than at the first thing to store.
+fn prepare_data_folder(config: &Config) -> Result<(), String> {
+    let Some(folder) = &config.data else { return Ok(()) };
+    let problem = |error: std::io::Error| format!("data: cannot use the folder {}: {error}", folder.display());
+    std::fs::create_dir_all(folder).map_err(problem)?;
+    let probe = folder.join(".tollgate-writable");
+    std::fs::write(&probe, b"").and_then(|()| std::fs::remove_file(&probe)).map_err(problem)
+}
+
+fn handles(shards: usize) -> Result<Vec<ShardHandle>, String> {
+    let handle = |_| Ok(ShardHandle { mailbox: Mailbox::new()?, state: ShardState::default() });
+    (0..shards).map(handle).collect::<std::io::Result<_>>().map_err(|error| format!("cannot start a shard: {error}"))
+}
+
+fn driver(config: &Config) -> Driver {
+    match config.driver {
+        crate::config::Driver::Auto => Driver::Auto,
+        crate::config::Driver::IoUring => Driver::IoUring,
+        crate::config::Driver::Epoll => Driver::Epoll,
+    }
+}
+
+fn settings(config: &Config, logs: bool, shards: usize) -> Settings {
+    let bytes = |setting: u64| usize::try_from(setting).unwrap_or(usize::MAX);
+    let (limits, upstream, forwarding) = (&config.limits, &config.upstream, &config.forwarding);
+    Settings {
+        head: HeadLimits {
+            target_bytes_max: bytes(limits.target_bytes_max),
+            header_bytes_max: bytes(limits.header_bytes_max),
+            header_fields_max: limits.header_fields_max as usize,
+        },
+        body_bytes_max: limits.body_bytes_max,
+        connections_max: u64::from(limits.connections_max),
+        head_timeout_ms: limits.head_timeout_ms,
+        idle_timeout_ms: limits.idle_timeout_ms,
+        body_idle_timeout_ms: limits.body_idle_timeout_ms,
+        body_bytes_per_second_min: limits.body_bytes_per_second_min,
+        body_grace_ms: limits.body_grace_ms,
+        write_timeout_ms: limits.write_timeout_ms,
+        requests_per_connection_max: limits.requests_per_connection_max,
+        tls_handshake_timeout_ms: config.tls.handshake_timeout_ms,
+        upstream: UpstreamSettings {
+            connect_timeout_ms: upstream.connect_timeout_ms,
+            idle_timeout_ms: upstream.idle_timeout_ms,
+            idle_connections_max: upstream.idle_connections_max as usize,
+            connections_max: upstream.connections_max as usize,
+            response_head_bytes_max: bytes(upstream.response_head_bytes_max),
+            response_idle_timeout_ms: upstream.response_idle_timeout_ms,
+            retries_max: upstream.retries_max,
+        },
+        forwarding: ForwardingSettings {
+            trusted_proxies: forwarding
+                .trusted_proxies
+                .iter()
+                .map(|range| Cidr { address: range.addr(), prefix_bits: range.prefix_len() })
+                .collect(),
+            forwarded_header: forwarding.forwarded_header,
+            via: forwarding.via.then(|| forwarding.via_name.as_str().into()),
+            drop_twins: forwarding.underscore_twins == UnderscoreTwins::Drop,
+        },
+        access_log: AccessLogSettings {
+            enabled: logs,
+            buffer_bytes_max: bytes(config.access_log.buffer_bytes_max) / shards.max(1) / 2,
+        },
+    }
+}
+
+fn control_settings(config: &Config, mode: Mode) -> control_plane::Settings {
+    control_plane::Settings {
+        version: env!("CARGO_PKG_VERSION"),
+        driver: mode.name().to_owned(),
+        watch: config.watch,
+        unresolved: match config.upstream.unresolved {
+            crate::config::Unresolved::Refuse => control_plane::publish::Unresolved::Refuse,
+            crate::config::Unresolved::Warn => control_plane::publish::Unresolved::Warn,
+        },
+        dns_ttl_min_ms: config.upstream.dns_ttl_min_ms,
+        dns_ttl_max_ms: config.upstream.dns_ttl_max_ms,
+        harvest_ms: config.access_log.flush_ms,
+        shutdown_delay_ms: config.shutdown.delay_ms,
+        drain_timeout_ms: config.shutdown.drain_timeout_ms,
+    }
+}
+
+/// Waits until each shard has said what it runs on.
+fn collect_modes(reports: &mpsc::Receiver<Result<Mode, String>>, shards: usize) -> Result<Mode, String> {
+    let mut modes = (0..shards).map(|_| reports.recv().map_err(|_| "a shard ended before it started".to_owned())?);
+    let first = modes.next().unwrap_or(Ok(Mode::Epoll))?;
+    modes.try_fold(first, |_, mode| mode)
+}
+
+/// Everything that a shard's thread starts from.
+struct ShardStart {
+    index: usize,
+    cpu: Option<usize>,
+    driver: Driver,
+    ring_entries: u32,
+    fleet: Arc<Vec<ShardHandle>>,
+    settings: Arc<Settings>,
+    client_tls: Arc<ClientTls>,
+    infos: Vec<ListenerInfo>,
+    bound: Vec<Bound>,
+    registry: Arc<Registry>,
+    log: Option<AccessLogSender>,
+    serving: Arc<AtomicUsize>,
+    report: mpsc::Sender<Result<Mode, String>>,
+}
+
+impl ShardStart {
+    fn run(self) {
+        let ShardStart { index, cpu, driver, ring_entries, report, .. } = self;
+        if let Some(cpu) = cpu
+            && let Err(error) = pin_to_cpu(cpu)
+        {
+            tracing::warn!(shard = index, cpu, "cannot bind to its CPU: {error}");
+        }
+        let built = Runtime::build(driver, ring_entries);
+        let (mut runtime, mode) = match built {
+            Ok(built) => built,
+            Err(error) => {
+                // Whoever started this has left if the report cannot be delivered.
+                let _ = report.send(Err(format!("cannot start a shard on {driver:?}: {error}")));
+                return;
+            }
+        };
+        let _ = report.send(Ok(mode));
+        drop(report);
+        let buffer_bytes_max = self.settings.access_log.buffer_bytes_max;
+        let sink = self.log.map(|sender| Box::new(Sink(sender)) as Box<dyn LogSink>);
+        let parts = ShardParts {
+            index,
+            fleet: self.fleet,
+            settings: self.settings,
+            client_tls: self.client_tls,
+            listeners: self.infos,
+            recorder: self.registry.recorder(index),
+            access_log: crate::data_plane::access_log::AccessLog::new(sink, buffer_bytes_max),
+        };
+        let serving = self.serving;
+        let ended = runtime.block_on(run(parts, self.bound, || {
+            serving.fetch_add(1, Ordering::Release);
+        }));
+        if let Err(error) = ended {
+            tracing::error!(shard = index, "the shard cannot go on: {error}");
+            // A gateway that has lost a core silently answers some clients and not others.
+            std::process::exit(1);
+        }
+    }
+}
+
+/// The access log's queue, as the data plane wants to see it.
+struct Sink(AccessLogSender);
+
+impl LogSink for Sink {
+    fn try_send(&self, lines: Vec<u8>) -> Result<(), Vec<u8>> {
+        self.0.try_send(lines)
+    }
+
+    fn spare(&self) -> Vec<u8> {
+        self.0.buffer()
+    }
+}
+
+/// The shards, as the control plane wants to see them.
+struct Shards(Arc<Vec<ShardHandle>>);
+
+impl Fleet for Shards {
+    fn shards(&self) -> usize {
+        self.0.len()
+    }
+
+    fn deliver(&self, shard: usize, delivery: Delivery) {
+        self.0[shard].mailbox.send(Letter::Delivery(delivery));
+    }
+
+    fn adopted(&self, shard: usize) -> u64 {
+        self.0[shard].state.adopted.load(Ordering::Acquire)
+    }
+
+    fn connections(&self, shard: usize) -> u64 {
+        self.0[shard].state.connections.load(Ordering::Relaxed)
+    }
+}
+
+/// Each connection is a descriptor, and the usual soft limit of 1,024 is for programs that use `select`.
+#[allow(unsafe_code)]
+fn raise_descriptor_limit() {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: both calls take a valid `rlimit`, which the first one fills.
+    let raised = unsafe {
+        libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) == 0 && {
+            limit.rlim_cur = limit.rlim_max;
+            libc::setrlimit(libc::RLIMIT_NOFILE, &limit) == 0
+        }
+    };
+    if !raised {
+        tracing::warn!("cannot raise the limit of open files: {}", std::io::Error::last_os_error());
+    }
+}
