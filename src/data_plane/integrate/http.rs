@@ -92,6 +92,10 @@ pub async fn run(connection: &mut Connection, mut forward: Forward) -> Ending {
     };
     let origin = http.origin;
     let upstream = live.upstream(origin);
+    // Answers to earlier requests of the connection do not wait for this one's origin. From here on, `out` is its own.
+    if connection.flush().await.is_err() {
+        return answer_failure(connection, forward, Failure::ClientGone, None).await;
+    }
     let asked = Instant::now();
     let outcome = ask(connection, &mut forward, upstream).await;
     let integration_us = Some(asked.elapsed().as_micros() as u64);
