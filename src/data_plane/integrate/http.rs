@@ -125,6 +125,8 @@ async fn ask(
         let sent = Cell::new(false);
         match attempt(connection, forward, &mut to_origin, &sent).await {
             Ok(answer) => return Ok((to_origin, answer)),
+            // It was the gateway that ended the origin's connection: nobody waits for the answer any more.
+            Err(Failure::Gone) if connection.timer.peer_is_gone() => return Err(Failure::ClientGone),
             Err(Failure::Gone)
                 if to_origin.reused && replayable && retries_left > 0 && (forward.idempotent || !sent.get()) =>
             {
