@@ -92,6 +92,10 @@ pub async fn run(connection: &mut Connection, mut forward: Box<Forward>) -> Endi
     };
     let origin = http.origin;
     let upstream = live.upstream(origin);
+    // Answers to earlier requests of the connection do not wait for this one's origin. From here on, `out` is its own.
+    if connection.flush().await.is_err() {
+        return answer_failure(connection, forward, Failure::ClientGone, None).await;
+    }
     let asked = Instant::now();
     let outcome = ask(connection, &mut forward, upstream).await;
     let integration_us = Some(asked.elapsed().as_micros() as u64);
@@ -121,6 +125,8 @@ async fn ask(
         let sent = Cell::new(false);
         match attempt(connection, forward, &mut to_origin, &sent).await {
             Ok(answer) => return Ok((to_origin, answer)),
+            // It was the gateway that ended the origin's connection: nobody waits for the answer any more.
+            Err(Failure::Gone) if connection.timer.peer_is_gone() => return Err(Failure::ClientGone),
             Err(Failure::Gone)
                 if to_origin.reused && replayable && retries_left > 0 && (forward.idempotent || !sent.get()) =>
             {

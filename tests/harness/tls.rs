@@ -1,0 +1,1 @@
+//! Certificates, TLS clients and TLS backends.
