@@ -99,6 +99,13 @@ impl Start {
         self
     }
 
+    /// Takes a flag and its value away again.
+    pub fn without_flag(mut self, flag: &str) -> Start {
+        let at = self.arguments.iter().position(|argument| argument == flag).expect("it was given");
+        self.arguments.drain(at..at + 2);
+        self
+    }
+
     /// Serves by the stage in the path, as without `--root`.
     pub fn by_stage(mut self) -> Start {
         self.rooted = false;
