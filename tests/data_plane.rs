@@ -2,9 +2,12 @@
 
 mod bodies;
 mod forwarding;
+mod gateway_responses;
 mod http1;
+mod integrations;
 mod limits;
 mod refusals;
 mod routing;
+mod tls;
 mod upstream_faults;
 mod upstream_pool;

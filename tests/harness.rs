@@ -16,7 +16,7 @@ pub mod tls;
 use std::time::{Duration, Instant};
 
 pub use api::{Api, http, http_proxy, mock};
-pub use backend::{Backend, Conversation};
+pub use backend::Backend;
 pub use client::{Client, get};
 pub use gateway::{Driver, Gateway, has_io_uring};
 pub use message::Message;

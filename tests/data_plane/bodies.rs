@@ -127,7 +127,7 @@ fn bodies_are_not_held_back(driver: Driver) {
     let client = &mut gateway.connect();
     client.send(crate::harness::get("/events"));
     client.socket.set_read_timeout(Some(std::time::Duration::from_secs(1))).expect("not zero");
-    let (_, part) = client.try_answer("GET").expect_err("the answer does not end");
+    let part = client.part_of_answer();
     assert_eq!(part.text(), "hello");
     // A request's body, too: the backend has the first part while the client keeps the second.
     let (seen, sees) = std::sync::mpsc::channel();

@@ -24,8 +24,7 @@ struct Shared {
 pub struct Conversation<'c> {
     /// Its head; the body after [`Conversation::read_body`].
     pub request: Message,
-    /// The number of the connection, and of the request on it, from 0.
-    pub connection: usize,
+    /// Requests on this connection before it.
     pub served: usize,
     pub stream: &'c mut TcpStream,
     inbox: &'c mut Inbox,
@@ -51,10 +50,10 @@ impl Backend {
                 if shared.ended.load(Ordering::SeqCst) {
                     return;
                 }
-                let connection = shared.connections.fetch_add(1, Ordering::SeqCst);
+                shared.connections.fetch_add(1, Ordering::SeqCst);
                 let (shared, script) = (Arc::clone(&shared), Arc::clone(&script));
                 let stream = stream.expect("a connection");
-                std::thread::spawn(move || serve(stream, connection, &shared, &*script));
+                std::thread::spawn(move || serve(stream, &shared, &*script));
             }
         });
         backend
@@ -112,12 +111,7 @@ impl Drop for Backend {
     }
 }
 
-fn serve(
-    mut stream: TcpStream,
-    connection: usize,
-    shared: &Arc<Shared>,
-    script: &(impl Fn(&mut Conversation<'_>) + Send + Sync),
-) {
+fn serve(mut stream: TcpStream, shared: &Arc<Shared>, script: &(impl Fn(&mut Conversation<'_>) + Send + Sync)) {
     stream.set_read_timeout(Some(PATIENCE)).expect("a time-out that is not zero");
     stream.set_write_timeout(Some(PATIENCE)).expect("a time-out that is not zero");
     stream.set_nodelay(true).expect("a TCP socket");
@@ -131,7 +125,6 @@ fn serve(
         };
         let mut conversation = Conversation {
             request,
-            connection,
             served,
             stream: &mut stream,
             inbox: &mut inbox,

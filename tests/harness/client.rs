@@ -9,6 +9,13 @@ use super::message::{Framing, Inbox, Message};
 pub trait Channel: Read + Write + Send {}
 impl<T: Read + Write + Send> Channel for T {}
 
+/// An answer that broke off.
+#[derive(Debug)]
+struct Broken {
+    error: io::Error,
+    part: Message,
+}
+
 pub struct Client {
     channel: Box<dyn Channel>,
     /// The socket below, for what concerns the connection.
@@ -48,7 +55,7 @@ impl Client {
         match self.try_answer(method) {
             Ok(Some(answer)) => answer,
             Ok(None) => panic!("the connection ended without an answer"),
-            Err((error, part)) => panic!("{error} in an answer\n{}{:?}", part.head, part.body),
+            Err(broken) => panic!("{} in an answer\n{}{:?}", broken.error, broken.part.head, broken.part.body),
         }
     }
 
@@ -57,10 +64,15 @@ impl Client {
         self.answer_to("GET")
     }
 
-    /// As [`Client::answer_to`]; a broken answer comes with what is there of it.
-    pub fn try_answer(&mut self, method: &str) -> Result<Option<Message>, (io::Error, Message)> {
+    /// What there is of an answer to a GET that breaks off in its body.
+    #[track_caller]
+    pub fn part_of_answer(&mut self) -> Message {
+        self.try_answer("GET").map(|answer| answer.map(|whole| whole.head)).expect_err("the answer is not whole").part
+    }
+
+    fn try_answer(&mut self, method: &str) -> Result<Option<Message>, Box<Broken>> {
         let Client { channel, inbox, .. } = self;
-        let Some(mut answer) = inbox.head(channel).map_err(|error| (error, Message::default()))? else {
+        let Some(mut answer) = inbox.head(channel).map_err(|error| Broken { error, part: Message::default() })? else {
             return Ok(None);
         };
         assert!(is_status_line(&answer.start), "{:?}", answer.start);
@@ -70,7 +82,7 @@ impl Client {
         }
         match inbox.body(channel, framing, &mut answer) {
             Ok(()) => Ok(Some(answer)),
-            Err(error) => Err((error, answer)),
+            Err(error) => Err(Box::new(Broken { error, part: answer })),
         }
     }
 

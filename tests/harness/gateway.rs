@@ -99,6 +99,13 @@ impl Start {
         self
     }
 
+    /// Takes a flag and its value away again.
+    pub fn without_flag(mut self, flag: &str) -> Start {
+        let at = self.arguments.iter().position(|argument| argument == flag).expect("it was given");
+        self.arguments.drain(at..at + 2);
+        self
+    }
+
     /// Serves by the stage in the path, as without `--root`.
     pub fn by_stage(mut self) -> Start {
         self.rooted = false;
@@ -109,7 +116,7 @@ impl Start {
     pub fn run(mut self) -> Ended {
         let output = self.command.args(&self.arguments).output().expect("the binary runs");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is text");
-        Ended { status: output.status, stdout: text(output.stdout), stderr: text(output.stderr), folder: self.folder }
+        Ended { status: output.status, stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 
     /// Serves, and waits until it does.
@@ -146,7 +153,6 @@ pub struct Ended {
     pub status: ExitStatus,
     pub stdout: String,
     pub stderr: String,
-    pub folder: TempDir,
 }
 
 impl Ended {
@@ -211,10 +217,6 @@ impl Gateway {
     /// What it wrote to its standard error so far.
     pub fn output(&self) -> String {
         self.output.lock().expect("no panic with it").clone()
-    }
-
-    pub fn id(&self) -> u32 {
-        self.process.id()
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
