@@ -208,15 +208,16 @@ pub fn push_percent(value: u8, text: &mut String) {
     text.push(DIGITS[usize::from(value & 15)] as char);
 }
 
-/// Refuses `.` and `..` between slashes and backslashes, plain or escaped.
+/// Refuses `.` and `..` between slashes and backslashes, plain or escaped, with or without path parameters behind them:
+/// to servers that strip those first, `..;x=1` is a dot segment.
 fn refuse_dot_segments(path: &str) -> Result<(), TargetError> {
-    let is_dots = |segment: &str| matches!(segment, "." | "..");
-    let plain = path.split('/').any(|segment| {
-        // `..;x=1` is a dot segment to servers that strip path parameters first.
-        is_dots(segment.split(';').next().unwrap_or(segment))
-            || segment.contains('%') && segment.split("%2F").flat_map(|part| part.split("%5C")).any(is_dots)
-    });
-    if plain { Err(TargetError::DotSegment) } else { Ok(()) }
+    let mut segments = path.split('/').flat_map(|part| part.split("%2F")).flat_map(|part| part.split("%5C"));
+    let is_dots = |segment: &str| {
+        let rest = segment.trim_start_matches('.');
+        matches!(segment.len() - rest.len(), 1 | 2)
+            && (rest.is_empty() || rest.starts_with(';') || rest.starts_with("%3B"))
+    };
+    if segments.any(is_dots) { Err(TargetError::DotSegment) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -272,6 +273,8 @@ mod tests {
             "/admin\\..",
             "/a/..;x=1/b",
             "/a/%2e%2e;/b",
+            "/a%2f..;x",
+            "/a/..%3bx/b",
             "/a/../?q",
             "/%2e%2e?q",
         ] {

@@ -84,7 +84,7 @@ struct Answer {
 }
 
 /// Runs a forwarded exchange to its end.
-pub async fn run(connection: &mut Connection, mut forward: Forward) -> Ending {
+pub async fn run(connection: &mut Connection, mut forward: Box<Forward>) -> Ending {
     let live = Rc::clone(&forward.exchange.live);
     let Some(Integration::Http(http)) = forward.exchange.method().map(|method| &method.integration) else {
         debug_assert!(false, "only HTTP integrations are forwarded");
@@ -112,7 +112,7 @@ async fn ask(
     connection: &mut Connection,
     forward: &mut Forward,
     upstream: &Rc<Upstream>,
-) -> Result<(upstream::Connection, Answer), Failure> {
+) -> Result<(Box<upstream::Connection>, Answer), Failure> {
     let shard = Rc::clone(&connection.shard);
     let replayable = forward.body.is_done();
     let mut retries_left = shard.settings.upstream.retries_max;
@@ -332,15 +332,15 @@ impl From<HeadError> for Failure {
 /// Sends the answer to the client, body and all, and gives the origin's connection back.
 async fn pass_on(
     connection: &mut Connection,
-    mut forward: Forward,
+    mut forward: Box<Forward>,
     upstream: &Rc<Upstream>,
-    mut to_origin: upstream::Connection,
+    mut to_origin: Box<upstream::Connection>,
     answer: Answer,
     integration_us: Option<u64>,
 ) -> Ending {
     let shard = Rc::clone(&connection.shard);
     let Answer { passing, mut buffer } = answer;
-    let (status, origin_keep_alive) = (passing.status, passing.origin_keep_alive);
+    let (status, origin_keep_alive, doubtful) = (passing.status, passing.origin_keep_alive, passing.is_bodiless());
     // A drain that began meanwhile makes this the connection's last answer, and says so.
     forward.exchange.keep_alive &= passing.client_keep_alive && !shard.is_draining();
     let mut relay = passing.relay(&forward.exchange, &mut connection.out);
@@ -352,7 +352,7 @@ async fn pass_on(
     let (ending, error) = match relayed {
         Ok(in_step) => {
             if in_step && origin_keep_alive {
-                upstream.check_in(to_origin, &shard);
+                upstream.check_in(to_origin, doubtful, &shard);
             }
             (exchange.ending(), None)
         }
@@ -376,12 +376,12 @@ pub(super) enum RelayError {
 
 async fn answer_failure(
     connection: &mut Connection,
-    forward: Forward,
+    forward: Box<Forward>,
     failure: Failure,
     integration_us: Option<u64>,
 ) -> Ending {
     let shard = Rc::clone(&connection.shard);
-    let Forward { mut exchange, body, .. } = forward;
+    let Forward { mut exchange, body, .. } = *forward;
     let (error, why) = match failure {
         Failure::ClientGone => {
             shard.recorder.count(Counter::ClientAborts);

@@ -1,0 +1,11 @@
+//! What must hold of the parsers for every input, one module a fuzz target. Each `check` panics where it does not.
+//!
+//! `cargo fuzz` feeds them with inputs that it evolves; `tests/properties.rs` with the corpus and simple mutations of it,
+//! so that they also run where cargo-fuzz is not installed.
+
+pub mod chunked;
+pub mod head;
+pub mod openapi;
+pub mod route;
+pub mod target;
+pub mod template;
