@@ -255,6 +255,7 @@ impl Inbound<'_> {
     }
 
     fn write_forwarded(&self, out: &mut Vec<u8>) {
+        // Not the `Host` field, over which an absolute target rules: the host that selected the API. (RFC 9112, 3.2.2.)
         let host = self.facts.host;
         if self.client.trusted {
             self.write_forwarded_for_trusted(out);

@@ -9,6 +9,8 @@ on_both_drivers! {
     fields_of_one_hop_stay_behind,
     what_a_client_says_of_its_address_is_replaced,
     trusted_proxies_are_appended_to,
+    an_absolute_target_rules_over_host,
+    clients_with_ipv6,
     twins_are_refused,
     twins_are_dropped_on_demand,
     via_can_be_named_and_turned_off,
@@ -108,6 +110,31 @@ fn trusted_proxies_are_appended_to(driver: Driver) {
     let log = gateway.log(2);
     assert_eq!(log[0]["sourceIp"], "203.0.113.9", "the nearest that is no trusted proxy");
     assert_eq!(log[1]["sourceIp"], "127.0.0.1");
+}
+
+/// Whatever a client writes into `Host`: the backend is told of the host that selected the API. (RFC 9112, 3.2.2.)
+fn an_absolute_target_rules_over_host(driver: Driver) {
+    let backend = Backend::named();
+    let gateway = Gateway::with(&proxy(&backend)).driver(driver).set("forwarding.forwarded_header", true).start();
+    gateway.exchange("GET http://gw.test:80/a HTTP/1.1\r\nHost: other.test\r\n\r\n");
+    let request = backend.last();
+    assert_eq!((request.target(), request.field("x-forwarded-host")), ("/a", Some("gw.test:80")));
+    assert_eq!(request.field("forwarded"), Some("for=127.0.0.1;host=\"gw.test:80\";proto=http"));
+    assert_eq!(gateway.log(1)[0]["domainName"], "gw.test:80");
+}
+
+fn clients_with_ipv6(driver: Driver) {
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        return eprintln!("skipped: this machine has no IPv6");
+    }
+    let backend = Backend::named();
+    let start = Gateway::with(&proxy(&backend)).driver(driver).set("forwarding.forwarded_header", true);
+    let gateway = start.without_flag("--listen").arg("--listen").arg("[::1]:0").start();
+    gateway.exchange("GET /a HTTP/1.1\r\nHost: [::1]:80\r\n\r\n");
+    let request = backend.last();
+    assert_eq!(request.field("x-forwarded-for"), Some("::1"));
+    assert_eq!(request.field("forwarded"), Some("for=\"[::1]\";host=\"[::1]:80\";proto=http"));
+    assert_eq!(gateway.log(1)[0]["sourceIp"], "::1");
 }
 
 const TWINS: [&str; 6] = [

@@ -8,6 +8,7 @@ on_both_drivers! {
     large_bodies,
     slow_heads,
     slow_bodies,
+    clients_that_do_not_read,
     too_many_connections,
 }
 
@@ -132,6 +133,26 @@ fn slow_bodies(driver: Driver) {
     }
     assert_eq!(client.answer().status(), 408);
     assert_eq!(gateway.metric(r#"request_bodies_refused_total{cause="timeout"}"#), 1.0);
+}
+
+/// What waits for them is bounded by the sockets' buffers, in size and in time.
+fn clients_that_do_not_read(driver: Driver) {
+    let backend = Backend::start(|conversation| {
+        conversation.send("HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n");
+        let piece = vec![b'x'; 1 << 20];
+        while std::io::Write::write_all(conversation.stream, &piece).is_ok() {}
+        conversation.close();
+    });
+    let start = Gateway::with(&api(&backend)).driver(driver).set("limits.write_timeout_ms", 200);
+    let gateway = start.start();
+    let mut client = gateway.connect();
+    client.send(crate::harness::get("/a"));
+    let line = &gateway.log(1)[0];
+    assert_eq!((&line["status"], &line["error"]), (&200.into(), &"the client went away".into()));
+    assert!(line["responseLength"].as_u64().is_some_and(|bytes| bytes < 50_000_000), "{line}");
+    assert_eq!(gateway.metric("client_aborts_total"), 1.0);
+    assert!(gateway.metric("process_resident_memory_bytes") < 100e6);
+    client.part_of_answer();
 }
 
 fn too_many_connections(driver: Driver) {

@@ -10,6 +10,7 @@ on_both_drivers! {
     answers_that_break_off,
     heads_that_are_too_large,
     nobody_listens,
+    nobody_accepts,
     silence,
     silence_in_the_body,
     bytes_after_an_answer,
@@ -165,6 +166,30 @@ fn nobody_listens(driver: Driver) {
         assert_eq!((answer.status(), answer.text()), UNREACHED);
     }
     assert!(gateway.metric(r#"upstream_connections_total{event="failed"}"#) >= 2.0);
+}
+
+/// A full queue of connections, and a port that takes a connection but does not shake hands.
+fn nobody_accepts(driver: Driver) {
+    let full = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+    full.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a free port");
+    full.listen(0).expect("bound");
+    let address = full.local_addr().expect("bound").as_socket().expect("an address of IP");
+    let short = std::time::Duration::from_millis(100);
+    let filling: Vec<_> = (0..8).map_while(|_| std::net::TcpStream::connect_timeout(&address, short).ok()).collect();
+    assert!(filling.len() < 8, "the queue is never full");
+    let mute = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let mute_address = mute.local_addr().expect("bound");
+    let api = Api::new()
+        .route("GET /full", http_proxy(format!("http://{address}/")))
+        .route("GET /mute", http_proxy(format!("https://{mute_address}/")));
+    let gateway = Gateway::with(&api).driver(driver).set("upstream.connect_timeout_ms", 100).start();
+    let client = &mut gateway.connect();
+    for target in ["/full", "/mute"] {
+        let answer = client.get(target);
+        assert_eq!((answer.status(), answer.text()), TIMED_OUT, "{target}");
+    }
+    assert_eq!(gateway.metric(r#"upstream_timeouts_total{phase="connect"}"#), 2.0);
+    assert_eq!(gateway.log(2)[0]["error"], "connecting timed out");
 }
 
 fn silence(driver: Driver) {

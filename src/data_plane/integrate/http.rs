@@ -341,7 +341,8 @@ async fn pass_on(
     let shard = Rc::clone(&connection.shard);
     let Answer { passing, mut buffer } = answer;
     let (status, origin_keep_alive, doubtful) = (passing.status, passing.origin_keep_alive, passing.is_bodiless());
-    forward.exchange.keep_alive &= passing.client_keep_alive;
+    // A drain that began meanwhile makes this the connection's last answer, and says so.
+    forward.exchange.keep_alive &= passing.client_keep_alive && !shard.is_draining();
     let mut relay = passing.relay(&forward.exchange, &mut connection.out);
     if let Err(RelayError::Origin(what)) = relay.start(&mut buffer, &mut connection.out) {
         return answer_failure(connection, forward, Failure::Malformed(what), integration_us).await;
@@ -403,7 +404,7 @@ async fn answer_failure(
         }
     };
     // A body of which the rest is still on its way has to be read somewhere: not here.
-    exchange.keep_alive &= body.is_done();
+    exchange.keep_alive &= body.is_done() && !shard.is_draining();
     connection.out.clear();
     let (status, response_bytes) = answer_error(connection, &exchange, error);
     let ending = exchange.ending();
