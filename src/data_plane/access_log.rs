@@ -19,8 +19,9 @@ use crate::http::encode::{civil, decimal};
 
 use super::context::{Facts, write_json_bytes};
 
-/// Lines are handed over when this many bytes have come together, or at a harvest.
-const BATCH_BYTES: usize = 64 * 1024;
+/// Lines are handed over when this many bytes have come together, or at a harvest. Waking the writer costs the shard's
+/// core some 20 µs when they share it.
+const BATCH_BYTES: usize = 256 * 1024;
 
 const VALUE_BYTES_MAX: usize = 1024;
 

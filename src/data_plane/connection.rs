@@ -111,7 +111,7 @@ impl Connection {
                     continue;
                 }
                 Begun::Answered { ending, body } => self.finish_answered(ending, body).await,
-                Begun::Forward(forward) => super::integrate::http::run(self, *forward).await,
+                Begun::Forward(forward) => super::integrate::http::run(self, forward).await,
             };
             if ending != Ending::Continue {
                 return ending;

@@ -101,7 +101,7 @@ impl Exchange {
             ids: &self.ids,
             stage: self.stage(),
             method: self.method(),
-            http_method: self.remembered.text(0),
+            http_method: if self.to_head_request { "HEAD" } else { self.remembered.text(0) },
             path: self.remembered.text(1),
             minor: self.minor,
             source_ip: self.remembered.text(2),
@@ -246,7 +246,9 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         Ok(Integrated::Answered(ended)) => Step::Answered(Box::new((exchange, ended))),
         Ok(Integrated::Request { request, timeout_ms, chooses_template }) => {
             let accept = if chooses_template { mock::accepted_type(head) } else { None };
-            exchange.remembered = Remembered::new(&facts);
+            if needs_facts_later(&exchange) {
+                exchange.remembered = Remembered::new(&facts);
+            }
             let body_bytes_max = shard.settings.body_bytes_max;
             Step::Forward(Box::new(Forward::new(exchange, head, request, timeout_ms, body_bytes_max, accept)))
         }
@@ -264,6 +266,15 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
             Step::Answered(Box::new((exchange, ended)))
         }
     }
+}
+
+/// Whether `$context` can be asked for after the request's bytes are gone: by gateway responses of the stage, or by the
+/// integration's responses.
+fn needs_facts_later(exchange: &Exchange) -> bool {
+    let responses = exchange.stage().is_some_and(|stage| !stage.gateway_responses.is_empty());
+    let mapped =
+        matches!(exchange.method().map(|method| &method.integration), Some(Integration::Http(http)) if !http.proxy);
+    responses || mapped
 }
 
 fn refuse_large(framing: Framing, shard: &Shard) -> Result<(), GatewayError> {

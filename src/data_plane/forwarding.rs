@@ -255,7 +255,7 @@ impl Inbound<'_> {
     }
 
     fn write_forwarded(&self, out: &mut Vec<u8>) {
-        let host = self.head.host.unwrap_or("");
+        let host = self.facts.host;
         if self.client.trusted {
             self.write_forwarded_for_trusted(out);
         } else {
@@ -296,7 +296,7 @@ impl Inbound<'_> {
             encode::field("X-Forwarded-Port", self.client.port_text.as_bytes(), out);
         }
         if missing(FieldKind::XForwardedHost) {
-            encode::field("X-Forwarded-Host", self.head.host.unwrap_or("").as_bytes(), out);
+            encode::field("X-Forwarded-Host", self.facts.host.as_bytes(), out);
         }
     }
 

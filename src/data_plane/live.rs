@@ -6,12 +6,17 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use ahash::AHashMap;
+
 use crate::plan::delivery::AddressBook;
 use crate::plan::integration::Origin;
 use crate::plan::{MethodIndex, OriginIndex, Plan, StageIndex};
 use crate::stats::Block;
 
 use super::upstream::Upstream;
+
+/// The upstreams of a shard, by what makes two of them the same.
+pub type Upstreams = AHashMap<Origin, Rc<Upstream>>;
 
 pub struct Live {
     pub plan: Arc<Plan>,
@@ -28,11 +33,11 @@ struct LiveStage {
 }
 
 impl Live {
-    /// `earlier` lists the upstreams that this shard knows; those that the plan names too are carried over.
-    pub fn adopt(plan: Arc<Plan>, block: Rc<Block>, earlier: &[Rc<Upstream>], addresses: &AddressBook) -> Live {
-        let known = |origin: &Origin| earlier.iter().find(|upstream| upstream.origin == *origin).map(Rc::clone);
+    /// Upstreams that this shard knows already are carried over, with their connections.
+    pub fn adopt(plan: Arc<Plan>, block: Rc<Block>, earlier: &Upstreams, addresses: &AddressBook) -> Live {
         let upstream = |origin: &Origin| {
-            known(origin).unwrap_or_else(|| Upstream::new(origin.clone(), resolve(origin, addresses)))
+            let known = earlier.get(origin).map(Rc::clone);
+            known.unwrap_or_else(|| Upstream::new(origin.clone(), resolve(origin, addresses)))
         };
         let upstreams = plan.origins.iter().map(upstream).collect();
         let mut methods_before = 0;

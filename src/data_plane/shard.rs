@@ -24,9 +24,8 @@ use crate::stats::{Counter, Recorder};
 use super::access_log::{AccessLog, Handed};
 use super::connection;
 use super::context::IdSource;
-use super::live::{Live, resolve};
+use super::live::{Live, Upstreams, resolve};
 use super::settings::Settings;
-use super::upstream::Upstream;
 
 /// What others may know of a shard, each on cache lines of its own.
 #[derive(Default)]
@@ -85,7 +84,7 @@ pub struct Shard {
     live: RefCell<Rc<Live>>,
     addresses: RefCell<Arc<AddressBook>>,
     /// Every upstream of the plan and those of earlier plans that still have connections.
-    upstreams: RefCell<Vec<Rc<Upstream>>>,
+    upstreams: RefCell<Upstreams>,
     draining: Cell<bool>,
     /// Connections that fell idle long enough to be parked.
     idle_clients: RefCell<AHashMap<*const Timer, Rc<Timer>>>,
@@ -99,7 +98,7 @@ pub struct Shard {
 impl Shard {
     fn new(parts: ShardParts) -> Rc<Shard> {
         let block = parts.recorder.open_block(0, 0, 0);
-        let empty = Live::adopt(Arc::new(Plan::empty()), block, &[], &AddressBook::new());
+        let empty = Live::adopt(Arc::new(Plan::empty()), block, &Upstreams::default(), &AddressBook::new());
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let seed = (unix.as_nanos() as u64) ^ (parts.index as u64) << 56 ^ u64::from(std::process::id()) << 32;
         let shard = Shard {
@@ -187,7 +186,7 @@ impl Shard {
         match delivery {
             Delivery::Plan(plan) => self.adopt(plan),
             Delivery::Addresses(addresses) => {
-                for upstream in self.upstreams.borrow().iter() {
+                for upstream in self.upstreams.borrow().values() {
                     if upstream.origin.host.parse::<IpAddr>().is_err() {
                         upstream.set_addresses(resolve(&upstream.origin, &addresses));
                     }
@@ -208,7 +207,7 @@ impl Shard {
         for idle in self.idle_clients.borrow().values() {
             self.wheel.arm(idle, DRAIN_GRACE_MS, Expiry::EndReading);
         }
-        self.upstreams.borrow().iter().for_each(|upstream| upstream.close_idle());
+        self.upstreams.borrow().values().for_each(|upstream| upstream.close_idle());
     }
 
     /// A client's connection waits for its next request: so that a drain can find it.
@@ -225,15 +224,20 @@ impl Shard {
         let methods = plan.stages.iter().map(|stage| stage.methods.len()).sum();
         let block = self.recorder.open_block(generation, methods, plan.stages.len());
         let live = Live::adopt(plan, block, &self.upstreams.borrow(), &self.addresses.borrow());
+        let named: Upstreams =
+            live.upstreams().iter().map(|upstream| (upstream.origin.clone(), Rc::clone(upstream))).collect();
+        let earlier = self.upstreams.replace(named);
         let mut upstreams = self.upstreams.borrow_mut();
-        upstreams.retain(|earlier| {
-            let named = live.upstreams().iter().any(|upstream| Rc::ptr_eq(upstream, earlier));
-            if !named {
-                earlier.close_idle();
+        for (origin, upstream) in earlier {
+            if upstreams.contains_key(&origin) {
+                continue;
             }
-            !named && !earlier.is_unused()
-        });
-        upstreams.extend(live.upstreams().iter().map(Rc::clone));
+            upstream.close_idle();
+            // Exchanges in flight still use it, and another deploy may name it again.
+            if !upstream.is_unused() {
+                upstreams.insert(origin, upstream);
+            }
+        }
         drop(upstreams);
         self.live.replace(Rc::new(live));
         self.state().adopted.store(generation, Ordering::Release);
@@ -276,7 +280,7 @@ impl Shard {
     }
 
     fn sweep(&self) {
-        for upstream in self.upstreams.borrow().iter() {
+        for upstream in self.upstreams.borrow().values() {
             upstream.sweep(self);
         }
     }

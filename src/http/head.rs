@@ -134,6 +134,7 @@ pub fn request<'h, 'b>(
     let bytes = match status {
         Ok(httparse::Status::Complete(bytes)) => bytes,
         Ok(httparse::Status::Partial) => return incomplete(buffer, limits),
+        Err(httparse::Error::Version) if !is_request_line(buffer) => return Err(HeadError::Malformed("request line")),
         Err(error) => return Err(refused(error)),
     };
     let (method, target) = (parsed.method.unwrap_or_default(), parsed.path.unwrap_or_default());
@@ -172,6 +173,15 @@ fn incomplete<T>(buffer: &[u8], limits: &HeadLimits) -> Result<Option<T>, HeadEr
         Some(line) if buffer.len() - start - line - 1 > header_bytes_max => Err(HeadError::HeaderTooLarge),
         _ => Ok(None),
     }
+}
+
+/// Three words, the last of which may be a version: with more, `httparse` takes the third for a version that it does not
+/// know, which is another error than a space too much.
+fn is_request_line(buffer: &[u8]) -> bool {
+    let mut lines = buffer.split(|byte| matches!(byte, b'\r' | b'\n'));
+    let line = lines.find(|line| !line.is_empty()).unwrap_or_default();
+    let mut words = line.split(|byte| *byte == b' ');
+    words.clone().count() == 3 && words.next_back().is_some_and(|version| version.starts_with(b"HTTP/"))
 }
 
 /// The bytes of line ends before a request line, which a server should forgive. (RFC 9112, section 2.2.)
@@ -513,7 +523,8 @@ mod tests {
         check("GET / HTTP/1.1\r\n X: a\r\nHost: a\r\n\r\n", r#"Malformed("field name")"#);
         check("G@T / HTTP/1.1\r\nHost: a\r\n\r\n", r#"Malformed("request line")"#);
         check("GET  / HTTP/1.1\r\nHost: a\r\n\r\n", r#"Malformed("request line")"#);
-        check("GET / a HTTP/1.1\r\nHost: a\r\n\r\n", "Version");
+        check("GET / a HTTP/1.1\r\nHost: a\r\n\r\n", r#"Malformed("request line")"#);
+        check("GET /  HTTP/1.1\r\nHost: a\r\n\r\n", r#"Malformed("request line")"#);
         check("GET / HTTP/2.0\r\nHost: a\r\n\r\n", "Version");
         check("GET /\r\n\r\n", r#"Malformed("request line")"#);
     }

@@ -51,6 +51,11 @@ impl Timer {
         self.fired.get()
     }
 
+    /// Whether a look at the peer has shown that it is gone: see [`Wheel::watch_for`].
+    pub fn peer_is_gone(&self) -> bool {
+        self.fired.get() && self.expiry.get() == Expiry::ProbePeer
+    }
+
     /// To be called before the socket closes: its number may be another socket's right after.
     pub fn detach(&self) {
         self.socket.set(-1);
@@ -62,7 +67,7 @@ impl Timer {
     }
 
     fn expire(&self) {
-        self.fired.set(true);
+        self.fired.set(self.expiry.get() != Expiry::ProbePeer || peer_has_reset(self.socket.get()));
         match self.expiry.get() {
             Expiry::CancelRead => {
                 let canceller = self.canceller.take();
@@ -71,11 +76,8 @@ impl Timer {
             }
             Expiry::EndReading => shutdown(self.socket.get(), libc::SHUT_RD),
             Expiry::End => shutdown(self.socket.get(), libc::SHUT_RDWR),
-            Expiry::ProbePeer => {
-                if peer_has_reset(self.socket.get()) {
-                    shutdown(self.other.get(), libc::SHUT_RDWR);
-                }
-            }
+            Expiry::ProbePeer if self.fired.get() => shutdown(self.other.get(), libc::SHUT_RDWR),
+            Expiry::ProbePeer => {}
         }
     }
 }
@@ -170,7 +172,7 @@ impl Wheel {
                 continue;
             }
             timer.expire();
-            if timer.expiry.get() == Expiry::ProbePeer {
+            if !timer.fired() {
                 self.arm(&timer, PROBE_MS, Expiry::ProbePeer);
             }
         }

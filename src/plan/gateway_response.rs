@@ -89,6 +89,10 @@ impl GatewayResponses {
         self.configured[kind as usize] = Some(Box::new(response));
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.configured.iter().all(Option::is_none)
+    }
+
     /// The response for an error of `kind` that would answer `status`: its own, or the default of its class.
     pub fn find(&self, kind: GatewayResponseType, status: u16) -> Option<&GatewayResponse> {
         let default = if status < 500 { GatewayResponseType::Default4xx } else { GatewayResponseType::Default5xx };

@@ -84,7 +84,7 @@ struct Answer {
 }
 
 /// Runs a forwarded exchange to its end.
-pub async fn run(connection: &mut Connection, mut forward: Forward) -> Ending {
+pub async fn run(connection: &mut Connection, mut forward: Box<Forward>) -> Ending {
     let live = Rc::clone(&forward.exchange.live);
     let Some(Integration::Http(http)) = forward.exchange.method().map(|method| &method.integration) else {
         debug_assert!(false, "only HTTP integrations are forwarded");
@@ -92,6 +92,10 @@ pub async fn run(connection: &mut Connection, mut forward: Forward) -> Ending {
     };
     let origin = http.origin;
     let upstream = live.upstream(origin);
+    // Answers to earlier requests of the connection do not wait for this one's origin. From here on, `out` is its own.
+    if connection.flush().await.is_err() {
+        return answer_failure(connection, forward, Failure::ClientGone, None).await;
+    }
     let asked = Instant::now();
     let outcome = ask(connection, &mut forward, upstream).await;
     let integration_us = Some(asked.elapsed().as_micros() as u64);
@@ -108,7 +112,7 @@ async fn ask(
     connection: &mut Connection,
     forward: &mut Forward,
     upstream: &Rc<Upstream>,
-) -> Result<(upstream::Connection, Answer), Failure> {
+) -> Result<(Box<upstream::Connection>, Answer), Failure> {
     let shard = Rc::clone(&connection.shard);
     let replayable = forward.body.is_done();
     let mut retries_left = shard.settings.upstream.retries_max;
@@ -121,6 +125,8 @@ async fn ask(
         let sent = Cell::new(false);
         match attempt(connection, forward, &mut to_origin, &sent).await {
             Ok(answer) => return Ok((to_origin, answer)),
+            // It was the gateway that ended the origin's connection: nobody waits for the answer any more.
+            Err(Failure::Gone) if connection.timer.peer_is_gone() => return Err(Failure::ClientGone),
             Err(Failure::Gone)
                 if to_origin.reused && replayable && retries_left > 0 && (forward.idempotent || !sent.get()) =>
             {
@@ -326,15 +332,15 @@ impl From<HeadError> for Failure {
 /// Sends the answer to the client, body and all, and gives the origin's connection back.
 async fn pass_on(
     connection: &mut Connection,
-    mut forward: Forward,
+    mut forward: Box<Forward>,
     upstream: &Rc<Upstream>,
-    mut to_origin: upstream::Connection,
+    mut to_origin: Box<upstream::Connection>,
     answer: Answer,
     integration_us: Option<u64>,
 ) -> Ending {
     let shard = Rc::clone(&connection.shard);
     let Answer { passing, mut buffer } = answer;
-    let (status, origin_keep_alive) = (passing.status, passing.origin_keep_alive);
+    let (status, origin_keep_alive, doubtful) = (passing.status, passing.origin_keep_alive, passing.is_bodiless());
     forward.exchange.keep_alive &= passing.client_keep_alive;
     let mut relay = passing.relay(&forward.exchange, &mut connection.out);
     if let Err(RelayError::Origin(what)) = relay.start(&mut buffer, &mut connection.out) {
@@ -345,7 +351,7 @@ async fn pass_on(
     let (ending, error) = match relayed {
         Ok(in_step) => {
             if in_step && origin_keep_alive {
-                upstream.check_in(to_origin, &shard);
+                upstream.check_in(to_origin, doubtful, &shard);
             }
             (exchange.ending(), None)
         }
@@ -369,12 +375,12 @@ pub(super) enum RelayError {
 
 async fn answer_failure(
     connection: &mut Connection,
-    forward: Forward,
+    forward: Box<Forward>,
     failure: Failure,
     integration_us: Option<u64>,
 ) -> Ending {
     let shard = Rc::clone(&connection.shard);
-    let Forward { mut exchange, body, .. } = forward;
+    let Forward { mut exchange, body, .. } = *forward;
     let (error, why) = match failure {
         Failure::ClientGone => {
             shard.recorder.count(Counter::ClientAborts);

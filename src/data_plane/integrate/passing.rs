@@ -177,6 +177,11 @@ impl Passing {
         }
     }
 
+    /// Whether the answer ends with its head, whatever the origin thinks.
+    pub(super) fn is_bodiless(&self) -> bool {
+        self.framing == Framing::None
+    }
+
     /// After this answer neither connection is in step.
     pub(super) fn close_both(&mut self) {
         self.client_keep_alive = false;

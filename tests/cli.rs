@@ -1,0 +1,5 @@
+//! The command line: what is printed, and with which exit code.
+
+mod commands;
+mod demo;
+mod start_errors;

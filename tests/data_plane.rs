@@ -1,0 +1,13 @@
+//! What clients and backends see, a file per feature. Every test runs on both drivers.
+
+mod bodies;
+mod forwarding;
+mod gateway_responses;
+mod http1;
+mod integrations;
+mod limits;
+mod refusals;
+mod routing;
+mod tls;
+mod upstream_faults;
+mod upstream_pool;
