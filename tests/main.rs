@@ -10,3 +10,4 @@ mod architecture;
 mod cli;
 mod control_plane;
 mod data_plane;
+mod properties;
