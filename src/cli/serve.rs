@@ -43,8 +43,9 @@ fn serve_files(config: Config) -> Result<ExitReason, String> {
     });
     server::serve(&config, builder, |started| {
         announce(started);
+        let only = first.apis.len() == 1;
         for api in &first.apis {
-            eprintln!("  {:<28} {} ({} routes)", url(started, api, root), api.document, api.route_count);
+            eprintln!("  {:<28} {} ({} routes)", url(started, api, root, only), api.document, api.route_count);
         }
     })
 }
@@ -61,7 +62,7 @@ fn serve_demo(config: &Config) -> Result<ExitReason, String> {
     server::serve(config, builder, |started| {
         announce(started);
         let Some(api) = first.apis.first() else { return };
-        let url = url(started, api, root);
+        let url = url(started, api, root, true);
         eprintln!("no document was given: this is the built-in PetStore. Try:\n");
         eprintln!("  curl {url}pets");
         eprintln!("  curl {url}pets/1");
@@ -80,11 +81,15 @@ fn announce(started: &Started) {
     eprintln!("{} shards on {}", started.shards, started.mode.name());
 }
 
-/// Where an API is to be called: its stage at the first address.
-fn url(started: &Started, api: &BuiltApi, root: bool) -> String {
+/// Where an API is to be called at the first address: by its stage, or by its id too where it is not the only one.
+fn url(started: &Started, api: &BuiltApi, root: bool, only: bool) -> String {
     let Some((address, tls)) = started.listening.first() else { return String::new() };
     let scheme = if *tls { "https" } else { "http" };
-    if root { format!("{scheme}://{address}/") } else { format!("{scheme}://{address}/{}/", api.stage) }
+    match (root, only) {
+        (true, _) => format!("{scheme}://{address}/"),
+        (false, true) => format!("{scheme}://{address}/{}/", api.stage),
+        (false, false) => format!("{scheme}://{address}/_aws/execute-api/{}/{}/", api.api_id, api.stage),
+    }
 }
 
 fn start_logging(level: LogLevel) {

@@ -71,7 +71,7 @@ settings! {
         /// The largest header of a request, all fields together; a larger one is answered 431.
         header_bytes_max: u64 = 10_240 => Facts::bytes(256, 1 << 20).aws("10240 (answered 431)");
         /// The most header fields in a request; more are answered 431.
-        header_fields_max: u32 = 100 => Facts::count(1, 10_000);
+        header_fields_max: u32 = 100 => Facts::count(1, 256);
         /// The largest body of a request; a larger one is answered 413.
         body_bytes_max: u64 = 10_485_760 => Facts::bytes(0, 1024 * GIB).aws("10485760 (answered 413)");
         /// The most client connections of the whole process; one more is answered 503 and closed.

@@ -94,7 +94,7 @@ pub async fn run(connection: &mut Connection, mut forward: Box<Forward>) -> Endi
     let upstream = live.upstream(origin);
     // Answers to earlier requests of the connection do not wait for this one's origin. From here on, `out` is its own.
     if connection.flush().await.is_err() {
-        return answer_failure(connection, forward, Failure::ClientGone, None).await;
+        return Box::pin(answer_failure(connection, forward, Failure::ClientGone, None)).await;
     }
     let asked = Instant::now();
     let outcome = ask(connection, &mut forward, upstream).await;
@@ -103,7 +103,7 @@ pub async fn run(connection: &mut Connection, mut forward: Box<Forward>) -> Endi
         Ok((upstream_connection, answer)) => {
             pass_on(connection, forward, upstream, upstream_connection, answer, integration_us).await
         }
-        Err(failure) => answer_failure(connection, forward, failure, integration_us).await,
+        Err(failure) => Box::pin(answer_failure(connection, forward, failure, integration_us)).await,
     }
 }
 
@@ -120,7 +120,7 @@ async fn ask(
     loop {
         let mut to_origin = match pooled.take() {
             Some(to_origin) => to_origin,
-            None => upstream.connect(&shard, forward.timeout_ms).await.map_err(Failure::Connect)?,
+            None => Box::pin(upstream.connect(&shard, forward.timeout_ms)).await.map_err(Failure::Connect)?,
         };
         let sent = Cell::new(false);
         match attempt(connection, forward, &mut to_origin, &sent).await {
@@ -146,36 +146,44 @@ async fn attempt(
     sent: &Cell<bool>,
 ) -> Result<Answer, Failure> {
     let shard = Rc::clone(&connection.shard);
-    let Connection { reader, timer, buffer, out, writer, .. } = connection;
     shard.wheel.arm(&to_origin.timer, forward.timeout_ms, Expiry::End);
-    shard.wheel.watch_for(timer, to_origin.stream.socket());
-    let upstream::Connection { stream, timer: origin_timer, .. } = to_origin;
-    let origin_socket = stream.socket();
-
+    shard.wheel.watch_for(&connection.timer, to_origin.stream.socket());
     let request = std::mem::take(&mut forward.request);
-    let (written, request) = stream.writer.write_all(request, || sent.set(true)).await;
+    let (written, request) = to_origin.stream.writer.write_all(request, || sent.set(true)).await;
     forward.request = request;
     if written.is_err() && !sent.get() {
-        return Err(if origin_timer.fired() { Failure::TimedOut } else { Failure::Gone });
+        return Err(if to_origin.timer.fired() { Failure::TimedOut } else { Failure::Gone });
     }
     sent.set(true);
-
-    let Forward { exchange, body, expects_continue, accept, .. } = forward;
-    let answering = read_answer(&mut stream.reader, origin_timer, &shard, |buffer: &[u8]| {
-        passing::translate(buffer, exchange, accept.as_deref(), &shard)
-    });
-    if body.is_done() {
-        return answering.await;
+    if forward.body.is_done() {
+        let upstream::Connection { stream, timer, .. } = to_origin;
+        let Forward { exchange, accept, .. } = forward;
+        let translate = |buffer: &[u8]| passing::translate(buffer, exchange, accept.as_deref(), &shard);
+        return read_answer(&mut stream.reader, timer, &shard, translate).await;
     }
+    Box::pin(send_body(connection, forward, to_origin)).await
+}
+
+/// Sends the rest of the body, and watches for an answer meanwhile.
+async fn send_body(
+    connection: &mut Connection,
+    forward: &mut Forward,
+    to_origin: &mut upstream::Connection,
+) -> Result<Answer, Failure> {
+    let shard = Rc::clone(&connection.shard);
+    let Connection { reader, timer, buffer, out, writer, .. } = connection;
+    let origin_socket = to_origin.stream.socket();
+    let upstream::Connection { stream, timer: origin_timer, .. } = to_origin;
+    let Forward { exchange, body, expects_continue, accept, timeout_ms, .. } = forward;
     if std::mem::take(expects_continue) && body.received() == 0 && buffer.is_empty() {
         let continues = b"HTTP/1.1 100 Continue\r\n\r\n".as_slice();
         shard.wheel.arm(timer, shard.settings.write_timeout_ms, Expiry::End);
         writer.write_all(continues, || {}).await.0.map_err(|_| Failure::ClientGone)?;
     }
-    let mut answering = pin!(answering);
+    let translate = |buffer: &[u8]| passing::translate(buffer, exchange, accept.as_deref(), &shard);
+    let mut answering = pin!(read_answer(&mut stream.reader, origin_timer, &shard, translate));
     let pump = Pump { shard: &shard, reader, timer, buffer, body, writer: &mut stream.writer, origin_timer };
-    let timeout_ms = forward.timeout_ms;
-    let pumping = pin!(pump.run(out, timeout_ms));
+    let pumping = pin!(pump.run(out, *timeout_ms));
     match either(pumping, answering.as_mut()).await {
         First::Left(Ok(())) => {
             shard.wheel.watch_for(timer, origin_socket);
@@ -345,7 +353,8 @@ async fn pass_on(
     forward.exchange.keep_alive &= passing.client_keep_alive && !shard.is_draining();
     let mut relay = passing.relay(&forward.exchange, &mut connection.out);
     if let Err(RelayError::Origin(what)) = relay.start(&mut buffer, &mut connection.out) {
-        return answer_failure(connection, forward, Failure::Malformed(what), integration_us).await;
+        let failure = Failure::Malformed(what);
+        return Box::pin(answer_failure(connection, forward, failure, integration_us)).await;
     }
     let exchange = forward.exchange;
     let relayed = relay.run(connection, &mut to_origin, buffer).await;

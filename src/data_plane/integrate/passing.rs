@@ -238,12 +238,22 @@ impl Relay {
         &mut self,
         connection: &mut Connection,
         to_origin: &mut upstream::Connection,
-        mut buffer: Buffer,
+        buffer: Buffer,
     ) -> Result<bool, RelayError> {
         connection.flush().await.map_err(|()| RelayError::Client)?;
         if self.incoming.is_done() {
             return Ok(buffer.is_empty());
         }
+        Box::pin(self.run_on(connection, to_origin, buffer)).await
+    }
+
+    /// The rest of a body that did not come with its head.
+    async fn run_on(
+        &mut self,
+        connection: &mut Connection,
+        to_origin: &mut upstream::Connection,
+        mut buffer: Buffer,
+    ) -> Result<bool, RelayError> {
         let shard = Rc::clone(&connection.shard);
         while !self.incoming.is_done() {
             buffer = self.sized(buffer);
