@@ -79,6 +79,7 @@ pub fn serve(config: &Config, builder: Builder, started: impl FnOnce(&Started)) 
         tracing::warn!("io_uring is not available to this process: running on epoll");
     }
 
+    yield_to_shards();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("cannot start the control plane: {error}"))?;
     let facts = Started {
@@ -352,6 +353,20 @@ impl Fleet for Shards {
         self.0[shard].state.connections.load(Ordering::Relaxed)
     }
 }
+
+/// Lowers the priority of the calling thread and of those it starts: compiling a deployment takes a core for as long as
+/// it takes, and where all cores have a shard it must be the deployment that waits.
+#[allow(unsafe_code)]
+fn yield_to_shards() {
+    // SAFETY: a system call without pointers; on Linux, 0 is the calling thread.
+    let answer = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, CONTROL_NICENESS) };
+    if answer != 0 {
+        tracing::debug!("the control plane keeps its priority: {}", std::io::Error::last_os_error());
+    }
+}
+
+/// A tenth of a shard's share of a core that both want.
+const CONTROL_NICENESS: libc::c_int = 10;
 
 /// Each connection is a descriptor, and the usual soft limit of 1,024 is for programs that use `select`.
 #[allow(unsafe_code)]
