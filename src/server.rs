@@ -3,9 +3,10 @@
 //! Everything that can be wrong is found before anything is served: certificates, addresses, documents, host names. A
 //! start that fails leaves nothing behind.
 
+use std::collections::VecDeque;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use crate::config::{Config, LogDestination, UnderscoreTwins};
 use crate::control_plane::access_log::{AccessLog, AccessLogSender, AccessLogTarget};
@@ -20,6 +21,7 @@ use crate::net::listener::Bound;
 use crate::net::mailbox::Mailbox;
 use crate::net::runtime::{Driver, Mode, Runtime, allowed_cpus, pin_to_cpu};
 use crate::net::tls::{CertificateFiles, ClientTls, ServerTls, warm_up};
+use crate::plan::Plan;
 use crate::plan::delivery::{Delivery, Fleet};
 use crate::stats::Registry;
 
@@ -90,7 +92,7 @@ pub fn serve(config: &Config, builder: Builder, started: impl FnOnce(&Started)) 
     };
     runtime.block_on(async {
         let control = Control {
-            fleet: Arc::new(Shards(fleet)),
+            fleet: Arc::new(Shards { handles: fleet, kept: Mutex::default() }),
             registry,
             builder,
             lookup: Arc::new(SystemLookup::new(std::time::Duration::from_millis(config.upstream.dns_timeout_ms))?),
@@ -334,23 +336,39 @@ impl LogSink for Sink {
 }
 
 /// The shards, as the control plane wants to see them.
-struct Shards(Arc<Vec<ShardHandle>>);
+struct Shards {
+    handles: Arc<Vec<ShardHandle>>,
+    /// The latest plans: whoever lets go of a plan last frees all its routes, which takes milliseconds that a shard
+    /// should not spend.
+    kept: Mutex<VecDeque<Arc<Plan>>>,
+}
+
+/// Plans that outlive their successors' adoption.
+const KEPT_PLANS: usize = 3;
 
 impl Fleet for Shards {
     fn shards(&self) -> usize {
-        self.0.len()
+        self.handles.len()
     }
 
     fn deliver(&self, shard: usize, delivery: Delivery) {
-        self.0[shard].mailbox.send(Letter::Delivery(delivery));
+        if let Delivery::Plan(plan) = &delivery {
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            if kept.back().is_none_or(|last| !Arc::ptr_eq(last, plan)) {
+                kept.push_back(Arc::clone(plan));
+                let freed = kept.len().saturating_sub(KEPT_PLANS);
+                kept.drain(..freed);
+            }
+        }
+        self.handles[shard].mailbox.send(Letter::Delivery(delivery));
     }
 
     fn adopted(&self, shard: usize) -> u64 {
-        self.0[shard].state.adopted.load(Ordering::Acquire)
+        self.handles[shard].state.adopted.load(Ordering::Acquire)
     }
 
     fn connections(&self, shard: usize) -> u64 {
-        self.0[shard].state.connections.load(Ordering::Relaxed)
+        self.handles[shard].state.connections.load(Ordering::Relaxed)
     }
 }
 
