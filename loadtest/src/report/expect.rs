@@ -1,0 +1,5 @@
+//! Thresholds: `p99<5ms,error_rate<0.1%`.
+
+/// Conditions that a report meets or does not.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Expectations {}
