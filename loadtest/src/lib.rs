@@ -6,7 +6,7 @@
 //!
 //! # The rooms, in reading order
 //!
-//! - [`args`]: the command line → [`settings`], checked.
+//! - [`command`]: what the command does; [`args`]: the command line → [`settings`], checked.
 //! - [`target`]: whom to ask, and the requests, rendered before the run where they are always the same.
 //! - [`schedule`]: when each request is due. Pure: times are offsets from the start.
 //! - [`engine`]: a worker thread with its event loop (io_uring or epoll), connections and protocol.
@@ -30,6 +30,7 @@
 #![deny(unsafe_code)]
 
 pub mod args;
+pub mod command;
 pub mod engine;
 pub mod measure;
 pub mod report;

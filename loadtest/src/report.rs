@@ -214,7 +214,7 @@ pub struct Interval {
     pub latency: Latency,
     /// For the heat map: answers by latency, as `(bucket, count)`; see [`heat_bucket`].
     pub heat: Vec<(u16, u64)>,
-    /// HdrHistogram V2 compressed, base64, of two significant digits in µs: for the interval log.
+    /// HdrHistogram V2 compressed, base64, ns, two significant digits: for the interval log.
     pub histogram: String,
 }
 
