@@ -263,7 +263,7 @@ mod tests {
         check("p95<1ms", "met     p95<1ms: 394 µs");
         check("max>=200ms", "met     max>=200ms: 200 ms");
         check("service.p99.9<5ms", "met     service.p99.9<5ms: 1.20 ms");
-        check("lag.p99<5us", "not met lag.p99<5us: 5.80 µs");
+        check("lag.p99<5us", "not met lag.p99<5us: 5.79 µs");
         check("rate>10k", "not met rate>10k: 9,993/s");
         check("error_rate<0.1%", "met     error_rate<0.1%: 0.04 %");
         check("failed=107", "met     failed=107: 107");
