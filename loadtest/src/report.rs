@@ -3,15 +3,20 @@
 //! [`Report`] *is* the JSON file: `docs/load-test-report.md` describes each member, and a test holds the two together.
 //! - [`text`]: the summary on a screen; [`json`]: reading and writing; [`csv`]: the time series;
 //! - [`hgrm`]: HdrHistogram's percentile and interval-log files;
-//! - [`html`]: the page; [`compare`]: several reports side by side; [`expect`]: thresholds.
+//! - [`html`]: the page; [`compare`]: several reports side by side; [`expect`]: thresholds;
+//! - [`histogram`]: distributions as figures and as text; [`units`]: figures for people.
 
 pub mod compare;
 pub mod csv;
 pub mod expect;
 pub mod hgrm;
+pub mod histogram;
 pub mod html;
 pub mod json;
+#[cfg(test)]
+pub mod sample;
 pub mod text;
+pub mod units;
 
 use std::collections::BTreeMap;
 
@@ -24,7 +29,6 @@ pub const SCHEMA: u32 = 1;
 
 /// One invocation of the load tester: one run, or its repeats together.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Report {
     /// [`SCHEMA`].
     pub schema: u32,
