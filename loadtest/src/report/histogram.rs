@@ -41,6 +41,17 @@ fn tenths(ns: f64) -> f64 {
     (ns * 10.0).round() / 10.0
 }
 
+/// The same with counters as [`Latency`] takes them.
+pub fn widened(histogram: &Histogram<u32>) -> Histogram<u64> {
+    let mut wide = Histogram::new(histogram.sigfig()).expect("they are another histogram's digits");
+    wide.auto(true);
+    for value in histogram.iter_recorded() {
+        let count = u64::from(value.count_since_last_iteration());
+        wide.record_n(value.value_iterated_to(), count).expect("a histogram that resizes takes all values");
+    }
+    wide
+}
+
 /// HdrHistogram's V2 compressed encoding in base64: what its tools in all languages read.
 pub fn encode(histogram: &Histogram<u64>) -> String {
     let mut bytes = Vec::new();
