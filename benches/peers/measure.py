@@ -1,4 +1,4 @@
-"""What the kernel and wrk know about a server: CPU time, resident memory, system calls, answers."""
+"""What the kernel and the load tools know about a server: CPU time, resident memory, system calls, answers."""
 
 import dataclasses
 import json
@@ -37,7 +37,7 @@ class Cpu:
 
 @dataclasses.dataclass(frozen=True)
 class Load:
-    """What wrk got in one run."""
+    """What a load tool got in one run."""
 
     requests: int
     seconds: float
@@ -79,16 +79,31 @@ def rss_bytes(pids):
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+def loadtest(program, url, cores, connections, seconds, close=False):
+    """Runs the bundled load tester against `url`; with `close`, each request is made on a connection of its own."""
+    command = [program, "--workers=1", f"--connections={connections}", f"--duration={seconds}s", "--warm-up=0"]
+    command += ["--insecure", "--no-resume", "--quiet", "--json=-"]
+    if close:
+        command += ["--header=Connection: close"]
+    report = json.loads(load_tool([*command, url], cores).stdout)
+    total = report["total"]
+    return Load(total["answered"], total["seconds"], total["bytes_received"], sum(total["failures"].values()))
+
+
 def wrk(url, directory, cores, connections, seconds, close=False):
     """Runs wrk against `url`; with `close`, each request is made on a connection of its own."""
     script = directory / "report.lua"
     script.write_text(WRK_SCRIPT)
     header = ["-H", "Connection: close"] if close else []
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", script, *header, url]
+    return Load(**json.loads(load_tool(command, cores).stderr.strip().splitlines()[-1]))
+
+
+def load_tool(command, cores):
     run = subprocess.run(command, capture_output=True, text=True, preexec_fn=lambda: os.sched_setaffinity(0, cores))
     if run.returncode != 0:
-        raise ServerFailed(f"wrk says: {(run.stdout + run.stderr).strip()}")
-    return Load(**json.loads(run.stderr.strip().splitlines()[-1]))
+        raise ServerFailed(f"{Path(command[0]).name} says: {(run.stdout + run.stderr).strip()}")
+    return run
 
 
 def syscalls(pids, load):

@@ -30,7 +30,10 @@ fn kinds() {
     check(|| Reply::Last(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf".to_vec()), "closed_early");
     check(|| Reply::Bytes(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n".to_vec()), "malformed");
     check(|| Reply::Bytes(b"220 mail.example.org ESMTP\r\n".to_vec()), "malformed");
-    check(|| Reply::Bytes(format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(1 << 20)).into_bytes()), "head_too_large");
+    check(
+        || Reply::Bytes(format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(1 << 20)).into_bytes()),
+        "head_too_large",
+    );
     check(|| Reply::Bytes(b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n".to_vec()), "status");
 }
 
@@ -46,7 +49,10 @@ fn wrong_bodies() {
 #[test]
 fn an_answer_may_end_with_its_connection() {
     on_both_drivers(|driver| {
-        assert_eq!(failures(driver, || Reply::Last(b"HTTP/1.1 200 OK\r\n\r\nall".to_vec()), &["--expect-body", "all"]), []);
+        assert_eq!(
+            failures(driver, || Reply::Last(b"HTTP/1.1 200 OK\r\n\r\nall".to_vec()), &["--expect-body", "all"]),
+            []
+        );
     });
 }
 
@@ -78,7 +84,8 @@ fn a_server_that_goes_away_in_the_middle() {
         });
         let report = run(&[&url, "--driver", driver, "--duration", "300ms", "-c", "1"]);
         assert_eq!(report.total.answered, 1);
-        let refused = report.total.failures.iter().any(|(failure, count)| failure.name() == "connection_refused" && *count > 0);
+        let refused =
+            report.total.failures.iter().any(|(failure, count)| failure.name() == "connection_refused" && *count > 0);
         assert!(refused, "{:?}", report.total.failures);
         assert!(report.total.error_rate > 0.0);
     });
@@ -112,6 +119,9 @@ fn tls_to_a_server_that_speaks_none() {
         let server = Server::start(|_| Reply::Last(OK.to_vec()));
         let url = format!("https://{}/", server.address);
         let error = try_run(&[&url, "--driver", driver, "--insecure", "-n", "1", "--timeout", "500ms"]).unwrap_err();
-        assert!(matches!(&error, RunError::Unreachable(message) if message.contains("tls") || message.contains("timeout")), "{error:?}");
+        assert!(
+            matches!(&error, RunError::Unreachable(message) if message.contains("tls") || message.contains("timeout")),
+            "{error:?}"
+        );
     });
 }

@@ -25,16 +25,16 @@ fn truth_ms(quantile: f64) -> f64 {
 fn percentiles_are_those_of_the_users_not_of_the_connections() {
     on_both_drivers(|driver| {
         let server = stalling();
-        let report = run(&[&server.url(), "--driver", driver, "--rate", "1000", "--duration", "5s", "-c", "20"]);
+        let report = run(&[&server.url(), "--driver", driver, "--rate", "500", "--duration", "5s", "-c", "20"]);
         let latency = &report.total.latency;
-        assert_eq!((report.total.sent, latency.count), (5000, 5000));
+        assert_eq!((report.total.sent, latency.count), (2500, 2500));
         for (quantile, measured) in [(0.9, latency.p90), (0.99, latency.p99), (0.999, latency.p999)] {
             let (truth, measured) = (truth_ms(quantile), measured as f64 / 1e6);
             let off = (measured / truth - 1.0).abs();
             assert!(off < 0.02, "p{}: {measured} ms, but the truth is {truth} ms ({driver})", quantile * 100.0);
         }
         assert!(latency.p50 < 20_000_000, "half of the users meet no stall: {latency:?}");
-        // What a tool that waits for answers sees: 20 connections meet the stall once a second, and 1 % is more than that.
+        // What a tool that waits for answers sees: 20 connections meet the stall once a second, a 25th of all.
         let service = report.total.service_time.as_ref().unwrap();
         assert!(service.p90 < 20_000_000, "service time leaves out who had to wait: {service:?}");
     });

@@ -76,13 +76,14 @@ impl Arrivals {
         Some(intended)
     }
 
-    /// Whether no request will leave any more.
+    /// Whether no request will leave any more. Not before it has begun.
     #[inline]
     pub fn are_over(&self, now: u64) -> bool {
         if self.remaining == 0 {
             return true;
         }
-        if self.open.is_some() { self.next_due == NEVER } else { now >= self.end }
+        let begun = self.start != NEVER;
+        if self.open.is_some() { begun && self.next_due == NEVER } else { now >= self.end }
     }
 
     /// Whether a number of requests, not the time, ended it.
