@@ -15,7 +15,7 @@ mod tables;
 
 use super::compare::{compare, facts, letter};
 use super::text::found_text;
-use super::units::{rate, share, span, time};
+use super::units::{counted, rate, share, span, time};
 use super::{Latency, Report};
 
 /// Several reports are put side by side, the first as the baseline, and then shown one by one.
@@ -120,11 +120,11 @@ fn question(report: &Report) -> String {
     let load = &report.load;
     let url = if report.label == report.target.url { String::new() } else { format!("{} · ", report.target.url) };
     format!(
-        "{url}{} for {} · {} connections · {} workers · {} · {}",
+        "{url}{} for {} · {} · {} · {} · {}",
         load.schedule,
         span(report.total.seconds),
-        load.connections,
-        load.workers,
+        counted(load.connections, "connection"),
+        counted(load.workers, "worker"),
         load.driver,
         report.started_at
     )

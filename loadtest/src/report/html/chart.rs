@@ -76,7 +76,7 @@ impl Chart {
 
 fn horizontal(axis: &Axis) -> String {
     let mut svg =
-        format!("<text class=\"axis\" x=\"-8\" y=\"-12\" text-anchor=\"start\" dx=\"-3.6em\">{}</text>", axis.title);
+        format!("<text class=\"axis\" x=\"-8\" y=\"-16\" text-anchor=\"start\" dx=\"-3.6em\">{}</text>", axis.title);
     for (share, label) in &axis.ticks {
         let y = (1.0 - share) * 100.0;
         let _ = write!(svg, "<line x1=\"0\" x2=\"100%\" y1=\"{y:.2}%\" y2=\"{y:.2}%\"/>");
@@ -175,7 +175,7 @@ fn bounds(value: f64) -> impl Iterator<Item = f64> {
 }
 
 /// Ticks are round: `1 ms` instead of `1.00 ms`.
-fn whole(text: &str) -> String {
+pub fn whole(text: &str) -> String {
     text.replacen(".00", "", 1).replacen(".0", "", 1)
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::super::Interval;
 use super::super::units::{count, time};
-use super::chart::{Axis, Chart, Stop};
+use super::chart::{Axis, Chart, Stop, whole};
 use super::over_time::Timeline;
 
 /// Shades, each for three times as many answers as the one before, up to the fullest cell.
@@ -65,7 +65,7 @@ fn bound(row: u16) -> f64 {
 fn axis(low: u16, top: u16) -> Axis {
     let at = |row: u16| f64::from(row - low) / f64::from(top - low);
     let step = if top - low <= ROWS_PER_DECADE { 2 } else { ROWS_PER_DECADE };
-    let ticks = (low..=top).filter(|row| row % step == 0).map(|row| (at(row), time(bound(row)).replacen(".00", "", 1)));
+    let ticks = (low..=top).filter(|row| row % step == 0).map(|row| (at(row), whole(&time(bound(row)))));
     Axis { title: "latency, logarithmic", ticks: ticks.collect() }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::super::histogram::Figure;
 use super::super::units::{rate, short, span, time};
 use super::super::{Interval, Latency};
 use super::chart::{Axis, Chart, Linear, LogTime, Stop, area, line};
@@ -77,8 +78,7 @@ fn time_axis(seconds: f64) -> Axis {
 
 /// p50, p90, p99 and the longest of each interval.
 pub fn latency(id: &str, intervals: &[Interval]) -> String {
-    const LINES: [(&str, fn(&Latency) -> u64); 4] =
-        [("p50", |l| l.p50), ("p90", |l| l.p90), ("p99", |l| l.p99), ("longest", |l| l.max)];
+    const LINES: [Figure; 4] = [("p50", |l| l.p50), ("p90", |l| l.p90), ("p99", |l| l.p99), ("longest", |l| l.max)];
     let timeline = Timeline::of(intervals);
     let answered = || intervals.iter().map(|interval| &interval.latency).filter(|latency| latency.count > 0);
     let Some(longest) = answered().map(|latency| latency.max).max() else { return String::new() };

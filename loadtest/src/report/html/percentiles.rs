@@ -86,8 +86,8 @@ fn nines(quantile: f64, count: u64) -> f64 {
 }
 
 fn axis(nines: f64) -> Axis {
-    let ticks = (0..=nines.floor() as i32).map(|power| (f64::from(power) / nines, format!("{} %", percent(power))));
-    Axis { title: "percentile", ticks: ticks.collect() }
+    let ticks = (0..=nines.floor() as i32).map(|power| (f64::from(power) / nines, percent(power)));
+    Axis { title: "percentile, %", ticks: ticks.collect() }
 }
 
 /// 0, 90, 99, 99.9, …

@@ -1,10 +1,11 @@
 //! Latency by rate: the knee of a server.
 
+use super::super::Step;
+use super::super::histogram::Figure;
 use super::super::units::{rate, time};
-use super::super::{Latency, Step};
 use super::chart::{Chart, Linear, LogTime, Stop, line};
 
-const LINES: [(&str, fn(&Latency) -> u64); 3] = [("p50", |l| l.p50), ("p99", |l| l.p99), ("p99.9", |l| l.p999)];
+const LINES: [Figure; 3] = [("p50", |l| l.p50), ("p99", |l| l.p99), ("p99.9", |l| l.p999)];
 
 /// Trials of a search come in its own order; the curve is by rate.
 pub fn chart(id: &str, steps: &[Step]) -> String {
@@ -66,7 +67,7 @@ fn stops(steps: &[&Step], x: &Linear) -> Vec<Stop> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::sample;
+    use crate::report::{Latency, sample};
 
     #[test]
     fn failed_trials_are_hollow() {

@@ -1,6 +1,7 @@
 //! Tables: everything that is better read as a number.
 
 use super::super::compare::{Cell, Comparison, letter};
+use super::super::histogram::Figure;
 use super::super::units::{bytes, count, rate, share, span, time};
 use super::super::{Latency, Measured, Report, Step};
 use super::escape;
@@ -83,22 +84,22 @@ fn latencies(total: &Measured) -> String {
     .into_iter()
     .flatten()
     .collect();
-    let rows: [(&str, fn(&Latency) -> f64); 9] = [
-        ("shortest", |l| l.min as f64),
-        ("mean", |l| l.mean),
-        ("standard deviation", |l| l.stdev),
-        ("p50", |l| l.p50 as f64),
-        ("p90", |l| l.p90 as f64),
-        ("p99", |l| l.p99 as f64),
-        ("p99.9", |l| l.p999 as f64),
-        ("p99.99", |l| l.p9999 as f64),
-        ("longest", |l| l.max as f64),
+    let rows: [Figure; 9] = [
+        ("shortest", |l| l.min),
+        ("mean", |l| l.mean as u64),
+        ("standard deviation", |l| l.stdev as u64),
+        ("p50", |l| l.p50),
+        ("p90", |l| l.p90),
+        ("p99", |l| l.p99),
+        ("p99.9", |l| l.p999),
+        ("p99.99", |l| l.p9999),
+        ("longest", |l| l.max),
     ];
     let heads: Vec<&str> = std::iter::once("").chain(columns.iter().map(|column| column.0)).collect();
-    let show = |figure: fn(&Latency) -> f64, latency: &Latency| {
-        if latency.count == 0 { "–".to_owned() } else { time(figure(latency)) }
+    let show = |figure: fn(&Latency) -> u64, latency: &Latency| {
+        if latency.count == 0 { "–".to_owned() } else { time(figure(latency) as f64) }
     };
-    let row = |(name, figure): &(&str, fn(&Latency) -> f64)| {
+    let row = |(name, figure): &Figure| {
         std::iter::once((*name).to_owned()).chain(columns.iter().map(|column| show(*figure, column.1))).collect()
     };
     table("Distributions", &heads, &rows.iter().map(row).collect::<Vec<_>>())
