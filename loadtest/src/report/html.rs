@@ -1,8 +1,8 @@
 //! One self-contained page: HTML with its style sheet and its charts as SVG, complete without network and script.
 //!
-//! - [`chart`]: the frame of all charts: axes, legend, places to point at;
-//! - [`percentiles`], [`over_time`], [`heat`], [`steps`]: one chart each, or a family;
-//! - [`tables`]: everything that is better read as a number.
+//! - `chart`: the frame of all charts: axes, legend, places to point at;
+//! - `percentiles`, `over_time`, `heat`, `steps`: one chart each, or a family;
+//! - `tables`: everything that is better read as a number.
 //!
 //! Everything from a report goes through [`escape`]: labels, URLs and request names are other people's text.
 

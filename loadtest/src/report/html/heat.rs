@@ -12,7 +12,7 @@ use super::over_time::Timeline;
 const SHADES: usize = 8;
 const SHADE_FACTOR: f64 = 3.0;
 /// Rows of the heat map a decade; see [`super::super::heat_bucket`].
-const ROWS_PER_DECADE: u16 = 10;
+const ROWS_PER_DECADE: u32 = 10;
 
 pub fn chart(id: &str, intervals: &[Interval]) -> String {
     let timeline = Timeline::of(intervals);
@@ -44,33 +44,33 @@ struct Column {
     /// Shares of the width.
     from: f64,
     to: f64,
-    cells: BTreeMap<u16, u64>,
+    cells: BTreeMap<u32, u64>,
 }
 
 impl Column {
     fn of(from: f64, to: f64, group: &[(f64, &Interval)]) -> Column {
         let mut cells = BTreeMap::new();
         for &(row, answers) in group.iter().flat_map(|(_, interval)| &interval.heat) {
-            *cells.entry(row).or_default() += answers;
+            *cells.entry(u32::from(row)).or_default() += answers;
         }
         Column { from, to, cells }
     }
 }
 
 /// The lower bound of a row, ns.
-fn bound(row: u16) -> f64 {
+fn bound(row: u32) -> f64 {
     1_000.0 * 10_f64.powf(f64::from(row) / f64::from(ROWS_PER_DECADE))
 }
 
-fn axis(low: u16, top: u16) -> Axis {
-    let at = |row: u16| f64::from(row - low) / f64::from(top - low);
+fn axis(low: u32, top: u32) -> Axis {
+    let at = |row: u32| f64::from(row - low) / f64::from(top - low);
     let step = if top - low <= ROWS_PER_DECADE { 2 } else { ROWS_PER_DECADE };
     let ticks = (low..=top).filter(|row| row % step == 0).map(|row| (at(row), whole(&time(bound(row)))));
     Axis { title: "latency, logarithmic", ticks: ticks.collect() }
 }
 
 /// One path a shade: thousands of cells stay small in the file.
-fn marks(columns: &[Column], low: u16, top: u16, fullest: u64) -> String {
+fn marks(columns: &[Column], low: u32, top: u32, fullest: u64) -> String {
     let mut paths = vec![String::new(); SHADES];
     let height = 1000.0 / f64::from(top - low);
     for column in columns {
