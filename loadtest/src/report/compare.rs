@@ -123,6 +123,15 @@ fn cell(figure: &Figure, baseline: &[f64], values: &[f64], is_baseline: bool) ->
     Cell { value, ratio, verdict: Some(noise::judge(baseline, values, figure.higher_is_better)) }
 }
 
+impl Comparison {
+    /// Those that occur.
+    pub fn verdicts(&self) -> Vec<Verdict> {
+        let verdicts: Vec<Verdict> =
+            self.rows.iter().flat_map(|row| &row.cells).filter_map(|cell| cell.verdict).collect();
+        Verdict::ALL.into_iter().filter(|verdict| verdicts.contains(verdict)).collect()
+    }
+}
+
 impl Cell {
     fn is_known(&self) -> bool {
         self.value != "–"
@@ -165,10 +174,8 @@ pub fn text(reports: &[Report]) -> String {
 
 /// What the verdicts mean, for those that occur.
 fn explanation(comparison: &Comparison) -> String {
-    let verdicts: Vec<Verdict> =
-        comparison.rows.iter().flat_map(|row| &row.cells).filter_map(|cell| cell.verdict).collect();
-    let present = Verdict::ALL.iter().filter(|verdict| verdicts.contains(verdict));
-    present.map(|verdict| format!("{:<8} {}\n", verdict.name(), verdict.explanation())).collect()
+    let verdicts = comparison.verdicts().into_iter();
+    verdicts.map(|verdict| format!("{:<8} {}\n", verdict.name(), verdict.explanation())).collect()
 }
 
 #[cfg(test)]

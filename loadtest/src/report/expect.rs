@@ -1,6 +1,6 @@
 //! Thresholds: `p99<5ms,error_rate<0.1%,rate>10k`. `docs/load-test-report.md` has the grammar for users.
 //!
-//! [`parse`] reads them; here they are judged, on a report or, in a search, on a trial's [`Measured`] alone.
+//! `parse` reads them; here they are judged, on a report or, in a search, on a trial's [`Measured`] alone.
 
 mod parse;
 

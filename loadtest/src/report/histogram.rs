@@ -7,6 +7,9 @@ use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer}
 
 use super::Latency;
 
+/// A figure of a distribution with its name, for tables and charts; ns.
+pub type Figure = (&'static str, fn(&Latency) -> u64);
+
 impl Latency {
     /// The key figures, without the distribution.
     pub fn figures(histogram: &Histogram<u64>) -> Latency {

@@ -10,7 +10,7 @@ pub fn write(report: &Report) -> String {
     text
 }
 
-/// Reads what [`write`] wrote. `name` is the file's, for messages.
+/// Reads what [`write()`] wrote. `name` is the file's, for messages.
 pub fn read(bytes: &[u8], name: &str) -> Result<Report, String> {
     let place = |error: serde_json::Error| match error.line() {
         0 => format!("{name}: not a report of the load tester: {error}"),

@@ -1,6 +1,7 @@
 //! The summary: what an ordinary run has to say, on one screen of 80 by 24.
 
-use super::units::{bytes, count, rate, share, short, span, time};
+use super::histogram::Figure;
+use super::units::{bytes, count, counted, rate, share, short, span, time};
 use super::{Found, Interval, Latency, Measured, Report, RequestMeasured, Server, Step, Tool};
 
 const WIDTH: usize = 80;
@@ -106,7 +107,7 @@ fn distributions(screen: &mut Screen, total: &Measured, intervals: &[Interval]) 
     .collect();
     let titles: String = columns.iter().map(|(title, _)| format!("{title:>14}")).collect();
     screen.line(&format!("  {:<8}{}", "", screen.dim(&titles)));
-    let rows: [(&str, fn(&Latency) -> u64); 5] =
+    let rows: [Figure; 5] =
         [("p50", |l| l.p50), ("p90", |l| l.p90), ("p99", |l| l.p99), ("p99.9", |l| l.p999), ("max", |l| l.max)];
     for (title, figure) in rows {
         let (first, others) = columns.split_first().expect("latency is always there");
@@ -135,7 +136,7 @@ fn sparks(values: &[u64]) -> String {
         .map(|chunk| (chunk.iter().copied().max().unwrap_or(0).max(1) as f64).ln())
         .collect();
     let (low, high) = cells.iter().fold((f64::MAX, f64::MIN), |(low, high), &cell| (low.min(cell), high.max(cell)));
-    // Up to a doubling is no event: a flat line should look flat.
+    // Never less than a factor of four: a line that is flat but for noise should look flat.
     let range = (high - low).max(2.0_f64.ln() * 2.0);
     cells.iter().map(|cell| BLOCKS[((cell - low) / range * 7.0).round() as usize]).collect()
 }
@@ -209,10 +210,6 @@ fn requests(screen: &mut Screen, requests: &[RequestMeasured]) {
         let more = requests.len() - REQUESTS_SHOWN;
         screen.line(&format!("  … and {more} more; --json and --html have them"));
     }
-}
-
-fn counted(number: usize, noun: &str) -> String {
-    format!("{} {noun}{}", count(number as u64), if number == 1 { "" } else { "s" })
 }
 
 fn shortened(text: &str, width: usize) -> String {

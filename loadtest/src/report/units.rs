@@ -21,12 +21,17 @@ pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.char_indices() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
     }
     text
+}
+
+/// `1 worker`, `64 connections`.
+pub fn counted(number: usize, noun: &str) -> String {
+    format!("{} {noun}{}", count(number as u64), if number == 1 { "" } else { "s" })
 }
 
 /// Events a second: `48,213/s`; decimals only below 100.
@@ -99,6 +104,8 @@ mod tests {
         check(count(0), "0");
         check(count(999), "999");
         check(count(1_446_390), "1,446,390");
+        check(counted(1, "worker"), "1 worker");
+        check(counted(1_024, "connection"), "1,024 connections");
         check(rate(0.0), "0/s");
         check(rate(12.34), "12.3/s");
         check(rate(48_213.4), "48,213/s");
