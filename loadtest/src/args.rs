@@ -105,4 +105,6 @@ fn outputs(options: &Options) -> Result<Outputs, String> {
 }
 
 #[cfg(test)]
+mod guide;
+#[cfg(test)]
 mod tests;

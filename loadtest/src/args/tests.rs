@@ -243,11 +243,11 @@ fn refusals() {
     check("-c 0", "whole number from 1");
     check("--pin 0 -t 2", "--pin names 1 CPUs for 2 workers");
     check("--connections-per-second 0", "above 0");
-    check("--find-max x --rate 5", "--rate LOW..HIGH");
-    check("--find-max x --rate 5..1", "--rate LOW..HIGH");
-    check("--find-max x --rate 0..1", "--rate LOW..HIGH");
-    check("--find-max x --steps 2", "cannot be used with");
-    check("--find-max x --duration 2s", "cannot be used with");
+    check("--find-max p99<5ms --rate 5", "--rate LOW..HIGH");
+    check("--find-max p99<5ms --rate 5..1", "--rate LOW..HIGH");
+    check("--find-max p99<5ms --rate 0..1", "--rate LOW..HIGH");
+    check("--find-max p99<5ms --steps 2", "cannot be used with");
+    check("--find-max p99<5ms --duration 2s", "cannot be used with");
     check("--trial 2s", "--find-max");
     check("--json - --html -", "only one report");
     check("--data a --json-body b", "cannot be used with");
