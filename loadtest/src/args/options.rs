@@ -107,10 +107,10 @@ pub struct Options {
     #[arg(long = "header", short = 'H', value_name = "NAME: VALUE", help_heading = REQUEST)]
     pub headers: Vec<String>,
     /// A body, sent as application/x-www-form-urlencoded unless a header says otherwise
-    #[arg(long, short, value_name = "TEXT", help_heading = REQUEST, group = "body", conflicts_with = "request_file")]
+    #[arg(long, allow_hyphen_values = true, short, value_name = "TEXT", help_heading = REQUEST, group = "body", conflicts_with = "request_file")]
     pub data: Option<String>,
     /// A body, sent as application/json unless a header says otherwise
-    #[arg(long, value_name = "JSON", help_heading = REQUEST, group = "body", conflicts_with = "request_file")]
+    #[arg(long, allow_hyphen_values = true, value_name = "JSON", help_heading = REQUEST, group = "body", conflicts_with = "request_file")]
     pub json_body: Option<String>,
     /// A body from a file
     #[arg(long, value_name = "FILE", help_heading = REQUEST, group = "body", conflicts_with = "request_file")]
@@ -141,7 +141,7 @@ pub struct Options {
     #[arg(long, value_name = "LIST", help_heading = EXPECTATIONS)]
     pub expect_status: Option<Statuses>,
     /// A text that every answer's body has to contain
-    #[arg(long, value_name = "TEXT", help_heading = EXPECTATIONS)]
+    #[arg(long, allow_hyphen_values = true, value_name = "TEXT", help_heading = EXPECTATIONS)]
     pub expect_body: Option<String>,
     /// A regular expression that every answer's body has to match
     #[arg(long, value_name = "REGEX", help_heading = EXPECTATIONS)]

@@ -149,6 +149,7 @@ fn requests() {
     check("http://127.0.0.1 -X PUT -H 'content-type: x' --json-body {}", {
         &["PUT / HTTP/1.1|Host: 127.0.0.1|content-type: x|Content-Length: 2||{}"]
     });
+    check("http://127.0.0.1 -d -1 -H Content-Type:", &["POST / HTTP/1.1|Host: 127.0.0.1|Content-Length: 2||-1"]);
     check("http://127.0.0.1/{{seq}}", &["template"]);
     check("http://no-such.invalid --connect-to 127.0.0.1:99", &["GET / HTTP/1.1|Host: no-such.invalid||"]);
 }
@@ -261,6 +262,7 @@ fn refusals() {
     check("--expect-body-regex (", "regex parse error");
     check("-X HEAD --expect-body x", "HEAD has no body");
     check("-H secret", "no colon");
+    check("--openapi a --base-path v1", "write a path that begins with /");
     check("--requests /no/such", "cannot read /no/such");
     check("--body-file /no/such", "cannot read /no/such");
     check("http://127.0.0.2", "go to one origin, but these are two: http://127.0.0.1 and http://127.0.0.2");

@@ -157,6 +157,9 @@ fn from_openapi(
         (false, names) => Operations::Named(names.to_vec()),
     };
     let prefix = match &options.base_path {
+        Some(prefix) if !prefix.starts_with('/') || prefix.contains(['?', '#']) => {
+            return Err(format!("--base-path {prefix}: write a path that begins with /"));
+        }
         Some(prefix) => Some(prefix.as_str()),
         None => Some(base.target.as_str()).filter(|target| *target != "/"),
     };

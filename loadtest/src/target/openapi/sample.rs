@@ -6,7 +6,7 @@ use super::document::{Document, Place};
 use super::pattern;
 use crate::target::template::parse::escape;
 
-/// Schemas in schemas: an object that has to contain itself would never end.
+/// Schemas made of schemas: more than this goes in a circle.
 const DEPTH_MAX: usize = 32;
 
 /// The most items or characters of a made-up value.
@@ -45,19 +45,42 @@ pub fn has_example(document: &Document, place: &Place<'_>) -> Result<bool, Strin
 }
 
 pub fn sample(document: &Document, schema: &Place<'_>) -> Result<Value, String> {
-    at_depth(document, schema, 0)
+    inside(document, schema, &mut Vec::new()).map_err(|fault| match fault {
+        Fault::Endless(reason) | Fault::Wrong(reason) => reason,
+    })
 }
 
-fn at_depth(document: &Document, schema: &Place<'_>, depth: usize) -> Result<Value, String> {
-    if depth > DEPTH_MAX {
-        return Err(schema.wrong("the schema requires itself without end; add an example"));
+/// Why there is no value.
+enum Fault {
+    /// A schema requires itself.
+    Endless(String),
+    Wrong(String),
+}
+
+impl From<String> for Fault {
+    fn from(reason: String) -> Fault {
+        Fault::Wrong(reason)
     }
+}
+
+/// `around` has the pointers of the schemas that this one is a part of.
+fn inside(document: &Document, schema: &Place<'_>, around: &mut Vec<String>) -> Result<Value, Fault> {
     let schema = document.follow(schema.clone())?;
-    if let Some(example) = example(document, &schema)? {
+    if around.contains(&schema.pointer) {
+        return Err(Fault::Endless(schema.wrong("the schema requires itself without end; add an example")));
+    }
+    around.push(schema.pointer.clone());
+    let value = made_up(document, &schema, around);
+    around.pop();
+    value
+}
+
+fn made_up(document: &Document, schema: &Place<'_>, around: &mut Vec<String>) -> Result<Value, Fault> {
+    if let Some(example) = example(document, schema)? {
         return Ok(example);
     }
-    let merged = merged(document, &schema, depth)?;
-    let schema = Place { value: &merged, pointer: schema.pointer };
+    let merged = merged(document, schema, 0)?;
+    let schema = Place { value: &merged, pointer: schema.pointer.clone() };
     if let Some(example) = example(document, &schema)? {
         return Ok(example);
     }
@@ -70,15 +93,15 @@ fn at_depth(document: &Document, schema: &Place<'_>, depth: usize) -> Result<Val
         return Ok(literal(value.value));
     }
     match kind(&schema) {
-        "object" => object(document, &schema, depth),
-        "array" => array(document, &schema, depth),
-        "integer" | "number" => number(&schema),
+        "object" => object(document, &schema, around),
+        "array" => array(document, &schema, around),
+        "integer" | "number" => Ok(number(&schema)?),
         "boolean" => Ok(Value::Bool(true)),
         "null" => Ok(Value::Null),
-        "string" => string(&schema),
+        "string" => Ok(string(&schema)?),
         // Of Swagger 2.0's form parameters.
-        "file" => Err(schema.wrong("files are not made up")),
-        other => Err(schema.wrong(&format!("there is no type `{other}`"))),
+        "file" => Err(schema.wrong("files are not made up").into()),
+        other => Err(schema.wrong(&format!("there is no type `{other}`")).into()),
     }
 }
 
@@ -141,7 +164,7 @@ fn add(whole: &mut Map<String, Value>, part: Map<String, Value>) {
 }
 
 /// Required properties, and those that have examples.
-fn object(document: &Document, schema: &Place<'_>, depth: usize) -> Result<Value, String> {
+fn object(document: &Document, schema: &Place<'_>, around: &mut Vec<String>) -> Result<Value, Fault> {
     let required: Vec<&str> =
         schema.get("required").iter().flat_map(Place::items).filter_map(|name| name.value.as_str()).collect();
     let mut object = Map::new();
@@ -149,13 +172,13 @@ fn object(document: &Document, schema: &Place<'_>, depth: usize) -> Result<Value
         let property = document.follow(property)?;
         let read_only = property.value.get("readOnly") == Some(&Value::Bool(true));
         if !read_only && (required.contains(&name) || example(document, &property)?.is_some()) {
-            object.insert(escape(name), at_depth(document, &property, depth + 1)?);
+            object.insert(escape(name), inside(document, &property, around)?);
         }
     }
     let described = |name: &str| schema.get("properties").is_some_and(|properties| properties.get(name).is_some());
     for name in required.into_iter().filter(|name| !described(name)) {
         let value = match schema.get("additionalProperties").filter(|schema| schema.value.is_object()) {
-            Some(schema) => at_depth(document, &schema, depth + 1)?,
+            Some(schema) => inside(document, &schema, around)?,
             None => json!("string"),
         };
         object.insert(escape(name), value);
@@ -163,17 +186,21 @@ fn object(document: &Document, schema: &Place<'_>, depth: usize) -> Result<Value
     Ok(Value::Object(object))
 }
 
-fn array(document: &Document, schema: &Place<'_>, depth: usize) -> Result<Value, String> {
-    let fewest = whole_number(schema, "minItems").unwrap_or(0).max(1);
-    let count = fewest.min(whole_number(schema, "maxItems").unwrap_or(u64::MAX));
+fn array(document: &Document, schema: &Place<'_>, around: &mut Vec<String>) -> Result<Value, Fault> {
+    let fewest = whole_number(schema, "minItems").unwrap_or(0);
+    let count = fewest.max(1).min(whole_number(schema, "maxItems").unwrap_or(u64::MAX));
     if count > LENGTH_MAX {
-        return Err(schema.wrong("so many items are not made up; add an example"));
+        return Err(schema.wrong("so many items are not made up; add an example").into());
     }
     let item = match schema.get("items") {
-        Some(items) if count > 0 => at_depth(document, &items, depth + 1)?,
-        _ => json!("string"),
+        Some(items) if count > 0 => inside(document, &items, around),
+        _ => Ok(json!("string")),
     };
-    Ok(Value::Array(vec![item; count as usize]))
+    match item {
+        // A tree ends somewhere.
+        Err(Fault::Endless(_)) if fewest == 0 => Ok(json!([])),
+        item => Ok(Value::Array(vec![item?; count as usize])),
+    }
 }
 
 /// 1, or what is nearest to it within the bounds.
@@ -330,6 +357,12 @@ mod tests {
             json!({"type": "object", "properties": {"a": {"type": "object", "readOnly": true, "example": 1}}}),
             json!({}),
         );
+    }
+
+    #[test]
+    fn trees_end() {
+        let node = json!({"required": ["a"], "properties": {"a": {"type": "array", "items": {"$ref": "#/S"}}}});
+        check(node, json!({"a": []}));
     }
 
     #[test]
