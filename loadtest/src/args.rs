@@ -1,8 +1,8 @@
-//! The command line → [`Settings`].
+//! The command line → `Settings`.
 //!
-//! - [`options`]: what may be written; [`number`]: numbers with units;
-//! - [`load`]: schedule and connections; [`workload`]: origin and requests;
-//! - [`secrets`]: what reports show of it.
+//! - `options`: what may be written; `number`: numbers with units;
+//! - `load`: schedule and connections; `workload`: origin and requests;
+//! - `secrets`: what reports show of it.
 
 mod load;
 mod number;

@@ -1,7 +1,7 @@
 //! Requests from an OpenAPI document (Swagger 2.0, OpenAPI 3.0 to 3.2; JSON or YAML): one for each operation.
 //!
-//! - [`document`]: references and places; [`sample`]: a value for a schema, [`pattern`]: a text for a regular expression;
-//! - [`parameters`]: paths, queries, headers and cookies; [`body`]: request bodies.
+//! - `document`: references and places; `sample`: a value for a schema, `pattern`: a text for a regular expression;
+//! - `parameters`: paths, queries, headers and cookies; `body`: request bodies.
 //!
 //! What documents say is taken literally: `{{` in an example is not a variable. Only `x-loadtest-example` may hold some.
 

@@ -96,7 +96,8 @@ fn percent_decoded(text: &str) -> String {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
-        let escaped = after.get(..2).and_then(|digits| u8::from_str_radix(str::from_utf8(digits).ok()?, 16).ok());
+        let digits = after.get(..2).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+        let escaped = digits.and_then(|digits| u8::from_str_radix(str::from_utf8(digits).ok()?, 16).ok());
         match escaped.filter(|_| byte == b'%') {
             Some(byte) => {
                 decoded.push(byte);
@@ -109,4 +110,29 @@ fn percent_decoded(text: &str) -> String {
         }
     }
     String::from_utf8_lossy(&decoded).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes() {
+        #[track_caller]
+        fn check(text: &str, expected: &str) {
+            assert_eq!(percent_decoded(text), expected);
+        }
+        check("/paths/~1a%7Bid%7d", "/paths/~1a{id}");
+        check("%", "%");
+        check("%2", "%2");
+        check("%+1%zz%C3%BC", "%+1%zz\u{fc}");
+    }
+
+    #[test]
+    fn pointers_escape_what_delimits() {
+        let document = Document::parse(r##"{"swagger": 2.0, "a/b~": {"$ref": "#/x%20y"}, "x y": 1}"##).unwrap();
+        let place = document.root().get("a/b~").unwrap();
+        assert_eq!(place.pointer, "/a~1b~0");
+        assert_eq!(document.follow(place).unwrap().value, 1);
+    }
 }

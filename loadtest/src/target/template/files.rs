@@ -9,7 +9,7 @@ use super::parse::Encoding;
 use super::{Piece, Texts};
 
 /// The files that were read. Paths are relative to the working directory.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Files {
     tables: HashMap<String, Table>,
     lines: HashMap<String, Lines>,
@@ -18,14 +18,12 @@ pub struct Files {
     decks: usize,
 }
 
-#[derive(Debug)]
 struct Table {
     deck: usize,
     header: csv::StringRecord,
     rows: Vec<csv::StringRecord>,
 }
 
-#[derive(Debug)]
 struct Lines {
     deck: usize,
     lines: Vec<String>,
