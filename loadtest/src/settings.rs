@@ -27,8 +27,9 @@ pub struct Settings {
 /// What the engine needs to know beside the target.
 #[derive(Clone, Debug)]
 pub struct Load {
+    /// For a search: open, at the lowest rate; each trial puts its own in the place.
     pub schedule: Schedule,
-    /// Of the measured run. In open schedules the sum of the phases.
+    /// Of the measured run. In open schedules the sum of the phases; of a search, of one trial.
     pub duration: Duration,
     /// Ends the run after so many requests (all workers together) if that comes before `duration`.
     pub requests_max: Option<u64>,
@@ -55,14 +56,16 @@ pub struct Load {
     /// The largest body that is kept for a check; the rest is not looked at.
     pub body_bytes_max: usize,
     pub tls: Tls,
+    /// The local address; its port is 0, and all of the origin's addresses are of its family.
     pub bind: Option<SocketAddr>,
     pub seed: u64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum DriverChoice {
     /// io_uring where the kernel allows it, else epoll.
     Auto,
+    #[value(name = "io_uring")]
     IoUring,
     Epoll,
 }

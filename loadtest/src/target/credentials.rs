@@ -61,7 +61,9 @@ mod tests {
         let headers = headers(kind, content).unwrap();
         assert!(!format!("{headers:?}").contains("key-"));
         let draft = Draft { name, method, target, headers, body: None, check: Default::default(), weight: 1 };
-        let Rendering::Template(template) = draft.finish("h").unwrap().rendering else { panic!("not a template") };
+        let request = draft.finish("h").unwrap();
+        assert!(!format!("{request:?}").contains("key-"));
+        let Rendering::Template(template) = request.rendering else { panic!("not a template") };
         let mut values = Values::new(0, 1, 1);
         for expected in expected {
             let mut bytes = Vec::new();

@@ -1,5 +1,7 @@
 //! A request, ready to be sent.
 
+use std::fmt;
+
 use super::Check;
 use super::template::files::Files;
 use super::template::parse::Encoding;
@@ -16,11 +18,20 @@ pub struct Request {
 }
 
 /// The request's bytes on the wire, HTTP/1.1.
-#[derive(Debug)]
 pub enum Rendering {
     /// No variables: sent as it is, from here, by all workers at once.
     Fixed(Box<[u8]>),
     Template(Template),
+}
+
+/// Without the bytes: they may hold credentials.
+impl fmt::Debug for Rendering {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Rendering::Fixed(bytes) => write!(f, "{} bytes", bytes.len()),
+            Rendering::Template(template) => template.fmt(f),
+        }
+    }
 }
 
 /// A request as it was described, its texts taken apart.

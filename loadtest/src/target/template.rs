@@ -13,12 +13,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// A text taken apart: fixed bytes and variables.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Text {
     pieces: Vec<Piece>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 enum Piece {
     Fixed(Vec<u8>),
     Sequence {
@@ -72,8 +72,15 @@ impl Text {
     }
 }
 
+/// The number only: a header's value may be a credential.
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} pieces", self.pieces.len())
+    }
+}
+
 /// Many short texts in one allocation.
-pub struct Texts {
+struct Texts {
     bytes: Vec<u8>,
     /// Where each ends.
     ends: Vec<usize>,
@@ -96,13 +103,6 @@ impl Texts {
         let index = (index % self.ends.len() as u64) as usize;
         let start = if index == 0 { 0 } else { self.ends[index - 1] };
         &self.bytes[start..self.ends[index]]
-    }
-}
-
-/// The number only: the texts may be credentials.
-impl fmt::Debug for Texts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} texts", self.ends.len())
     }
 }
 
@@ -320,10 +320,5 @@ mod tests {
         let expected = "POST / HTTP/1.1\r\nContent-Length: 12\r\n\r\n123456789012";
         assert_eq!(rendered(&template, &mut values), expected);
         assert_eq!(rendered(&template, &mut values), expected);
-    }
-
-    #[test]
-    fn texts_of_files_do_not_appear_in_debug_output() {
-        assert_eq!(format!("{:?}", Texts::from_iter(["secret"])), "1 texts");
     }
 }

@@ -3,23 +3,27 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::sync::Arc;
+
+use super::parse::Encoding;
+use super::{Piece, Texts};
 
 /// The files that were read. Paths are relative to the working directory.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Files {
     tables: HashMap<String, Table>,
     lines: HashMap<String, Lines>,
+    /// What was made of them for each variable, shared by all texts that have it.
+    encoded: HashMap<(String, Encoding), (Arc<Texts>, usize)>,
     decks: usize,
 }
 
-#[derive(Debug)]
 struct Table {
     deck: usize,
     header: csv::StringRecord,
     rows: Vec<csv::StringRecord>,
 }
 
-#[derive(Debug)]
 struct Lines {
     deck: usize,
     lines: Vec<String>,
@@ -30,6 +34,25 @@ impl Files {
     pub fn new_deck(&mut self) -> usize {
         self.decks += 1;
         self.decks - 1
+    }
+
+    /// The piece for `variable`, whose values and deck are made by `read` the first time.
+    pub(super) fn once(
+        &mut self,
+        variable: &str,
+        encoding: Encoding,
+        read: impl FnOnce(&mut Files) -> Result<(Arc<Texts>, usize), String>,
+    ) -> Result<Piece, String> {
+        let key = (variable.to_owned(), encoding);
+        let (texts, deck) = match self.encoded.get(&key) {
+            Some(known) => known.clone(),
+            None => {
+                let made = read(self)?;
+                self.encoded.insert(key, made.clone());
+                made
+            }
+        };
+        Ok(Piece::Row { texts, deck })
     }
 
     /// The values of a column, and the file's deck. There is at least one.
@@ -87,7 +110,6 @@ pub fn read(path: &str) -> Result<String, String> {
 mod tests {
     use std::path::Path;
 
-    use super::super::parse::Encoding;
     use super::super::{Template, Text, Values};
     use super::*;
 

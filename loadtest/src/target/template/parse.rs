@@ -109,13 +109,15 @@ fn piece(variable: &str, encoding: Encoding, files: &mut Files) -> Result<Piece,
         ("csv", Some(argument)) => {
             // The last colon: a path may contain others.
             let (path, column) = argument.rsplit_once(':').ok_or_else(usage)?;
-            let (column, deck) = files.csv_column(path, column)?;
-            Ok(Piece::Row { texts: encoded(column, encoding)?, deck })
+            files.once(variable, encoding, |files| {
+                let (column, deck) = files.csv_column(path, column)?;
+                Ok((encoded(column, encoding)?, deck))
+            })
         }
-        ("line", Some(path)) => {
+        ("line", Some(path)) => files.once(variable, encoding, |files| {
             let (lines, deck) = files.lines(path)?;
-            Ok(Piece::Row { texts: encoded(lines, encoding)?, deck })
-        }
+            Ok((encoded(lines, encoding)?, deck))
+        }),
         ("timestamp", None) => Ok(Piece::TimestampSeconds),
         ("timestamp_ms", None) => Ok(Piece::TimestampMs),
         ("env", Some(name)) => match std::env::var(name) {
