@@ -68,8 +68,7 @@ fn load_test(settings: Settings) -> Result<u8, String> {
             code = code.max(NOT_MET);
         }
         if !verdict.met || !outputs.quiet {
-            let outcome = if verdict.met { "met" } else { "NOT met" };
-            print(&mut out, &format!("expected {}: {}, {outcome}\n", verdict.condition, verdict.actual));
+            print(&mut out, &format!("{verdict}\n"));
         }
     }
     Ok(code)

@@ -95,6 +95,8 @@ pub struct LoadFacts {
     /// `io_uring` or `epoll`.
     pub driver: String,
     pub warm_up_seconds: f64,
+    /// Of the schedule, without warm-up; of one trial in a search. Absent where a number of requests ends the run.
+    pub duration_seconds: Option<f64>,
     pub timeout_seconds: f64,
 }
 

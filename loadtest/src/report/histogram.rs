@@ -49,8 +49,8 @@ pub fn widened(histogram: &Histogram<u32>) -> Histogram<u64> {
     let mut wide = Histogram::new(histogram.sigfig()).expect("they are another histogram's digits");
     wide.auto(true);
     for value in histogram.iter_recorded() {
-        let count = u64::from(value.count_since_last_iteration());
-        wide.record_n(value.value_iterated_to(), count).expect("a histogram that resizes takes all values");
+        wide.record_n(value.value_iterated_to(), value.count_since_last_iteration())
+            .expect("a histogram that resizes takes all values");
     }
     wide
 }

@@ -41,6 +41,7 @@ pub fn ordinary() -> Report {
             workers: 2,
             driver: "io_uring".to_owned(),
             warm_up_seconds: 2.0,
+            duration_seconds: Some(30.0),
             timeout_seconds: 5.0,
         },
         total: Measured {

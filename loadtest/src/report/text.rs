@@ -14,7 +14,7 @@ const SPARKS_MAX: usize = 40;
 pub fn summary(report: &Report, colour: bool) -> String {
     let mut screen = Screen { text: String::new(), colour };
     question(&mut screen, report);
-    answers(&mut screen, &report.total, report.load.open_loop);
+    answers(&mut screen, report);
     distributions(&mut screen, &report.total, &report.intervals);
     costs(&mut screen, &report.tool, report.server.as_ref());
     if !report.steps.is_empty() {
@@ -68,8 +68,11 @@ fn question(screen: &mut Screen, report: &Report) {
     screen.line("");
 }
 
-fn answers(screen: &mut Screen, total: &Measured, open_loop: bool) {
-    let asked = total.intended as f64 / total.seconds.max(f64::MIN_POSITIVE);
+fn answers(screen: &mut Screen, report: &Report) {
+    let (total, open_loop) = (&report.total, report.load.open_loop);
+    // Over the schedule's time, which the last answers may come after.
+    let scheduled = report.load.duration_seconds.map_or(total.seconds, |seconds| seconds * report.repeats.len() as f64);
+    let asked = total.intended as f64 / scheduled.max(f64::MIN_POSITIVE);
     let asked = if open_loop { format!("  of {} asked for", rate(asked)) } else { String::new() };
     screen.fact("rate", &format!("{}{asked}", screen.bold(&rate(total.rate))));
     let not_sent = if open_loop { format!(" · {} not sent", count(total.not_sent)) } else { String::new() };

@@ -47,6 +47,7 @@ pub fn report(facts: &Facts, target: &Target, load: &Load, outcomes: Vec<Outcome
             workers: load.workers,
             driver: driver.to_owned(),
             warm_up_seconds: load.warm_up.as_secs_f64(),
+            duration_seconds: load.requests_max.is_none().then(|| load.duration.as_secs_f64()),
             timeout_seconds: load.timeout.as_secs_f64(),
         },
         repeats,
@@ -234,8 +235,7 @@ fn intervals(outcomes: &[Outcome]) -> Vec<Interval> {
 fn interval(start_seconds: f64, seconds: f64, slice: &Slice) -> Interval {
     let mut heat: BTreeMap<u16, u64> = BTreeMap::new();
     for value in slice.latency.iter_recorded() {
-        *heat.entry(heat_bucket(value.value_iterated_to())).or_default() +=
-            u64::from(value.count_since_last_iteration());
+        *heat.entry(heat_bucket(value.value_iterated_to())).or_default() += value.count_since_last_iteration();
     }
     let latency = histogram::widened(&slice.latency);
     Interval {
