@@ -47,7 +47,7 @@ pub fn report(facts: &Facts, target: &Target, load: &Load, outcomes: Vec<Outcome
             workers: load.workers,
             driver: driver.to_owned(),
             warm_up_seconds: load.warm_up.as_secs_f64(),
-            duration_seconds: load.requests_max.is_none().then(|| load.duration.as_secs_f64()),
+            duration_seconds: load.requests_max.is_none().then_some(load.duration.as_secs_f64()),
             timeout_seconds: load.timeout.as_secs_f64(),
         },
         repeats,
