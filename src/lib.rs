@@ -15,6 +15,8 @@
 //! - [`data_plane`]: what a request meets. Start with `data_plane/exchange.rs`.
 //! - [`http`]: HTTP on the wire, without I/O; [`net`]: sockets, timers, TLS, the only room that names the runtime.
 //! - [`control_plane`]: publishing, the admin listener, names to addresses, the access log's writer.
+//! - [`vtl`]: the mapping templates' language, Velocity as API Gateway runs it; [`jsonpath`]: JSONPath as it reads it. Both
+//!   know values and text only.
 //! - [`stats`]: every metric, a shard's recorder, the merge.
 //!
 //! # Words of our own
@@ -28,7 +30,7 @@
 //!
 //! 1. The planes never name each other; they share `plan` and `stats`; `server` introduces them.
 //! 2. Only `net` names monoio, io-uring and rustls.
-//! 3. `http`, `stats` and `model` import nothing from the crate; `plan` names `stats`, and in `compile` `model`.
+//! 3. `http`, `stats`, `model` and `jsonpath` import nothing from the crate, `vtl` only `jsonpath`; `plan` names `stats`, and in `compile` `model`.
 //! 4. A plan is a value: built once, never changed, without interior mutability and clock; one copy in the process.
 //! 5. State is touched in plain `fn`s, I/O happens in `async fn`s; no `RefCell` borrow lives across an `.await`.
 //! 6. An error becomes bytes in one place: `data_plane/respond.rs` for clients, `control_plane/server.rs` for operators.
@@ -47,9 +49,11 @@ pub mod control_plane;
 pub mod data_plane;
 pub mod diagnostic;
 pub mod http;
+pub mod jsonpath;
 pub mod model;
 pub mod net;
 pub mod openapi;
 pub mod plan;
 pub mod server;
 pub mod stats;
+pub mod vtl;

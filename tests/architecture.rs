@@ -9,6 +9,8 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("http", &[]),
     ("stats", &[]),
+    ("jsonpath", &[]),
+    ("vtl", &["jsonpath"]),
     ("net", &[]),
     ("diagnostic", &[]),
     ("config", &["diagnostic"]),
@@ -30,12 +32,14 @@ const EVERYTHING: &[&str] = &[
     "data_plane",
     "diagnostic",
     "http",
+    "jsonpath",
     "model",
     "net",
     "openapi",
     "plan",
     "server",
     "stats",
+    "vtl",
 ];
 
 /// Where `unsafe` may stand: invariant 7.

@@ -11,3 +11,4 @@ mod cli;
 mod control_plane;
 mod data_plane;
 mod properties;
+mod vectors;
