@@ -6,6 +6,7 @@
 //! - [`select`]: which stage serves a request, by host and path prefix.
 //! - [`route`]: which method of that stage, with the path's parameters.
 //! - [`integration`]: what the method does: an HTTP request to build, or a mock answer.
+//! - [`mock_status`]: the status that a mock's template names.
 //! - [`template`]: text with `$context` variables, and the sources of mapped parameters.
 //! - [`gateway_response`]: the 21 kinds of error answer.
 //! - [`delivery`]: how a plan and what belongs to it reach the shards.
@@ -15,6 +16,7 @@ pub mod compile;
 pub mod delivery;
 pub mod gateway_response;
 pub mod integration;
+pub mod mock_status;
 pub mod route;
 pub mod select;
 pub mod template;
@@ -53,6 +55,8 @@ pub struct StagePlan {
     pub api_id: Box<str>,
     pub api_name: Box<str>,
     pub stage: Box<str>,
+    /// `$stageVariables`, for templates.
+    pub variables: Vec<(Box<str>, Box<str>)>,
     pub routes: RouteTable,
     pub methods: Vec<MethodPlan>,
     pub gateway_responses: GatewayResponses,
@@ -66,6 +70,13 @@ pub struct MethodPlan {
     /// The resource's path template, `/pets/{petId}`: the label `route` of metrics and log.
     pub resource_path: Box<str>,
     pub integration: Integration,
+}
+
+impl MethodPlan {
+    /// Whether nothing can begin before the request's whole body is there.
+    pub fn needs_body(&self) -> bool {
+        self.integration.is_mapped()
+    }
 }
 
 impl Plan {

@@ -17,6 +17,7 @@ pub fn plan_value(generation: u64, methods: &[&str], hosts: &[&str]) -> Plan {
         api_id: "abc123".into(),
         api_name: "Pet \"Store\"".into(),
         stage: "prod".into(),
+        variables: Vec::new(),
         routes: Default::default(),
         methods: methods.iter().map(|method| mock(method)).collect(),
         gateway_responses: Default::default(),
@@ -27,7 +28,7 @@ pub fn plan_value(generation: u64, methods: &[&str], hosts: &[&str]) -> Plan {
 fn mock(method: &str) -> MethodPlan {
     let (http_method, resource_path) = method.split_once(' ').expect("a test's method has a path");
     let mock =
-        MockIntegration { statuses: Vec::new(), passthrough: PassthroughBehavior::WhenNoMatch, responses: Vec::new() };
+        MockIntegration { statuses: Vec::new(), mapped: false, passthrough: PassthroughBehavior::WhenNoMatch, responses: Vec::new() };
     MethodPlan {
         http_method: http_method.into(),
         resource_path: resource_path.into(),

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use crate::http::encode::decimal;
 use crate::plan::template::{ContextVariable, Text, TextPart};
 use crate::plan::{MethodPlan, StagePlan};
+use crate::vtl;
 
 /// `$context.requestId` (a UUID) and `$context.extendedRequestId`, as text.
 #[derive(Clone, Copy)]
@@ -138,6 +139,19 @@ impl Facts<'_> {
                 TextPart::Context(variable) => self.write(*variable, out),
             }
         }
+    }
+}
+
+impl vtl::Context for Facts<'_> {
+    fn variable(&self, name: &str) -> vtl::Variable<'_> {
+        let Some(variable) = ContextVariable::named(name) else {
+            let is_group = |known: &str| known.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
+            let group = ContextVariable::ALL.iter().any(|(known, _)| is_group(known));
+            return if group { vtl::Variable::Group } else { vtl::Variable::Missing };
+        };
+        let mut value = Vec::new();
+        self.write(variable, &mut value);
+        vtl::Variable::Text(String::from_utf8_lossy(&value).into_owned().into())
     }
 }
 

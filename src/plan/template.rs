@@ -4,6 +4,8 @@
 //! and parameter mappings take a value from one place; both are resolved to indices and enum variants here, so that
 //! serving a request looks nothing up by name but what the client itself named.
 
+use crate::{jsonpath, vtl};
+
 /// A `$context` variable that this engine fills in. (Guide, `api-gateway-mapping-template-reference`.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContextVariable {
@@ -175,6 +177,45 @@ pub enum ValueSource {
     Header(Box<str>),
     /// `context.name`
     Context(ContextVariable),
+    /// `method.request.multivaluequerystring.name`: all of that name.
+    MultiValueQueryString(Box<str>),
+    /// `method.request.multivalueheader.name`: all of that name; the name in lower case.
+    MultiValueHeader(Box<str>),
+    /// `method.request.body`
+    Body,
+    /// `method.request.body.path`
+    BodyPath(BodyPath),
+}
+
+impl ValueSource {
+    /// Whether the request's body has to be there for it.
+    pub fn is_of_body(&self) -> bool {
+        matches!(self, ValueSource::Body | ValueSource::BodyPath(_))
+    }
+}
+
+/// A JSONPath into a body, compiled.
+#[derive(Clone, Debug)]
+pub struct BodyPath {
+    /// As written, from `$` on.
+    pub text: Box<str>,
+    pub path: jsonpath::Path,
+}
+
+impl PartialEq for BodyPath {
+    fn eq(&self, other: &BodyPath) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for BodyPath {}
+
+/// A template that makes a body.
+#[derive(Debug)]
+pub enum BodyTemplate {
+    /// At most variables of `$context`: needs no template engine.
+    Text(Text),
+    Vtl(Box<vtl::Template>),
 }
 
 #[cfg(test)]
