@@ -28,6 +28,9 @@ impl<'r> Evaluator<'r> {
         if let Some(value) = self.of_any(receiver, method, &arguments)? {
             return Ok(value);
         }
+        let receiver = &self.heap.copied(receiver.clone())?;
+        let arguments =
+            arguments.into_iter().map(|argument| self.heap.copied(argument)).collect::<Result<Vec<_>, _>>()?;
         match receiver {
             Value::Text(text) => self.text_method(text, method, &arguments, pattern),
             Value::Object(id) => match self.heap.get(*id) {
