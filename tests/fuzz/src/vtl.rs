@@ -1,5 +1,5 @@
 //! A template, and after the first NUL a body to render it for: both end, within their budgets, and a refusal or an
-//! error names a place in the template.
+//! error names a place in the template. Whether JSON is copied for a template makes no difference to what it prints.
 
 use std::borrow::Cow;
 
@@ -29,6 +29,12 @@ pub fn check(input: &[u8]) {
             let mut again = String::new();
             assert_eq!(template.render(&inputs, &BUDGET, &mut again), Ok(overrides));
             assert_eq!(output, again, "two runs differ");
+            // As this could change a list, everything that the template reaches for is copied.
+            let copying = Template::parse(&format!("#if(false)$x.clear()#end#**#{source}"));
+            let mut copied = String::new();
+            if copying.is_ok_and(|template| template.render(&inputs, &BUDGET, &mut copied).is_ok()) {
+                assert_eq!(output, copied, "a copy differs");
+            }
         }
         Err(error) => is_within(source, error.place),
     }
