@@ -27,8 +27,12 @@ pub fn plan_value(generation: u64, methods: &[&str], hosts: &[&str]) -> Plan {
 
 fn mock(method: &str) -> MethodPlan {
     let (http_method, resource_path) = method.split_once(' ').expect("a test's method has a path");
-    let mock =
-        MockIntegration { statuses: Vec::new(), mapped: false, passthrough: PassthroughBehavior::WhenNoMatch, responses: Vec::new() };
+    let mock = MockIntegration {
+        statuses: Vec::new(),
+        mapped: false,
+        passthrough: PassthroughBehavior::WhenNoMatch,
+        responses: Vec::new(),
+    };
     MethodPlan {
         http_method: http_method.into(),
         resource_path: resource_path.into(),

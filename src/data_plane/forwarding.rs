@@ -10,9 +10,9 @@ use crate::http::encode;
 use crate::http::field::{FieldKind, is_twin, list_members};
 use crate::http::head::{Framing, RequestHead};
 use crate::http::target::{Target, push_percent};
+use crate::jsonpath::Allowance;
 use crate::plan::integration::{HttpIntegration, MappedParameter, PathPart};
 use crate::plan::route::PathParameters;
-use crate::jsonpath::Allowance;
 use crate::plan::template::{BodyPath, ValueSource};
 use crate::vtl;
 
@@ -450,7 +450,10 @@ mod tests {
             origin: OriginIndex(0),
             proxy,
             http_method: None,
-            path: vec![PathPart::Literal("/base/".into()), PathPart::Value("name".into(), ValueSource::PathParameter(0))],
+            path: vec![
+                PathPart::Literal("/base/".into()),
+                PathPart::Value("name".into(), ValueSource::PathParameter(0)),
+            ],
             query: "".into(),
             query_parameters: Vec::new(),
             headers: vec![MappedParameter { name: "x-gw".into(), source: ValueSource::Static("1".into()) }],
@@ -497,6 +500,9 @@ mod tests {
             facts: &facts,
             client: &client,
             settings,
+            content_type: head.content_type,
+            framing: head.framing,
+            body: None,
         };
         if inbound.has_refused_twin(&integration.headers) {
             return Err(GatewayError::BadRequest);
@@ -596,7 +602,8 @@ mod tests {
     #[test]
     fn values_that_would_leave_their_place_are_refused() {
         let mut integration = integration(true);
-        integration.path = vec![PathPart::Literal("/".into()), PathPart::Value(ValueSource::QueryString("p".into()))];
+        integration.path =
+            vec![PathPart::Literal("/".into()), PathPart::Value("p".into(), ValueSource::QueryString("p".into()))];
         let target = |target: &str| format!("GET {target} HTTP/1.1\r\nHost: gw.test\r\n\r\n");
         let settings = ForwardingSettings::default();
         assert_eq!(written(&target("/a?p=.."), &integration, &settings), Err(GatewayError::BadRequestParameters));

@@ -137,7 +137,11 @@ impl Compiler {
             api_id: definition.rest_api.id.as_str().into(),
             api_name: definition.rest_api.name.as_str().into(),
             stage: stage.stage_name.as_str().into(),
-            variables: stage.variables.iter().map(|(name, value)| (name.as_str().into(), value.as_str().into())).collect(),
+            variables: stage
+                .variables
+                .iter()
+                .map(|(name, value)| (name.as_str().into(), value.as_str().into()))
+                .collect(),
             routes: RouteTable::default(),
             methods: Vec::new(),
             gateway_responses: gateway_responses::compile(self, definition, stage),

@@ -10,7 +10,10 @@ pub fn mock_status(text: &str) -> Option<u16> {
     let status = match serde_json::from_str::<Value>(text) {
         Ok(json) => {
             let status = json.get("statusCode")?;
-            status.as_u64().and_then(|status| u16::try_from(status).ok()).or_else(|| status.as_str()?.trim().parse().ok())
+            status
+                .as_u64()
+                .and_then(|status| u16::try_from(status).ok())
+                .or_else(|| status.as_str()?.trim().parse().ok())
         }
         Err(_) => lenient(text),
     };

@@ -366,8 +366,7 @@ async fn pass_on(
     let shard = Rc::clone(&connection.shard);
     let Answer { passing, mut buffer } = answer;
     if passing.mapped {
-        let finished =
-            mapped::finish(connection, forward, upstream, to_origin, passing, buffer, integration_us);
+        let finished = mapped::finish(connection, forward, upstream, to_origin, passing, buffer, integration_us);
         return Box::pin(finished).await;
     }
     let (status, origin_keep_alive, doubtful) = (passing.status, passing.origin_keep_alive, passing.is_bodiless());

@@ -251,7 +251,9 @@ fn mocked_status(mock: &MockIntegration, inbound: &Inbound<'_>, overrides: &mut 
         Some((_, MockTemplate::Status(status))) => Some(*status),
         Some((_, MockTemplate::Vtl(template))) => {
             let mut text = String::new();
-            *overrides = Inputs::new(inbound).render(template, inbound.body, overrides, &mut text).map_err(Failed::of_request)?;
+            *overrides = Inputs::new(inbound)
+                .render(template, inbound.body, overrides, &mut text)
+                .map_err(Failed::of_request)?;
             mock_status(&text)
         }
         None if mock.passthrough.passes(!mock.statuses.is_empty()) => {
@@ -330,12 +332,14 @@ fn make_body<'h>(
 ) -> Result<Option<(&'h str, String)>, Failed> {
     let templates = &http.request.templates;
     let wanted = media_type(inbound.content_type.unwrap_or(b"application/json"));
-    let Some((known, template)) = templates.iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(wanted)) else {
+    let Some((known, template)) = templates.iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(wanted))
+    else {
         let passes = http.proxy || http.request.passthrough.passes(!templates.is_empty());
         return if passes { Ok(None) } else { Err(GatewayError::UnsupportedMediaType.into()) };
     };
     let mut text = String::new();
-    *overrides = Inputs::new(inbound).render(template, inbound.body, overrides, &mut text).map_err(Failed::of_request)?;
+    *overrides =
+        Inputs::new(inbound).render(template, inbound.body, overrides, &mut text).map_err(Failed::of_request)?;
     Ok(Some((known, text)))
 }
 
@@ -349,9 +353,8 @@ fn with_overrides(http: &HttpIntegration, overrides: &Overrides) -> Result<Optio
     let replace = |parameters: &[MappedParameter], overrides: &[(String, String)]| {
         let overridden = |name: &str| overrides.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
         let kept = parameters.iter().filter(|parameter| !overridden(&parameter.name)).cloned();
-        let added = overrides
-            .iter()
-            .map(|(name, value)| MappedParameter { name: name.as_str().into(), source: fixed(value) });
+        let added =
+            overrides.iter().map(|(name, value)| MappedParameter { name: name.as_str().into(), source: fixed(value) });
         kept.chain(added).collect::<Vec<_>>()
     };
     if !request_header.iter().all(|(name, _)| is_token(name.as_bytes()) && !belongs_to_connection(name)) {
@@ -478,7 +481,8 @@ fn answer(
     });
     let answered = with_inbound(connection, exchange, &mapped.request, |inbound| {
         let written = parse(raw_head, exchange.to_head_request, |head| {
-            let response = http.and_then(|http| select(&http.responses, head.status)).ok_or(GatewayError::Configuration)?;
+            let response =
+                http.and_then(|http| select(&http.responses, head.status)).ok_or(GatewayError::Configuration)?;
             let body = Body::new(String::from_utf8_lossy(raw));
             let origin = Origin { fields: head.fields, body: Some(&body) };
             let answer = Answer { raw, body: &body, content_type: head.content_type, origin };

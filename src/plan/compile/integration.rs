@@ -5,8 +5,8 @@ use super::uri::{self, UriPart};
 use super::{Compiler, expression};
 use crate::model::{self, ConnectionType, IntegrationType, Pointer, Stage, StageVariables};
 use crate::plan::integration::{
-    HttpIntegration, Integration, IntegrationResponse, MappedParameter, MockIntegration, Origin, PassthroughBehavior,
-    MockTemplate, PathPart, RequestTemplates, ResponseHeader,
+    HttpIntegration, Integration, IntegrationResponse, MappedParameter, MockIntegration, MockTemplate, Origin,
+    PassthroughBehavior, PathPart, RequestTemplates, ResponseHeader,
 };
 use crate::plan::mock_status::mock_status;
 use crate::plan::template::{BodyTemplate, ValueSource};
@@ -196,7 +196,7 @@ impl Context<'_, '_> {
                 UriPart::Literal(text) => Some(PathPart::Literal(text)),
                 UriPart::Parameter(name) => {
                     let source = mapped.iter().find(|(parameter, _)| *parameter == name);
-                    let value = source.map(|(_, source)| PathPart::Value(name.as_str().into(), source.clone()));
+                    let value = source.map(|(_, source)| PathPart::Value(name.clone(), source.clone()));
                     value.or_else(|| self.refuse_unmapped(&name))
                 }
             };
