@@ -17,7 +17,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("openapi", &["diagnostic", "model"]),
     ("plan", &["stats"]),
     ("plan/compile", &["model"]),
-    ("data_plane", &["http", "net", "plan", "stats"]),
+    ("data_plane", &["http", "net", "plan", "stats", "vtl"]),
     ("control_plane", &["diagnostic", "model", "openapi", "plan", "stats"]),
     ("cli", EVERYTHING),
     ("server", EVERYTHING),
