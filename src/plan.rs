@@ -6,6 +6,7 @@
 //! - [`select`]: which stage serves a request, by host and path prefix.
 //! - [`route`]: which method of that stage, with the path's parameters.
 //! - [`integration`]: what the method does: an HTTP request to build, or a mock answer.
+//! - [`context`]: the names of `$context`'s variables.
 //! - [`mock_status`]: the status that a mock's template names.
 //! - [`template`]: text with `$context` variables, and the sources of mapped parameters.
 //! - [`gateway_response`]: the 21 kinds of error answer.
@@ -13,6 +14,7 @@
 //! - [`compile`]: from the model to a plan, or the list of what stands against it.
 
 pub mod compile;
+pub mod context;
 pub mod delivery;
 pub mod gateway_response;
 pub mod integration;
@@ -55,6 +57,10 @@ pub struct StagePlan {
     pub api_id: Box<str>,
     pub api_name: Box<str>,
     pub stage: Box<str>,
+    /// The deployment that the stage points to: the model's, or one made of the plan's generation.
+    pub deployment_id: Box<str>,
+    /// `REGIONAL`, `EDGE` or `PRIVATE`, where the API's description says.
+    pub endpoint_type: Option<&'static str>,
     /// `$stageVariables`, for templates.
     pub variables: Vec<(Box<str>, Box<str>)>,
     pub routes: RouteTable,
@@ -69,6 +75,7 @@ pub struct MethodPlan {
     pub http_method: Box<str>,
     /// The resource's path template, `/pets/{petId}`: the label `route` of metrics and log.
     pub resource_path: Box<str>,
+    pub resource_id: Box<str>,
     pub integration: Integration,
 }
 

@@ -52,7 +52,7 @@ pub fn serve(config: &Config, builder: Builder, started: impl FnOnce(&Started)) 
     prepare_data_folder(config)?;
 
     let fleet = Arc::new(handles(shards)?);
-    let settings = Arc::new(settings(config, access_log.is_some(), shards));
+    let settings = Arc::new(settings(config, shards));
     let serving = Arc::new(AtomicUsize::new(0));
     let (report, reports) = mpsc::channel();
     for index in 0..shards {
@@ -194,7 +194,7 @@ fn driver(config: &Config) -> Driver {
     }
 }
 
-fn settings(config: &Config, logs: bool, shards: usize) -> Settings {
+fn settings(config: &Config, shards: usize) -> Settings {
     let bytes = |setting: u64| usize::try_from(setting).unwrap_or(usize::MAX);
     let (limits, upstream, forwarding) = (&config.limits, &config.upstream, &config.forwarding);
     Settings {
@@ -233,9 +233,9 @@ fn settings(config: &Config, logs: bool, shards: usize) -> Settings {
             drop_twins: forwarding.underscore_twins == UnderscoreTwins::Drop,
         },
         access_log: AccessLogSettings {
-            enabled: logs,
             buffer_bytes_max: bytes(config.access_log.buffer_bytes_max) / shards.max(1) / 2,
         },
+        account_id: config.account_id.as_str().into(),
     }
 }
 

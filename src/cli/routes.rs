@@ -104,7 +104,7 @@ fn source_name(resource_path: &str, source: &ValueSource) -> String {
         }
         ValueSource::QueryString(name) => format!("querystring.{name}"),
         ValueSource::Header(name) => format!("header.{name}"),
-        ValueSource::Context(variable) => format!("context.{variable:?}"),
+        ValueSource::Context(variable) => format!("context.{}", variable.name()),
         ValueSource::MultiValueQueryString(name) => format!("multivaluequerystring.{name}"),
         ValueSource::MultiValueHeader(name) => format!("multivalueheader.{name}"),
         ValueSource::Body => "body".to_owned(),

@@ -234,6 +234,10 @@ pub const STAGE_NAME: TextRule = TextRule {
     allowed: "\"$default\" or 1 to 128 letters, digits, hyphens and underscores",
 };
 
+/// "The 12-digit number that uniquely identifies an AWS account".
+pub const ACCOUNT_ID: TextRule =
+    TextRule { holds: |text| text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()), allowed: "12 digits" };
+
 /// The pseudonym of a `Via` field is a token (RFC 9110, 5.6.2 and 7.6.3).
 pub const VIA_NAME: TextRule = TextRule {
     holds: |text| {

@@ -3,7 +3,9 @@
 use super::choice::{BasePath, Driver, LogLevel, UnderscoreTwins, Unresolved};
 use super::define::{Setting, settings};
 use super::kind::{Facts, Kind};
-use super::special::{CertificateFiles, LogDestination, SHARDS_MAX, STAGE_NAME, ShardCount, StageVariables, VIA_NAME};
+use super::special::{
+    ACCOUNT_ID, CertificateFiles, LogDestination, SHARDS_MAX, STAGE_NAME, ShardCount, StageVariables, VIA_NAME,
+};
 use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -39,6 +41,8 @@ settings! {
         /// itself sets. A stronger source replaces the whole table. In the environment `name=value,name=value`; a value
         /// with a comma needs a file or a flag.
         stage_variables: StageVariables = StageVariables::new() => Facts::plain().flag("--stage-variable");
+        /// The account that the APIs belong to, `$context.accountId`: twelve digits.
+        account_id: String = "000000000000".to_owned() => Facts::text(ACCOUNT_ID).aws("the owner's account");
         /// Serve the one API at `/`, without the stage in the path.
         root: bool = false => Facts::plain().flag("--root").aws("a custom domain name with an empty base path mapping");
         /// What becomes of a document's base path: AWS's parameter `basepath` of an import.

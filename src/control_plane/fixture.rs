@@ -18,6 +18,8 @@ pub fn plan_value(generation: u64, methods: &[&str], hosts: &[&str]) -> Plan {
         api_name: "Pet \"Store\"".into(),
         stage: "prod".into(),
         variables: Vec::new(),
+        deployment_id: "dep001".into(),
+        endpoint_type: None,
         routes: Default::default(),
         methods: methods.iter().map(|method| mock(method)).collect(),
         gateway_responses: Default::default(),
@@ -36,6 +38,7 @@ fn mock(method: &str) -> MethodPlan {
     MethodPlan {
         http_method: http_method.into(),
         resource_path: resource_path.into(),
+        resource_id: "res001".into(),
         integration: Integration::Mock(Box::new(mock)),
     }
 }

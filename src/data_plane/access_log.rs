@@ -17,7 +17,7 @@ use std::cell::RefCell;
 
 use crate::http::encode::{civil, decimal};
 
-use super::context::{Facts, write_json_bytes};
+use super::context::{Facts, padded, write_json_bytes};
 
 /// Lines are handed over when this many bytes have come together, or at a harvest. With four times as many, waking the
 /// writer less often saved less than the colder memory cost.
@@ -93,12 +93,6 @@ fn milliseconds(time_us: u64, line: &mut Vec<u8>) {
     decimal(time_us / 1000, line);
     line.push(b'.');
     padded(time_us % 1000, 3, line);
-}
-
-fn padded(number: u64, digits: u32, line: &mut Vec<u8>) {
-    for position in (0..digits).rev() {
-        line.push(b'0' + (number / 10u64.pow(position) % 10) as u8);
-    }
 }
 
 fn write_time(time_ms: u64, line: &mut Vec<u8>) {
@@ -203,6 +197,7 @@ mod tests {
 
     fn facts<'e>(ids: &'e super::super::context::RequestIds, user_agent: &'e [u8]) -> Facts<'e> {
         Facts {
+            account_id: "123456789012",
             ids,
             stage: None,
             method: None,

@@ -2,10 +2,13 @@
 
 use std::cell::Cell;
 
-use crate::http::encode::decimal;
-use crate::plan::template::{ContextVariable, Text, TextPart};
+use std::borrow::Cow;
+
+use crate::http::encode::{civil, decimal};
+use crate::plan::context::ContextVariable;
+use crate::plan::template::{Text, TextPart};
 use crate::plan::{MethodPlan, StagePlan};
-use crate::vtl;
+use crate::vtl::{Context, Variable};
 
 /// `$context.requestId` (a UUID) and `$context.extendedRequestId`, as text.
 #[derive(Clone, Copy)]
@@ -82,11 +85,14 @@ fn extended_id(high: u64, low: u64) -> [u8; 16] {
 pub struct ErrorFacts<'e> {
     pub message: &'e str,
     pub response_type: &'static str,
+    /// What a request validator found, in detail.
+    pub validation_error: Option<&'e str>,
 }
 
 /// Everything that `$context` can say, borrowed from where it is.
 #[derive(Clone, Copy)]
 pub struct Facts<'e> {
+    pub account_id: &'e str,
     pub ids: &'e RequestIds,
     pub stage: Option<&'e StagePlan>,
     pub method: Option<&'e MethodPlan>,
@@ -101,35 +107,130 @@ pub struct Facts<'e> {
     pub error: Option<ErrorFacts<'e>>,
 }
 
-impl Facts<'_> {
+/// The value of a variable, borrowed from where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fact<'e> {
+    /// There is none, or not yet.
+    None,
+    Text(&'e [u8]),
+    /// A quoted JSON string of this text.
+    Quoted(&'e str),
+    Number(u64),
+    /// Milliseconds since 1970, as the common log format writes a time.
+    ClfTime(u64),
+}
+
+impl<'e> Fact<'e> {
+    fn text(text: Option<&'e str>) -> Fact<'e> {
+        text.map_or(Fact::None, |text| Fact::Text(text.as_bytes()))
+    }
+
+    pub fn write(self, out: &mut Vec<u8>) {
+        match self {
+            Fact::None => {}
+            Fact::Text(text) => out.extend_from_slice(text),
+            Fact::Quoted(text) => write_json_string(text, out),
+            Fact::Number(number) => decimal(number, out),
+            Fact::ClfTime(time_ms) => write_clf_time(time_ms, out),
+        }
+    }
+}
+
+impl<'e> Facts<'e> {
+    /// What is known while the exchange lasts. How it ended is known to its log line alone.
+    pub fn fact(&self, variable: ContextVariable) -> Fact<'e> {
+        use ContextVariable as V;
+        match variable {
+            V::AccountId => Fact::text(self.stage.map(|_| self.account_id)),
+            V::ApiId => Fact::text(self.stage.map(|stage| &*stage.api_id)),
+            V::DeploymentId => Fact::text(self.stage.map(|stage| &*stage.deployment_id)),
+            V::DomainName => Fact::text(Some(self.host).filter(|host| !host.is_empty())),
+            V::DomainPrefix => Fact::text(domain_prefix(self.host)),
+            V::EndpointType => Fact::text(self.stage.and_then(|stage| stage.endpoint_type)),
+            V::ErrorMessage => Fact::text(self.error.map(|error| error.message)),
+            V::ErrorMessageString => self.error.map_or(Fact::None, |error| Fact::Quoted(error.message)),
+            V::ErrorResponseType => Fact::text(self.error.map(|error| error.response_type)),
+            V::ErrorValidationErrorString => Fact::text(self.error.and_then(|error| error.validation_error)),
+            V::ExtendedRequestId => Fact::Text(&self.ids.extended),
+            V::HttpMethod => Fact::Text(self.http_method.as_bytes()),
+            V::IdentitySourceIp => Fact::Text(self.source_ip.as_bytes()),
+            V::IdentityUserAgent if self.user_agent.is_empty() => Fact::None,
+            V::IdentityUserAgent => Fact::Text(self.user_agent),
+            V::Path => Fact::Text(self.path.as_bytes()),
+            V::Protocol => Fact::Text(if self.minor == 0 { b"HTTP/1.0" } else { b"HTTP/1.1" }),
+            V::RequestId => Fact::Text(&self.ids.request),
+            V::RequestTime => Fact::ClfTime(self.time_ms),
+            V::RequestTimeEpoch => Fact::Number(self.time_ms),
+            V::ResourceId => Fact::text(self.method.map(|method| &*method.resource_id)),
+            V::ResourcePath => Fact::text(self.method.map(|method| &*method.resource_path)),
+            V::Stage => Fact::text(self.stage.map(|stage| &*stage.stage)),
+            // How the exchange ended.
+            V::IntegrationError
+            | V::IntegrationErrorMessage
+            | V::IntegrationIntegrationStatus
+            | V::IntegrationLatency
+            | V::IntegrationLatencyFlat
+            | V::IntegrationStatus
+            | V::IntegrationStatusFlat
+            | V::ResponseLatency
+            | V::ResponseLength
+            | V::Status => Fact::None,
+            // Authorizers, signatures and API keys.
+            V::AuthenticateError
+            | V::AuthenticateLatency
+            | V::AuthenticateStatus
+            | V::AuthorizeError
+            | V::AuthorizeLatency
+            | V::AuthorizeStatus
+            | V::AuthorizerClaim
+            | V::AuthorizerError
+            | V::AuthorizerIntegrationLatency
+            | V::AuthorizerIntegrationStatus
+            | V::AuthorizerLatency
+            | V::AuthorizerPrincipalId
+            | V::AuthorizerProperty
+            | V::AuthorizerRequestId
+            | V::AuthorizerStatus
+            | V::IdentityAccessKey
+            | V::IdentityAccountId
+            | V::IdentityApiKey
+            | V::IdentityApiKeyId
+            | V::IdentityCaller
+            | V::IdentityCognitoAuthenticationProvider
+            | V::IdentityCognitoAuthenticationType
+            | V::IdentityCognitoIdentityId
+            | V::IdentityCognitoIdentityPoolId
+            | V::IdentityPrincipalOrgId
+            | V::IdentityUser
+            | V::IdentityUserArn => Fact::None,
+            // Client certificates, private endpoints, custom domain names, canaries ("present only when you have a
+            // canary enabled"), web ACLs, traces; AWS services as integrations.
+            V::AwsEndpointRequestId
+            | V::CustomDomainBasePathMatched
+            | V::IdentityClientCertPem
+            | V::IdentityClientCertIssuerDn
+            | V::IdentityClientCertSerialNumber
+            | V::IdentityClientCertSubjectDn
+            | V::IdentityClientCertNotAfter
+            | V::IdentityClientCertNotBefore
+            | V::IdentityVpcId
+            | V::IdentityVpceId
+            | V::IntegrationRequestId
+            | V::IsCanaryRequest
+            | V::WafError
+            | V::WafLatency
+            | V::WafStatus
+            | V::WafResponseCode
+            | V::WebaclArn
+            | V::XrayTraceId => Fact::None,
+            // The template engine's own.
+            V::RequestOverride | V::ResponseOverride => Fact::None,
+        }
+    }
+
     /// Appends a variable's value; one that has none here is empty, as in AWS.
     pub fn write(&self, variable: ContextVariable, out: &mut Vec<u8>) {
-        let text: &[u8] = match variable {
-            ContextVariable::ApiId => self.stage.map_or(b"", |stage| stage.api_id.as_bytes()),
-            ContextVariable::ErrorMessage => self.error.map_or(b"", |error| error.message.as_bytes()),
-            ContextVariable::ErrorMessageString => {
-                return write_json_string(self.error.map_or("", |error| error.message), out);
-            }
-            ContextVariable::ErrorResponseType => self.error.map_or(b"", |error| error.response_type.as_bytes()),
-            ContextVariable::HttpMethod => self.http_method.as_bytes(),
-            ContextVariable::IdentitySourceIp => self.source_ip.as_bytes(),
-            ContextVariable::IdentityUserAgent => self.user_agent,
-            ContextVariable::Path => self.path.as_bytes(),
-            ContextVariable::Protocol => {
-                if self.minor == 0 {
-                    b"HTTP/1.0"
-                } else {
-                    b"HTTP/1.1"
-                }
-            }
-            ContextVariable::RequestId => self.ids.request(),
-            ContextVariable::ExtendedRequestId => self.ids.extended(),
-            ContextVariable::RequestTimeEpoch => return decimal(self.time_ms, out),
-            ContextVariable::ResourcePath => self.method.map_or(b"", |method| method.resource_path.as_bytes()),
-            ContextVariable::Stage => self.stage.map_or(b"", |stage| stage.stage.as_bytes()),
-            ContextVariable::DomainName => self.host.as_bytes(),
-        };
-        out.extend_from_slice(text);
+        self.fact(variable).write(out);
     }
 
     pub fn write_text(&self, text: &Text, out: &mut Vec<u8>) {
@@ -142,16 +243,57 @@ impl Facts<'_> {
     }
 }
 
-impl vtl::Context for Facts<'_> {
-    fn variable(&self, name: &str) -> vtl::Variable<'_> {
+/// What templates see. The one number is the epoch's milliseconds; statuses and latencies are an access log's alone.
+impl Context for Facts<'_> {
+    fn variable(&self, name: &str) -> Variable<'_> {
         let Some(variable) = ContextVariable::named(name) else {
-            let is_group = |known: &str| known.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
-            let group = ContextVariable::ALL.iter().any(|(known, _)| is_group(known));
-            return if group { vtl::Variable::Group } else { vtl::Variable::Missing };
+            return if ContextVariable::is_group(name) { Variable::Group } else { Variable::Missing };
         };
-        let mut value = Vec::new();
-        self.write(variable, &mut value);
-        vtl::Variable::Text(String::from_utf8_lossy(&value).into_owned().into())
+        match self.fact(variable) {
+            Fact::None => Variable::Missing,
+            Fact::Text(text) => Variable::Text(String::from_utf8_lossy(text)),
+            Fact::Number(number) => i64::try_from(number).map_or(Variable::Missing, Variable::Int),
+            made @ (Fact::Quoted(_) | Fact::ClfTime(_)) => {
+                let mut text = Vec::new();
+                made.write(&mut text);
+                Variable::Text(Cow::Owned(String::from_utf8_lossy(&text).into_owned()))
+            }
+        }
+    }
+}
+
+/// The first label of a host; none of an address.
+fn domain_prefix(host: &str) -> Option<&str> {
+    if host.starts_with('[') {
+        return None;
+    }
+    let name = host.split(':').next().unwrap_or(host);
+    let address = name.parse::<std::net::Ipv4Addr>().is_ok();
+    name.split('.').next().filter(|prefix| !prefix.is_empty() && !address)
+}
+
+/// Appends `22/Nov/2026:19:04:28 +0000`.
+pub fn write_clf_time(time_ms: u64, out: &mut Vec<u8>) {
+    const MONTHS: [&[u8; 3]; 12] =
+        [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
+    let (year, month, day) = civil((time_ms / 86_400_000) as i64);
+    let second = time_ms / 1000 % 86_400;
+    padded(day as u64, 2, out);
+    out.push(b'/');
+    out.extend_from_slice(MONTHS[(month as usize).clamp(1, 12) - 1]);
+    out.push(b'/');
+    padded(year as u64, 4, out);
+    for number in [second / 3600, second / 60 % 60, second % 60] {
+        out.push(b':');
+        padded(number, 2, out);
+    }
+    out.extend_from_slice(b" +0000");
+}
+
+/// Appends the last `digits` digits of a number.
+pub fn padded(number: u64, digits: u32, out: &mut Vec<u8>) {
+    for position in (0..digits).rev() {
+        out.push(b'0' + (number / 10u64.pow(position) % 10) as u8);
     }
 }
 
@@ -196,6 +338,51 @@ mod tests {
             assert_eq!(ids.extended()[15], b'=');
             assert!(seen.insert(text), "an id came twice");
         }
+    }
+
+    #[test]
+    fn templates_see_groups_numbers_and_nothing() {
+        let ids = IdSource::new(1).ids();
+        let facts = Facts {
+            account_id: "123456789012",
+            ids: &ids,
+            stage: None,
+            method: None,
+            http_method: "GET",
+            path: "/prod/a",
+            minor: 1,
+            source_ip: "192.0.2.1",
+            user_agent: b"curl/8",
+            host: "api.example.com:8443",
+            time_ms: 1_795_305_599_042,
+            error: Some(ErrorFacts { message: "a \"b\"", response_type: "THROTTLED", validation_error: None }),
+        };
+        #[track_caller]
+        fn check(facts: &Facts<'_>, name: &str, expected: &str) {
+            let shown = match facts.variable(name) {
+                Variable::Missing => "missing".to_owned(),
+                Variable::Group => "group".to_owned(),
+                Variable::Text(text) => text.into_owned(),
+                Variable::Int(number) => format!("number {number}"),
+                Variable::Json(json) => json.to_string(),
+            };
+            assert_eq!(shown, expected, "{name}");
+        }
+        check(&facts, "identity", "group");
+        check(&facts, "identity.sourceIp", "192.0.2.1");
+        check(&facts, "identity.userAgent", "curl/8");
+        check(&facts, "identity.apiKey", "missing");
+        check(&facts, "authorizer.claims", "missing");
+        check(&facts, "nothing", "missing");
+        check(&facts, "requestTime", "21/Nov/2026:23:59:59 +0000");
+        check(&facts, "requestTimeEpoch", "number 1795305599042");
+        check(&facts, "domainName", "api.example.com:8443");
+        check(&facts, "domainPrefix", "api");
+        check(&facts, "error.messageString", r#""a \"b\"""#);
+        check(&facts, "accountId", "missing");
+        check(&facts, "status", "missing");
+        check(&Facts { host: "127.0.0.1:80", ..facts }, "domainPrefix", "missing");
+        check(&Facts { host: "[::1]:80", ..facts }, "domainPrefix", "missing");
     }
 
     #[test]

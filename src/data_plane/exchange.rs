@@ -101,8 +101,9 @@ impl Exchange {
     }
 
     /// What `$context` says after the request's bytes are gone.
-    pub fn facts(&self, shard: &Shard) -> Facts<'_> {
+    pub fn facts<'e>(&'e self, shard: &'e Shard) -> Facts<'e> {
         Facts {
+            account_id: &shard.settings.account_id,
             ids: &self.ids,
             stage: self.stage(),
             method: self.method(),
@@ -219,6 +220,7 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
     let target = parsed.unwrap_or(Target { authority: None, path: "", query: None });
     let forwarded_ip = source_ip(head, &connection.client, &shard.settings.forwarding).map(ip_text);
     let mut facts = Facts {
+        account_id: &shard.settings.account_id,
         ids: &ids,
         stage: None,
         method: None,

@@ -16,7 +16,7 @@ use crate::plan::route::PathParameters;
 use crate::plan::template::{BodyPath, ValueSource};
 use crate::vtl;
 
-use super::context::Facts;
+use super::context::{Fact, Facts};
 use super::respond::GatewayError;
 use super::settings::ForwardingSettings;
 
@@ -334,7 +334,10 @@ impl Inbound<'_> {
                 let Some(field) = fields.find(|field| field.name.eq_ignore_ascii_case(name)) else { return false };
                 out.extend_from_slice(field.value);
             }
-            ValueSource::Context(variable) => self.facts.write(*variable, out),
+            ValueSource::Context(variable) => match self.facts.fact(*variable) {
+                Fact::None => return false,
+                fact => fact.write(out),
+            },
             ValueSource::MultiValueQueryString(_) => return write_joined(&self.query_values(source), out),
             ValueSource::MultiValueHeader(name) => {
                 let fields = self.head.fields.iter().filter(|field| field.name.eq_ignore_ascii_case(name));
@@ -479,6 +482,7 @@ mod tests {
         let (_, parameters) = routes.route(head.method, target.path).expect("a path with a segment");
         let ids = IdSource::new(1).ids();
         let facts = Facts {
+            account_id: "000000000000",
             ids: &ids,
             stage: None,
             method: None,

@@ -145,7 +145,10 @@ pub fn write_error(
     out: &mut Vec<u8>,
 ) -> u16 {
     let kind = error.response_type();
-    let facts = Facts { error: Some(ErrorFacts { message: error.message(), response_type: kind.name() }), ..*facts };
+    let facts = Facts {
+        error: Some(ErrorFacts { message: error.message(), response_type: kind.name(), validation_error: None }),
+        ..*facts
+    };
     // REQUEST_TOO_LARGE cannot be customised, by the guide.
     let customised = facts.stage.filter(|_| kind != GatewayResponseType::RequestTooLarge);
     let configured = customised.and_then(|stage| stage.gateway_responses.find(kind, error.status()));

@@ -28,6 +28,8 @@ pub struct Settings {
     pub upstream: UpstreamSettings,
     pub forwarding: ForwardingSettings,
     pub access_log: AccessLogSettings,
+    /// `$context.accountId`.
+    pub account_id: Box<str>,
 }
 
 #[derive(Clone, Debug)]
@@ -60,7 +62,6 @@ pub struct ForwardingSettings {
 
 #[derive(Clone, Copy, Debug)]
 pub struct AccessLogSettings {
-    pub enabled: bool,
     /// What a shard buffers for the writer while it is busy; records beyond are dropped and counted.
     pub buffer_bytes_max: usize,
 }

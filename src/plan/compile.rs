@@ -60,7 +60,7 @@ pub struct ValueName {
 /// # Errors
 /// All problems, in the order of the stages.
 pub fn compile(stages: &[StageSource<'_>], root: bool, generation: u64) -> Result<Plan, Vec<Problem>> {
-    let mut compiler = Compiler::default();
+    let mut compiler = Compiler { generation, ..Compiler::default() };
     compiler.refuse_same_address(stages);
     if root && stages.len() > 1 {
         compiler.source = 1;
@@ -94,6 +94,7 @@ struct Compiler {
     patterns: HashMap<String, regex::Regex>,
     /// The position of the stage that is being compiled.
     source: usize,
+    generation: u64,
 }
 
 impl Compiler {
@@ -137,6 +138,8 @@ impl Compiler {
             api_id: definition.rest_api.id.as_str().into(),
             api_name: definition.rest_api.name.as_str().into(),
             stage: stage.stage_name.as_str().into(),
+            deployment_id: deployment_id(stage, self.generation),
+            endpoint_type: definition.rest_api.endpoint_configuration.types.first().map(|kind| kind.name()),
             variables: stage
                 .variables
                 .iter()
@@ -211,7 +214,7 @@ impl Compiler {
                 self.refuse_conflict(source.definition, &resource.path, http_method, &conflict);
                 return;
             }
-            if let Some(method) = method::compile(self, source, &resource.path, method) {
+            if let Some(method) = method::compile(self, source, resource, method) {
                 plan.methods.push(method);
             }
         }
@@ -250,6 +253,14 @@ impl Compiler {
                 self.refuse(pointer, "the path does not start with a slash");
             }
         }
+    }
+}
+
+/// AWS's ids are six lower-case letters and digits; a deployment that nobody has named is known by its plan.
+fn deployment_id(stage: &Stage, generation: u64) -> Box<str> {
+    match &stage.deployment_id {
+        Some(id) => id.0.as_str().into(),
+        None => format!("{generation:06}").into(),
     }
 }
 

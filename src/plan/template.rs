@@ -4,67 +4,8 @@
 //! and parameter mappings take a value from one place; both are resolved to indices and enum variants here, so that
 //! serving a request looks nothing up by name but what the client itself named.
 
+pub use super::context::ContextVariable;
 use crate::{jsonpath, vtl};
-
-/// A `$context` variable that this engine fills in. (Guide, `api-gateway-mapping-template-reference`.)
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ContextVariable {
-    /// `$context.apiId`
-    ApiId,
-    /// `$context.error.message`: bare text.
-    ErrorMessage,
-    /// `$context.error.messageString`: the same as a quoted JSON string.
-    ErrorMessageString,
-    /// `$context.error.responseType`
-    ErrorResponseType,
-    /// `$context.httpMethod`
-    HttpMethod,
-    /// `$context.identity.sourceIp`
-    IdentitySourceIp,
-    /// `$context.identity.userAgent`
-    IdentityUserAgent,
-    /// `$context.path`: the request's path, with the stage where the URL has it.
-    Path,
-    /// `$context.protocol`
-    Protocol,
-    /// `$context.requestId`
-    RequestId,
-    /// `$context.extendedRequestId`
-    ExtendedRequestId,
-    /// `$context.requestTimeEpoch`: milliseconds.
-    RequestTimeEpoch,
-    /// `$context.resourcePath`
-    ResourcePath,
-    /// `$context.stage`
-    Stage,
-    /// `$context.domainName`
-    DomainName,
-}
-
-impl ContextVariable {
-    /// Every variable with the name that follows `$context.` (or `context.` in a parameter mapping).
-    pub const ALL: [(&'static str, ContextVariable); 15] = [
-        ("apiId", ContextVariable::ApiId),
-        ("error.message", ContextVariable::ErrorMessage),
-        ("error.messageString", ContextVariable::ErrorMessageString),
-        ("error.responseType", ContextVariable::ErrorResponseType),
-        ("httpMethod", ContextVariable::HttpMethod),
-        ("identity.sourceIp", ContextVariable::IdentitySourceIp),
-        ("identity.userAgent", ContextVariable::IdentityUserAgent),
-        ("path", ContextVariable::Path),
-        ("protocol", ContextVariable::Protocol),
-        ("requestId", ContextVariable::RequestId),
-        ("extendedRequestId", ContextVariable::ExtendedRequestId),
-        ("requestTimeEpoch", ContextVariable::RequestTimeEpoch),
-        ("resourcePath", ContextVariable::ResourcePath),
-        ("stage", ContextVariable::Stage),
-        ("domainName", ContextVariable::DomainName),
-    ];
-
-    pub fn named(name: &str) -> Option<ContextVariable> {
-        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, variable)| *variable)
-    }
-}
 
 /// A piece of a [`Text`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -243,12 +184,13 @@ mod tests {
         check(r#"{"message":$context.error.messageString}"#, Ok(r#"{"message":<ErrorMessageString>}"#));
         check("${context.requestId}.", Ok("<RequestId>."));
         check("$context.stage.", Ok("<Stage>."));
+        check("$context.authorizer.claims.sub!", Ok("<AuthorizerClaim>!"));
     }
 
     #[test]
     fn what_cannot_be_filled_in_is_named() {
         check("a $input.body b", Err("$input.body"));
-        check("$context.authorizer.claims.sub!", Err("$context.authorizer.claims.sub"));
+        check("$context.authoriser.claims.sub!", Err("$context.authoriser.claims.sub"));
         check("#if(true)x#end", Err("#if"));
     }
 }

@@ -119,8 +119,8 @@ fn common(text: &str, variables: &StageVariables) -> Result<Option<Common>, Refu
     }
     if let Some(name) = text.strip_prefix("context.") {
         let Some(variable) = ContextVariable::named(name) else {
-            let help = nearest_context_variable(name);
-            return Err(Refused { message: format!("`{text}` is not filled in by this version"), help });
+            let message = format!("`{text}` is not a variable that API Gateway has");
+            return Err(Refused { message, help: context_variable_help(name) });
         };
         return Ok(Some(Common::Context(variable)));
     }
@@ -130,13 +130,10 @@ fn common(text: &str, variables: &StageVariables) -> Result<Option<Common>, Refu
     Ok(None)
 }
 
-fn nearest_context_variable(name: &str) -> String {
-    let score = |known: &str| strsim::jaro_winkler(known, name);
-    let names = ContextVariable::ALL.map(|(known, _)| known);
-    let best = names.iter().max_by(|left, right| score(left).total_cmp(&score(right)));
-    match best.filter(|best| score(best) > 0.85) {
-        Some(best) => format!("did you mean `context.{best}`?"),
-        None => format!("it fills in {}", names.map(|name| format!("`{name}`")).join(", ")),
+fn context_variable_help(name: &str) -> String {
+    match ContextVariable::nearest(name) {
+        Some(near) => format!("did you mean `context.{near}`?"),
+        None => "the names are those of AWS's mapping template and access logging reference".to_owned(),
     }
 }
 

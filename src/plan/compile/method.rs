@@ -1,11 +1,17 @@
 //! A method: what stands before its integration, which this version has nothing of yet.
 
 use super::{Compiler, StageSource, integration};
-use crate::model::{AuthorizationType, Method, Pointer};
+use crate::model::{AuthorizationType, Method, Pointer, Resource};
 use crate::plan::MethodPlan;
 
 /// The method's plan; `None` where there was a problem.
-pub fn compile(compiler: &mut Compiler, source: StageSource<'_>, path: &str, method: &Method) -> Option<MethodPlan> {
+pub fn compile(
+    compiler: &mut Compiler,
+    source: StageSource<'_>,
+    resource: &Resource,
+    method: &Method,
+) -> Option<MethodPlan> {
+    let path = resource.path.as_str();
     let pointer = Pointer::method(path, &method.http_method);
     let before = compiler.problems.len();
     refuse_what_is_not_enforced(compiler, source, method, &pointer);
@@ -17,7 +23,9 @@ pub fn compile(compiler: &mut Compiler, source: StageSource<'_>, path: &str, met
     let integration =
         integration::compile(compiler, source.stage, path, described, &pointer.child("methodIntegration"))?;
     let http_method = method.http_method.as_str().into();
-    (compiler.problems.len() == before).then(|| MethodPlan { http_method, resource_path: path.into(), integration })
+    let resource_id = resource.id.0.as_str().into();
+    let plan = || MethodPlan { http_method, resource_path: path.into(), resource_id, integration };
+    (compiler.problems.len() == before).then(plan)
 }
 
 /// A door that is described as locked is not served open.

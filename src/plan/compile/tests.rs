@@ -164,7 +164,7 @@ fn what_cannot_be_mapped_is_refused() {
     };
     refused("text", "`text` is not a mapping expression");
     refused("method.request.body.[", "`$.[` is not a JSONPath: expected a quoted name, an index, `*` or `?(`");
-    refused("context.authorizer.claims.sub", "`context.authorizer.claims.sub` is not filled in by this version");
+    refused("context.authoriser.claims.sub", "`context.authoriser.claims.sub` is not a variable that API Gateway has");
     refused("stageVariables.none", "the stage variable `none` has no value");
     refused("method.request.header.a b", "`a b` cannot be a header's name");
     let framing = http_proxy("http://a/", &[("integration.request.header.Transfer-Encoding", "'chunked'")]);
