@@ -11,3 +11,4 @@ mod routing;
 mod tls;
 mod upstream_faults;
 mod upstream_pool;
+mod validation;

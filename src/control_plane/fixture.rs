@@ -29,6 +29,7 @@ fn mock(method: &str) -> MethodPlan {
     let mock =
         MockIntegration { statuses: Vec::new(), passthrough: PassthroughBehavior::WhenNoMatch, responses: Vec::new() };
     MethodPlan {
+        validator: None,
         http_method: http_method.into(),
         resource_path: resource_path.into(),
         integration: Integration::Mock(Box::new(mock)),

@@ -80,6 +80,8 @@ fn extended_id(high: u64, low: u64) -> [u8; 16] {
 #[derive(Clone, Copy)]
 pub struct ErrorFacts<'e> {
     pub message: &'e str,
+    /// Empty but for bodies that do not fit their model.
+    pub validation_error: &'e str,
     pub response_type: &'static str,
 }
 
@@ -110,6 +112,9 @@ impl Facts<'_> {
                 return write_json_string(self.error.map_or("", |error| error.message), out);
             }
             ContextVariable::ErrorResponseType => self.error.map_or(b"", |error| error.response_type.as_bytes()),
+            ContextVariable::ErrorValidationErrorString => {
+                self.error.map_or(b"", |error| error.validation_error.as_bytes())
+            }
             ContextVariable::HttpMethod => self.http_method.as_bytes(),
             ContextVariable::IdentitySourceIp => self.source_ip.as_bytes(),
             ContextVariable::IdentityUserAgent => self.user_agent,

@@ -12,6 +12,7 @@ use crate::http::head::{self, FieldSpace, Framing, HeadError, RequestHead};
 use crate::http::target::{self, Target};
 use crate::plan::integration::Integration;
 use crate::plan::route::PathParameters;
+use crate::plan::validation::{RequestParts, Validator};
 use crate::plan::{MethodIndex, MethodPlan, StageIndex, StagePlan};
 use crate::stats::Counter;
 
@@ -23,7 +24,7 @@ use super::forwarding::{Inbound, source_ip};
 use super::integrate::http::Forward;
 use super::integrate::mock;
 use super::live::Live;
-use super::respond::{GatewayError, Persistence, write_error};
+use super::respond::{ErrorDetail, GatewayError, Persistence, write_error};
 use super::shard::Shard;
 
 /// How far [`begin`] came.
@@ -228,9 +229,15 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
     let unread = head.expects_continue && head.framing != Framing::None;
     exchange.keep_alive &=
         !(unread && matches!(exchange.method().map(|method| &method.integration), Some(Integration::Mock(_))));
+    let mut detail = None;
     let outcome = found.and_then(|found| {
         refuse_large(head.framing, shard)?;
         let path = &target.path[found.prefix_bytes..];
+        if let Some(validator) = facts.method.and_then(|method| method.validator.as_deref()) {
+            let query = target.query.unwrap_or("");
+            let parts = RequestParts { path, path_parameters: &found.parameters, query };
+            validate_parameters(validator, &parts, head, &mut detail)?;
+        }
         let inbound = Inbound {
             head,
             target: &target,
@@ -256,7 +263,8 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
             count_unrouted(error, shard);
             exchange.keep_alive &= parsed.is_ok() && !unread && error != GatewayError::RequestTooLarge;
             let before = connection.out.len();
-            let status = write_error(error, &facts, &shard.date(), exchange.persistence(), &mut connection.out);
+            let (date, persistence) = (shard.date(), exchange.persistence());
+            let status = write_error(error, detail.as_ref(), &facts, &date, persistence, &mut connection.out);
             let ended = Ended {
                 status,
                 response_bytes: body_bytes(&connection.out[before..]),
@@ -275,6 +283,20 @@ fn needs_facts_later(exchange: &Exchange) -> bool {
     let mapped =
         matches!(exchange.method().map(|method| &method.integration), Some(Integration::Http(http)) if !http.proxy);
     responses || mapped
+}
+
+/// Says in `detail` which parameters are missing.
+fn validate_parameters(
+    validator: &Validator,
+    parts: &RequestParts<'_>,
+    head: &RequestHead<'_, '_>,
+    detail: &mut Option<ErrorDetail>,
+) -> Result<(), GatewayError> {
+    let fields = head.fields.iter().map(|field| (field.name, field.value));
+    validator.parameters(parts, fields).map_err(|message| {
+        *detail = Some(ErrorDetail::message(message));
+        GatewayError::MissingParameters
+    })
 }
 
 fn refuse_large(framing: Framing, shard: &Shard) -> Result<(), GatewayError> {
@@ -393,7 +415,7 @@ pub fn answer_error(connection: &mut Connection, exchange: &Exchange, error: Gat
     let shard = Rc::clone(&connection.shard);
     let facts = exchange.facts(&shard);
     let before = connection.out.len();
-    let status = write_error(error, &facts, &shard.date(), exchange.persistence(), &mut connection.out);
+    let status = write_error(error, None, &facts, &shard.date(), exchange.persistence(), &mut connection.out);
     (status, body_bytes(&connection.out[before..]))
 }
 

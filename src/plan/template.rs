@@ -15,6 +15,8 @@ pub enum ContextVariable {
     ErrorMessageString,
     /// `$context.error.responseType`
     ErrorResponseType,
+    /// `$context.error.validationErrorString`: why a body does not fit its model, as bare text.
+    ErrorValidationErrorString,
     /// `$context.httpMethod`
     HttpMethod,
     /// `$context.identity.sourceIp`
@@ -41,11 +43,12 @@ pub enum ContextVariable {
 
 impl ContextVariable {
     /// Every variable with the name that follows `$context.` (or `context.` in a parameter mapping).
-    pub const ALL: [(&'static str, ContextVariable); 15] = [
+    pub const ALL: [(&'static str, ContextVariable); 16] = [
         ("apiId", ContextVariable::ApiId),
         ("error.message", ContextVariable::ErrorMessage),
         ("error.messageString", ContextVariable::ErrorMessageString),
         ("error.responseType", ContextVariable::ErrorResponseType),
+        ("error.validationErrorString", ContextVariable::ErrorValidationErrorString),
         ("httpMethod", ContextVariable::HttpMethod),
         ("identity.sourceIp", ContextVariable::IdentitySourceIp),
         ("identity.userAgent", ContextVariable::IdentityUserAgent),

@@ -1,6 +1,6 @@
-//! A method: what stands before its integration, which this version has nothing of yet.
+//! A method: what stands before its integration.
 
-use super::{Compiler, StageSource, integration};
+use super::{Compiler, StageSource, integration, validation};
 use crate::model::{AuthorizationType, Method, Pointer};
 use crate::plan::MethodPlan;
 
@@ -9,6 +9,7 @@ pub fn compile(compiler: &mut Compiler, source: StageSource<'_>, path: &str, met
     let pointer = Pointer::method(path, &method.http_method);
     let before = compiler.problems.len();
     refuse_what_is_not_enforced(compiler, source, method, &pointer);
+    let validator = validation::compile(compiler, source, path, method, &pointer);
     let Some(described) = &method.method_integration else {
         let message = format!("`{} {path}` has no integration", method.http_method);
         compiler.refuse(pointer, message).help("give it one of type `http_proxy`, `http` or `mock`");
@@ -17,7 +18,8 @@ pub fn compile(compiler: &mut Compiler, source: StageSource<'_>, path: &str, met
     let integration =
         integration::compile(compiler, source.stage, path, described, &pointer.child("methodIntegration"))?;
     let http_method = method.http_method.as_str().into();
-    (compiler.problems.len() == before).then(|| MethodPlan { http_method, resource_path: path.into(), integration })
+    let resource_path = path.into();
+    (compiler.problems.len() == before).then(|| MethodPlan { http_method, resource_path, validator, integration })
 }
 
 /// A door that is described as locked is not served open.
