@@ -7,5 +7,6 @@ pub mod chunked;
 pub mod head;
 pub mod openapi;
 pub mod route;
+pub mod schema;
 pub mod target;
 pub mod template;
