@@ -412,10 +412,20 @@ pub fn body_refusal(error: BodyError, shard: &Shard) -> GatewayError {
 
 /// Writes the response for an error that came up after the request's head was gone, and returns its status and length.
 pub fn answer_error(connection: &mut Connection, exchange: &Exchange, error: GatewayError) -> (u16, u64) {
+    answer_detailed_error(connection, exchange, error, None)
+}
+
+/// The same for an error of which there is more to say.
+pub fn answer_detailed_error(
+    connection: &mut Connection,
+    exchange: &Exchange,
+    error: GatewayError,
+    detail: Option<&ErrorDetail>,
+) -> (u16, u64) {
     let shard = Rc::clone(&connection.shard);
     let facts = exchange.facts(&shard);
     let before = connection.out.len();
-    let status = write_error(error, None, &facts, &shard.date(), exchange.persistence(), &mut connection.out);
+    let status = write_error(error, detail, &facts, &shard.date(), exchange.persistence(), &mut connection.out);
     (status, body_bytes(&connection.out[before..]))
 }
 

@@ -56,7 +56,13 @@ impl Schema {
     /// # Errors
     /// What is wrong with it, and where.
     pub fn new(document: Value) -> Result<Schema, SchemaError> {
-        let mut survey = Survey { document: &document, leaves: HashMap::new(), seen: HashSet::new(), in_place: 1 };
+        let mut survey = Survey {
+            depths: HashMap::new(),
+            document: &document,
+            leaves: HashMap::new(),
+            seen: HashSet::new(),
+            in_place: 1,
+        };
         survey.run()?;
         let (leaves, body_depth_max) = (survey.leaves, BODY_DEPTH_MAX.min(NESTED_MAX / survey.in_place));
         let validator = options().build(&document).map_err(|error| SchemaError {
@@ -172,6 +178,8 @@ struct Survey<'d> {
     seen: HashSet<usize>,
     /// The most schemas that apply to one value.
     in_place: usize,
+    /// By address, what [`Survey::in_place_depth`] has found.
+    depths: HashMap<usize, usize>,
 }
 
 impl<'d> Survey<'d> {
@@ -186,7 +194,7 @@ impl<'d> Survey<'d> {
                 return Err(SchemaError { pointer, message });
             }
             check_keywords(schema, &pointer)?;
-            self.measure_in_place(schema, &pointer, &mut 0, 0)?;
+            self.in_place = self.in_place.max(self.in_place_depth(schema, &pointer, 0)?);
             self.compile_leaves(schema, &pointer)?;
             pending.extend(self.next(schema, &pointer)?);
         }
@@ -243,27 +251,25 @@ impl<'d> Survey<'d> {
         Ok(next)
     }
 
-    /// Refuses schemas that apply too many others to the same value: without end, where one refers to itself.
-    fn measure_in_place(
-        &mut self,
-        schema: &'d Value,
-        pointer: &str,
-        steps: &mut usize,
-        depth: usize,
-    ) -> Result<(), SchemaError> {
-        *steps += 1;
-        self.in_place = self.in_place.max(depth + 1);
-        if depth > IN_PLACE_MAX || *steps > SCHEMAS_MAX {
+    /// How many schemas apply to a value one within the other, this one included. Refuses too many: without end, where one
+    /// refers to itself.
+    fn in_place_depth(&mut self, schema: &'d Value, pointer: &str, above: usize) -> Result<usize, SchemaError> {
+        let address = std::ptr::from_ref(schema) as usize;
+        let mut depth = self.depths.get(&address).copied().unwrap_or(1);
+        if above + depth > IN_PLACE_MAX {
             let message = format!(
                 "more than {IN_PLACE_MAX} schemas apply to one value here, one within the other, by `$ref`, `allOf`, \
                  `anyOf`, `oneOf` and `not`"
             );
             return Err(SchemaError { pointer: pointer.to_owned(), message });
         }
-        for (next, _) in self.in_place(schema, pointer)? {
-            self.measure_in_place(next, pointer, steps, depth + 1)?;
+        if !self.depths.contains_key(&address) {
+            for (next, _) in self.in_place(schema, pointer)? {
+                depth = depth.max(1 + self.in_place_depth(next, pointer, above + 1)?);
+            }
+            self.depths.insert(address, depth);
         }
-        Ok(())
+        Ok(depth)
     }
 
     /// Finds patterns that cannot be used, and keeps what the report needs.
@@ -388,7 +394,7 @@ mod tests {
     #[test]
     fn the_stack_is_bounded() {
         let mut wrapped = json!({"$ref": "#/definitions/inner"});
-        for _ in 0..IN_PLACE_MAX - 3 {
+        for _ in 0..IN_PLACE_MAX - 4 {
             wrapped = json!({"anyOf": [wrapped]});
         }
         let schema = json!({
