@@ -10,6 +10,7 @@
 //! - [`mock_status`]: the status that a mock's template names.
 //! - [`template`]: text with `$context` variables, and the sources of mapped parameters.
 //! - [`gateway_response`]: the 21 kinds of error answer.
+//! - [`validation`]: what a method demands of a request: parameters, and bodies that fit a model.
 //! - [`delivery`]: how a plan and what belongs to it reach the shards.
 //! - [`compile`]: from the model to a plan, or the list of what stands against it.
 
@@ -22,11 +23,13 @@ pub mod mock_status;
 pub mod route;
 pub mod select;
 pub mod template;
+pub mod validation;
 
 use gateway_response::GatewayResponses;
 use integration::{Integration, Origin};
 use route::RouteTable;
 use select::Selector;
+use validation::Validator;
 
 /// The position of a stage in [`Plan::stages`]. 32 bits: more stages than memory has room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -76,13 +79,20 @@ pub struct MethodPlan {
     /// The resource's path template, `/pets/{petId}`: the label `route` of metrics and log.
     pub resource_path: Box<str>,
     pub resource_id: Box<str>,
+    /// What is checked before the integration is begun.
+    pub validator: Option<Box<Validator>>,
     pub integration: Integration,
 }
 
 impl MethodPlan {
     /// Whether nothing can begin before the request's whole body is there.
     pub fn needs_body(&self) -> bool {
-        self.integration.is_mapped()
+        self.integration.is_mapped() || self.validates_body()
+    }
+
+    /// Whether a validator has to see the whole body first.
+    pub fn validates_body(&self) -> bool {
+        self.validator.as_ref().is_some_and(|validator| validator.needs_body())
     }
 }
 

@@ -12,3 +12,4 @@ mod routing;
 mod tls;
 mod upstream_faults;
 mod upstream_pool;
+mod validation;

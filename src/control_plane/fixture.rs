@@ -36,6 +36,7 @@ fn mock(method: &str) -> MethodPlan {
         responses: Vec::new(),
     };
     MethodPlan {
+        validator: None,
         http_method: http_method.into(),
         resource_path: resource_path.into(),
         resource_id: "res001".into(),

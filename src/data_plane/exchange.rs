@@ -12,6 +12,7 @@ use crate::http::head::{self, FieldSpace, Framing, HeadError, RequestHead};
 use crate::http::target::{self, Target};
 use crate::plan::integration::Integration;
 use crate::plan::route::PathParameters;
+use crate::plan::validation::{RequestParts, Validator};
 use crate::plan::{MethodIndex, MethodPlan, StageIndex, StagePlan};
 use crate::stats::Counter;
 
@@ -24,7 +25,7 @@ use super::integrate::http::Forward;
 use super::integrate::mapped::{Collect, WholeRequest};
 use super::integrate::mock;
 use super::live::Live;
-use super::respond::{GatewayError, Persistence, write_error};
+use super::respond::{ErrorDetail, GatewayError, Persistence, write_error};
 use super::shard::Shard;
 
 /// How far [`begin`] came.
@@ -53,6 +54,8 @@ pub struct Exchange {
     line: Option<Vec<u8>>,
     /// For the log: what went wrong, with its place.
     pub note: Option<String>,
+    /// What there is to say of an error beyond its kind.
+    pub detail: Option<Box<ErrorDetail>>,
 }
 
 /// What the request said of itself: one text for all, since every forwarded request has it made.
@@ -214,6 +217,7 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         remembered: Remembered::default(),
         line: shard.access_log.line(),
         note: None,
+        detail: None,
     };
     let mut scratch = String::new();
     let parsed = target::parse(head.target, &mut scratch);
@@ -242,12 +246,18 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
     let unread = head.expects_continue && head.framing != Framing::None;
     let unasked = |method: &MethodPlan| matches!(method.integration, Integration::Mock(_)) && !method.needs_body();
     exchange.keep_alive &= !(unread && exchange.method().is_some_and(unasked));
+    let mut detail = None;
     let outcome = found.and_then(|found| {
         refuse_large(head.framing, shard)?;
-        if live.plan.stage(found.stage).method(found.method).needs_body() {
+        let path = &target.path[found.prefix_bytes..];
+        if let Some(validator) = facts.method.and_then(|method| method.validator.as_deref()) {
+            let query = target.query.unwrap_or("");
+            let parts = RequestParts { path, path_parameters: &found.parameters, query };
+            validate_parameters(validator, &parts, head, &mut detail)?;
+        }
+        if facts.method.is_some_and(MethodPlan::needs_body) {
             return Ok(Integrated::Collect(found));
         }
-        let path = &target.path[found.prefix_bytes..];
         let inbound = Inbound {
             head,
             target: &target,
@@ -281,7 +291,8 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
             count_unrouted(error, shard);
             exchange.keep_alive &= parsed.is_ok() && !unread && error != GatewayError::RequestTooLarge;
             let before = connection.out.len();
-            let status = write_error(error, &facts, &shard.date(), exchange.persistence(), &mut connection.out);
+            let (date, persistence) = (shard.date(), exchange.persistence());
+            let status = write_error(error, detail.as_ref(), &facts, &date, persistence, &mut connection.out);
             let ended = Ended {
                 status,
                 response_bytes: body_bytes(&connection.out[before..]),
@@ -300,6 +311,20 @@ fn needs_facts_later(exchange: &Exchange) -> bool {
     let mapped =
         matches!(exchange.method().map(|method| &method.integration), Some(Integration::Http(http)) if !http.proxy);
     responses || mapped
+}
+
+/// Says in `detail` which parameters are missing.
+fn validate_parameters(
+    validator: &Validator,
+    parts: &RequestParts<'_>,
+    head: &RequestHead<'_, '_>,
+    detail: &mut Option<ErrorDetail>,
+) -> Result<(), GatewayError> {
+    let fields = head.fields.iter().map(|field| (field.name, field.value));
+    validator.parameters(parts, fields).map_err(|message| {
+        *detail = Some(ErrorDetail::message(message));
+        GatewayError::MissingParameters
+    })
 }
 
 fn refuse_large(framing: Framing, shard: &Shard) -> Result<(), GatewayError> {
@@ -435,7 +460,8 @@ pub fn answer_error(connection: &mut Connection, exchange: &Exchange, error: Gat
     let shard = Rc::clone(&connection.shard);
     let facts = exchange.facts(&shard);
     let before = connection.out.len();
-    let status = write_error(error, &facts, &shard.date(), exchange.persistence(), &mut connection.out);
+    let (detail, persistence) = (exchange.detail.as_deref(), exchange.persistence());
+    let status = write_error(error, detail, &facts, &shard.date(), persistence, &mut connection.out);
     (status, body_bytes(&connection.out[before..]))
 }
 
@@ -454,6 +480,7 @@ pub fn refuse(connection: &mut Connection, error: GatewayError) {
         remembered: Remembered::default(),
         line: None,
         note: None,
+        detail: None,
     };
     let source_ip = &*connection.client.address_text;
     exchange.remembered = Remembered::new(&Facts { source_ip, ..exchange.facts(&shard) });

@@ -18,6 +18,10 @@ pub enum GatewayError {
     BadRequestBody,
     /// A mapped parameter wants JSON, and the body only looks like it.
     InvalidJson,
+    /// A required parameter is missing; the [`ErrorDetail`] says which.
+    MissingParameters,
+    /// The body does not fit its model; the [`ErrorDetail`] says why.
+    InvalidBody,
     RequestTimeout,
     TargetTooLong,
     HeaderTooLarge,
@@ -45,7 +49,9 @@ impl GatewayError {
             GatewayError::BadRequest
             | GatewayError::BadRequestParameters
             | GatewayError::BadRequestBody
-            | GatewayError::InvalidJson => 400,
+            | GatewayError::InvalidJson
+            | GatewayError::MissingParameters
+            | GatewayError::InvalidBody => 400,
             GatewayError::NoStage | GatewayError::NoRoute => 403,
             GatewayError::RequestTimeout => 408,
             GatewayError::RequestTooLarge => 413,
@@ -60,12 +66,15 @@ impl GatewayError {
         }
     }
 
+    /// What there is to say of the kind; an [`ErrorDetail`] may say more.
     pub fn message(self) -> &'static str {
         match self {
             GatewayError::BadRequest => "Bad Request",
             GatewayError::BadRequestParameters => "Invalid request parameters",
             GatewayError::BadRequestBody => "Could not parse request body into json",
             GatewayError::InvalidJson => "Invalid JSON in request body",
+            GatewayError::MissingParameters => "Missing required request parameters",
+            GatewayError::InvalidBody => "Invalid request body",
             GatewayError::NoStage => "Forbidden",
             GatewayError::NoRoute => "Missing Authentication Token",
             GatewayError::RequestTimeout => "Request Timeout",
@@ -84,8 +93,10 @@ impl GatewayError {
     /// The gateway response that a stage may have configured for it.
     pub fn response_type(self) -> GatewayResponseType {
         match self {
-            GatewayError::BadRequestParameters => GatewayResponseType::BadRequestParameters,
-            GatewayError::BadRequestBody => GatewayResponseType::BadRequestBody,
+            GatewayError::BadRequestParameters | GatewayError::MissingParameters => {
+                GatewayResponseType::BadRequestParameters
+            }
+            GatewayError::BadRequestBody | GatewayError::InvalidBody => GatewayResponseType::BadRequestBody,
             GatewayError::NoRoute => GatewayResponseType::MissingAuthenticationToken,
             GatewayError::NoStage => GatewayResponseType::AccessDenied,
             GatewayError::RequestTooLarge => GatewayResponseType::RequestTooLarge,
@@ -110,6 +121,25 @@ impl GatewayError {
             GatewayError::NoStage => "ForbiddenException",
             other => other.response_type().error_type(),
         }
+    }
+}
+
+/// What an error says beyond its kind, made for the requests that have it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ErrorDetail {
+    /// `$context.error.message`, where the kind's own says too little.
+    pub message: Option<Box<str>>,
+    /// `$context.error.validationErrorString`.
+    pub validation_error: Option<Box<str>>,
+}
+
+impl ErrorDetail {
+    pub fn message(message: String) -> ErrorDetail {
+        ErrorDetail { message: Some(message.into()), validation_error: None }
+    }
+
+    pub fn validation_error(text: String) -> ErrorDetail {
+        ErrorDetail { message: None, validation_error: Some(text.into()) }
     }
 }
 
@@ -146,16 +176,19 @@ pub fn write_date(date: &[u8], out: &mut Vec<u8>) {
 /// Appends the whole response for an error, and returns its status. A `HEAD` request gets no body.
 pub fn write_error(
     error: GatewayError,
+    detail: Option<&ErrorDetail>,
     facts: &Facts<'_>,
     date: &[u8],
     persistence: Persistence,
     out: &mut Vec<u8>,
 ) -> u16 {
     let kind = error.response_type();
-    let facts = Facts {
-        error: Some(ErrorFacts { message: error.message(), response_type: kind.name(), validation_error: None }),
-        ..*facts
+    let error_facts = ErrorFacts {
+        message: detail.and_then(|detail| detail.message.as_deref()).unwrap_or(error.message()),
+        validation_error: detail.and_then(|detail| detail.validation_error.as_deref()),
+        response_type: kind.name(),
     };
+    let facts = Facts { error: Some(error_facts), ..*facts };
     // REQUEST_TOO_LARGE cannot be customised, by the guide.
     let customised = facts.stage.filter(|_| kind != GatewayResponseType::RequestTooLarge);
     let configured = customised.and_then(|stage| stage.gateway_responses.find(kind, error.status()));

@@ -25,7 +25,7 @@ use super::super::body::{BodyError, Incoming, Outgoing};
 use super::super::connection::{Connection, Ending};
 use super::super::exchange::{Ended, Exchange, answer_error, body_refusal};
 use super::super::forwarding::Inbound;
-use super::super::respond::{GatewayError, write_date, write_own_fields};
+use super::super::respond::{ErrorDetail, GatewayError, write_date, write_own_fields};
 use super::super::shard::Shard;
 use super::super::upstream::{self, Upstream};
 use super::http::{Failure, Forward, parse};
@@ -76,8 +76,21 @@ pub async fn run(connection: &mut Connection, mut collect: Box<Collect>) -> Endi
     }
     let Collect { mut exchange, request, .. } = *collect;
     let live = Rc::clone(&exchange.live);
-    let integration = exchange.found.map(|(stage, method)| &live.plan.stage(stage).method(method).integration);
-    match integration {
+    let method = exchange.found.map(|(stage, method)| live.plan.stage(stage).method(method));
+    if let Some(validator) = method.and_then(|method| method.validator.as_deref()) {
+        let verdict = with_inbound(connection, &exchange, &request, |inbound| {
+            validator.body(inbound.head.content_type, &request.body)
+        });
+        match verdict {
+            Ok(Ok(())) => {}
+            Ok(Err(fault)) => {
+                exchange.detail = Some(Box::new(ErrorDetail::validation_error(fault.validation_error)));
+                return conclude(connection, exchange, Err(GatewayError::InvalidBody), None).await;
+            }
+            Err(error) => return conclude(connection, exchange, Err(error), None).await,
+        }
+    }
+    match method.map(|method| &method.integration) {
         Some(Integration::Mock(mock)) => {
             let answered = answer_mock(connection, &mut exchange, &request, mock);
             conclude(connection, exchange, answered, None).await
@@ -195,26 +208,39 @@ fn with_inbound<R>(
 struct Failed {
     error: GatewayError,
     note: Option<String>,
+    detail: Option<ErrorDetail>,
 }
 
 impl From<GatewayError> for Failed {
     fn from(error: GatewayError) -> Failed {
-        Failed { error, note: None }
+        Failed { error, note: None, detail: None }
     }
 }
 
 impl Failed {
     /// Of a request's template. A body that is no JSON is the client's fault there, and the backend's in an answer.
     fn of_request(error: RenderError) -> Failed {
-        let kind = if error.cause == Cause::Body { GatewayError::BadRequestBody } else { GatewayError::Configuration };
-        Failed { error: kind, note: Some(format!("request template {error}")) }
+        let note = Some(format!("request template {error}"));
+        match error.cause {
+            Cause::Body => {
+                let message = format!("{}: {}", GatewayError::BadRequestBody.message(), error.message);
+                Failed { error: GatewayError::BadRequestBody, note, detail: Some(ErrorDetail::message(message)) }
+            }
+            Cause::Template | Cause::Budget => Failed { error: GatewayError::Configuration, note, detail: None },
+        }
     }
 
     fn of_response(error: RenderError) -> Failed {
-        Failed { error: GatewayError::Configuration, note: Some(format!("response template {error}")) }
+        Failed::configuration(format!("response template {error}"))
+    }
+
+    /// What only the API's owner can mend.
+    fn configuration(note: String) -> Failed {
+        Failed { error: GatewayError::Configuration, note: Some(note), detail: None }
     }
 
     fn noted(self, exchange: &mut Exchange) -> GatewayError {
+        exchange.detail = self.detail.map(Box::new);
         exchange.note = self.note.or(exchange.note.take());
         self.error
     }
@@ -261,7 +287,7 @@ fn mocked_status(mock: &MockIntegration, inbound: &Inbound<'_>, overrides: &mut 
         }
         None => return Err(GatewayError::UnsupportedMediaType.into()),
     };
-    status.ok_or(Failed { error: GatewayError::Configuration, note: Some("the mock's request names no status".into()) })
+    status.ok_or_else(|| Failed::configuration("the mock's request names no status".to_owned()))
 }
 
 /// A request that is ready to be sent.
@@ -581,6 +607,6 @@ fn write_answer(
 fn overridden_status(overrides: &Overrides) -> Result<Option<u16>, Failed> {
     let Some(text) = &overrides.response_status else { return Ok(None) };
     let status = text.trim().parse::<u16>().ok().filter(|status| (200..=599).contains(status));
-    let note = || Some(format!("{text:?} was set as the status of the answer"));
-    status.map(Some).ok_or_else(|| Failed { error: GatewayError::Configuration, note: note() })
+    let refused = || Failed::configuration(format!("{text:?} was set as the status of the answer"));
+    status.map(Some).ok_or_else(refused)
 }
