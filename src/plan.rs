@@ -7,6 +7,7 @@
 //! - [`route`]: which method of that stage, with the path's parameters.
 //! - [`integration`]: what the method does: an HTTP request to build, or a mock answer.
 //! - [`context`]: the names of `$context`'s variables.
+//! - [`mock_status`]: the status that a mock's template names.
 //! - [`template`]: text with `$context` variables, and the sources of mapped parameters.
 //! - [`gateway_response`]: the 21 kinds of error answer.
 //! - [`delivery`]: how a plan and what belongs to it reach the shards.
@@ -17,6 +18,7 @@ pub mod context;
 pub mod delivery;
 pub mod gateway_response;
 pub mod integration;
+pub mod mock_status;
 pub mod route;
 pub mod select;
 pub mod template;
@@ -59,6 +61,8 @@ pub struct StagePlan {
     pub deployment_id: Box<str>,
     /// `REGIONAL`, `EDGE` or `PRIVATE`, where the API's description says.
     pub endpoint_type: Option<&'static str>,
+    /// `$stageVariables`, for templates.
+    pub variables: Vec<(Box<str>, Box<str>)>,
     pub routes: RouteTable,
     pub methods: Vec<MethodPlan>,
     pub gateway_responses: GatewayResponses,
@@ -73,6 +77,13 @@ pub struct MethodPlan {
     pub resource_path: Box<str>,
     pub resource_id: Box<str>,
     pub integration: Integration,
+}
+
+impl MethodPlan {
+    /// Whether nothing can begin before the request's whole body is there.
+    pub fn needs_body(&self) -> bool {
+        self.integration.is_mapped()
+    }
 }
 
 impl Plan {

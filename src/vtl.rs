@@ -38,6 +38,7 @@ pub struct Template {
     root: syntax::Block,
     definitions: Vec<syntax::Block>,
     slots: usize,
+    changes: bool,
     loops: syntax::LoopSlots,
 }
 

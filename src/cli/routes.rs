@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::check::{Format, Report};
 use crate::control_plane::deployment;
 use crate::openapi::ImportOptions;
-use crate::plan::integration::{HttpIntegration, Integration, MockIntegration, PathPart};
+use crate::plan::integration::{HttpIntegration, Integration, MockIntegration, MockTemplate, PathPart};
 use crate::plan::template::ValueSource;
 use crate::plan::{MethodPlan, Plan, StagePlan, route};
 
@@ -85,7 +85,7 @@ fn http_target(plan: &Plan, resource_path: &str, http: &HttpIntegration) -> Stri
     for part in &http.path {
         match part {
             PathPart::Literal(text) => target.push_str(text),
-            PathPart::Value(source) => {
+            PathPart::Value(_, source) => {
                 let _ = write!(target, "{{{}}}", source_name(resource_path, source));
             }
         }
@@ -105,11 +105,19 @@ fn source_name(resource_path: &str, source: &ValueSource) -> String {
         ValueSource::QueryString(name) => format!("querystring.{name}"),
         ValueSource::Header(name) => format!("header.{name}"),
         ValueSource::Context(variable) => format!("context.{}", variable.name()),
+        ValueSource::MultiValueQueryString(name) => format!("multivaluequerystring.{name}"),
+        ValueSource::MultiValueHeader(name) => format!("multivalueheader.{name}"),
+        ValueSource::Body => "body".to_owned(),
+        ValueSource::BodyPath(path) => format!("body{}", path.text.trim_start_matches('$')),
     }
 }
 
 fn mock_target(mock: &MockIntegration) -> String {
-    let statuses: Vec<String> = mock.statuses.iter().map(|(_, status)| status.to_string()).collect();
+    let statuses = mock.statuses.iter().map(|(_, template)| match template {
+        MockTemplate::Status(status) => status.to_string(),
+        MockTemplate::Vtl(_) => "by template".to_owned(),
+    });
+    let statuses: Vec<String> = statuses.collect();
     statuses.join(", ")
 }
 

@@ -19,6 +19,7 @@ pub fn plan_value(generation: u64, methods: &[&str], hosts: &[&str]) -> Plan {
         stage: "prod".into(),
         deployment_id: "dep001".into(),
         endpoint_type: None,
+        variables: Vec::new(),
         routes: Default::default(),
         methods: methods.iter().map(|method| mock(method)).collect(),
         gateway_responses: Default::default(),
@@ -28,8 +29,12 @@ pub fn plan_value(generation: u64, methods: &[&str], hosts: &[&str]) -> Plan {
 
 fn mock(method: &str) -> MethodPlan {
     let (http_method, resource_path) = method.split_once(' ').expect("a test's method has a path");
-    let mock =
-        MockIntegration { statuses: Vec::new(), passthrough: PassthroughBehavior::WhenNoMatch, responses: Vec::new() };
+    let mock = MockIntegration {
+        statuses: Vec::new(),
+        mapped: false,
+        passthrough: PassthroughBehavior::WhenNoMatch,
+        responses: Vec::new(),
+    };
     MethodPlan {
         http_method: http_method.into(),
         resource_path: resource_path.into(),

@@ -59,17 +59,17 @@ fn member(name: &[u8], value: &[u8], line: &mut Vec<u8>) {
 
 /// How an exchange ended.
 #[derive(Clone, Copy, Debug)]
-pub struct Outcome {
+pub struct Outcome<'e> {
     pub status: u16,
     pub response_bytes: u64,
     pub total_us: u64,
     pub integration_us: Option<u64>,
-    /// A word or two, never from a client.
-    pub error: Option<&'static str>,
+    /// A word or two, or a template's place and what was wrong there.
+    pub error: Option<&'e str>,
 }
 
 /// Appends the rest of a line.
-pub fn end_line(outcome: &Outcome, line: &mut Vec<u8>) {
+pub fn end_line(outcome: &Outcome<'_>, line: &mut Vec<u8>) {
     line.extend_from_slice(b"\",\"status\":");
     decimal(u64::from(outcome.status), line);
     line.extend_from_slice(b",\"responseLength\":");

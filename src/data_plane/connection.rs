@@ -115,6 +115,7 @@ impl Connection {
                 }
                 Begun::Answered { ending, body } => self.finish_answered(ending, body).await,
                 Begun::Forward(forward) => super::integrate::http::run(self, forward).await,
+                Begun::Collect(collect) => Box::pin(super::integrate::mapped::run(self, collect)).await,
             };
             if ending != Ending::Continue {
                 return ending;

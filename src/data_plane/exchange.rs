@@ -21,6 +21,7 @@ use super::connection::{Connection, Ending};
 use super::context::{Facts, RequestIds};
 use super::forwarding::{Inbound, source_ip};
 use super::integrate::http::Forward;
+use super::integrate::mapped::{Collect, WholeRequest};
 use super::integrate::mock;
 use super::live::Live;
 use super::respond::{GatewayError, Persistence, write_error};
@@ -34,6 +35,8 @@ pub enum Begun {
     Answered { ending: Ending, body: Incoming },
     /// Somebody else has to be asked.
     Forward(Box<Forward>),
+    /// The integration takes the body whole.
+    Collect(Box<Collect>),
 }
 
 /// What stays of a request when its bytes are gone.
@@ -48,6 +51,8 @@ pub struct Exchange {
     pub keep_alive: bool,
     remembered: Remembered,
     line: Option<Vec<u8>>,
+    /// For the log: what went wrong, with its place.
+    pub note: Option<String>,
 }
 
 /// What the request said of itself: one text for all, since every forwarded request has it made.
@@ -134,6 +139,7 @@ impl Exchange {
         }
         if let Some(line) = self.line {
             let Ended { status, response_bytes, integration_us, error } = ended;
+            let error = self.note.as_deref().or(error);
             let outcome = Outcome { status, response_bytes, total_us, integration_us, error };
             shard.count_log(shard.access_log.record(line, &outcome));
         }
@@ -162,11 +168,15 @@ pub fn begin(connection: &mut Connection) -> Begun {
         Ok(None) => Ok(Begun::Incomplete),
         Err(error) => Err(refusal(error, &shard)),
         Ok(Some(head)) => {
-            let (step, head_bytes, framing) = (route(&head, connection, &shard), head.bytes, head.framing);
+            let (mut step, head_bytes, framing) = (route(&head, connection, &shard), head.bytes, head.framing);
+            if let Step::Collect(collect) = &mut step {
+                collect.request.head = buffer.as_slice()[..head_bytes].to_vec();
+            }
             buffer.consume(head_bytes);
             Ok(match step {
                 Step::Answered(ended) => answered(connection, &shard, &mut buffer, framing, ended),
                 Step::Forward(forward) => forwarded(connection, &shard, &mut buffer, forward),
+                Step::Collect(collect) => collected(connection, &shard, &mut buffer, collect),
             })
         }
     };
@@ -182,6 +192,7 @@ enum Step {
     /// The answer is written.
     Answered(Box<(Exchange, Ended)>),
     Forward(Box<Forward>),
+    Collect(Box<Collect>),
 }
 
 /// From a head to the integration: target, stage, method, the answer or the request to make.
@@ -202,6 +213,7 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         keep_alive: head.keep_alive && !last,
         remembered: Remembered::default(),
         line: shard.access_log.line(),
+        note: None,
     };
     let mut scratch = String::new();
     let parsed = target::parse(head.target, &mut scratch);
@@ -232,6 +244,9 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         !(unread && matches!(exchange.method().map(|method| &method.integration), Some(Integration::Mock(_))));
     let outcome = found.and_then(|found| {
         refuse_large(head.framing, shard)?;
+        if live.plan.stage(found.stage).method(found.method).needs_body() {
+            return Ok(Integrated::Collect(found));
+        }
         let path = &target.path[found.prefix_bytes..];
         let inbound = Inbound {
             head,
@@ -241,6 +256,9 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
             facts: &facts,
             client: &connection.client,
             settings: &shard.settings.forwarding,
+            content_type: head.content_type,
+            framing: head.framing,
+            body: None,
         };
         integrate(&inbound, &found, &exchange, shard, &mut connection.out)
     });
@@ -253,6 +271,11 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
             }
             let body_bytes_max = shard.settings.body_bytes_max;
             Step::Forward(Box::new(Forward::new(exchange, head, request, timeout_ms, body_bytes_max, accept)))
+        }
+        Ok(Integrated::Collect(found)) => {
+            exchange.remembered = Remembered::new(&facts);
+            let request = WholeRequest::new(found.parameters, found.prefix_bytes);
+            Step::Collect(Box::new(Collect::new(exchange, head, request, shard.settings.body_bytes_max)))
         }
         Err(error) => {
             count_unrouted(error, shard);
@@ -314,6 +337,7 @@ fn find<'l>(live: &'l Live, facts: &mut Facts<'l>) -> Result<Found, GatewayError
 enum Integrated {
     Answered(Ended),
     Request { request: Vec<u8>, timeout_ms: u64, chooses_template: bool },
+    Collect(Found),
 }
 
 fn integrate(
@@ -380,6 +404,22 @@ fn forwarded(
     Begun::Answered { ending: Ending::Close, body: Incoming::new(Framing::None, Outgoing::Discard, 0) }
 }
 
+fn collected(
+    connection: &mut Connection,
+    shard: &Shard,
+    buffer: &mut crate::net::buffer::Buffer,
+    mut collect: Box<Collect>,
+) -> Begun {
+    let taken = collect.body.take(buffer, &mut collect.request.body);
+    let Err(error) = taken else { return Begun::Collect(collect) };
+    let error = body_refusal(error, shard);
+    let mut exchange = collect.exchange;
+    exchange.keep_alive = false;
+    let (status, response_bytes) = answer_error(connection, &exchange, error);
+    exchange.conclude(shard, Ended { status, response_bytes, integration_us: None, error: Some(error.message()) });
+    Begun::Answered { ending: Ending::Close, body: Incoming::new(Framing::None, Outgoing::Discard, 0) }
+}
+
 pub fn body_refusal(error: BodyError, shard: &Shard) -> GatewayError {
     match error {
         BodyError::Malformed => GatewayError::BadRequest,
@@ -413,6 +453,7 @@ pub fn refuse(connection: &mut Connection, error: GatewayError) {
         keep_alive: false,
         remembered: Remembered::default(),
         line: None,
+        note: None,
     };
     let source_ip = &*connection.client.address_text;
     exchange.remembered = Remembered::new(&Facts { source_ip, ..exchange.facts(&shard) });

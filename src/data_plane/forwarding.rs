@@ -10,9 +10,11 @@ use crate::http::encode;
 use crate::http::field::{FieldKind, is_twin, list_members};
 use crate::http::head::{Framing, RequestHead};
 use crate::http::target::{Target, push_percent};
+use crate::jsonpath::Allowance;
 use crate::plan::integration::{HttpIntegration, MappedParameter, PathPart};
 use crate::plan::route::PathParameters;
-use crate::plan::template::ValueSource;
+use crate::plan::template::{BodyPath, ValueSource};
+use crate::vtl;
 
 use super::context::{Fact, Facts};
 use super::respond::GatewayError;
@@ -99,6 +101,12 @@ pub struct Inbound<'r> {
     pub facts: &'r Facts<'r>,
     pub client: &'r Client,
     pub settings: &'r ForwardingSettings,
+    /// The body's type as the integration is told it.
+    pub content_type: Option<&'r [u8]>,
+    /// How the body goes to the integration.
+    pub framing: Framing,
+    /// Where all of it is there.
+    pub body: Option<&'r vtl::Body<'r>>,
 }
 
 impl Inbound<'_> {
@@ -142,10 +150,10 @@ impl Inbound<'_> {
         for part in &integration.path {
             match part {
                 PathPart::Literal(text) => out.extend_from_slice(text.as_bytes()),
-                PathPart::Value(ValueSource::PathParameter(index)) => {
+                PathPart::Value(_, ValueSource::PathParameter(index)) => {
                     out.extend_from_slice(self.parameters.value(self.path, *index).as_bytes());
                 }
-                PathPart::Value(source) => {
+                PathPart::Value(_, source) => {
                     let mut value = Vec::new();
                     self.write_value(source, &mut value);
                     // Dots cannot be escaped, and would climb at an origin that resolves escaped slashes.
@@ -178,8 +186,7 @@ impl Inbound<'_> {
             }
         }
         for mapped in &integration.query_parameters {
-            let mut value = Vec::new();
-            if self.write_value(&mapped.source, &mut value) {
+            for value in self.query_values(&mapped.source) {
                 let mut pair = Vec::new();
                 write_escaped(mapped.name.as_bytes(), &mut pair);
                 pair.push(b'=');
@@ -224,7 +231,7 @@ impl Inbound<'_> {
     /// `http`: nothing passes unless it is mapped, but for what the body is.
     fn write_few_fields(&self, mapped: &[MappedParameter], out: &mut Vec<u8>) {
         let is_mapped = |name: &str| mapped.iter().any(|mapped| &*mapped.name == name);
-        if let Some(content_type) = self.head.content_type
+        if let Some(content_type) = self.content_type
             && !is_mapped("content-type")
         {
             encode::field("Content-Type", content_type, out);
@@ -306,7 +313,7 @@ impl Inbound<'_> {
     }
 
     fn write_framing(&self, http_method: &str, out: &mut Vec<u8>) {
-        match self.head.framing {
+        match self.framing {
             Framing::Length(length) => encode::content_length(length, out),
             Framing::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
             Framing::None if matches!(http_method, "POST" | "PUT" | "PATCH") => encode::content_length(0, out),
@@ -331,20 +338,68 @@ impl Inbound<'_> {
                 Fact::None => return false,
                 fact => fact.write(out),
             },
+            ValueSource::MultiValueQueryString(_) => return write_joined(&self.query_values(source), out),
+            ValueSource::MultiValueHeader(name) => {
+                let fields = self.head.fields.iter().filter(|field| field.name.eq_ignore_ascii_case(name));
+                return write_joined(&fields.map(|field| field.value).collect::<Vec<_>>(), out);
+            }
+            ValueSource::Body => match self.body {
+                Some(body) => out.extend_from_slice(body.text().as_bytes()),
+                None => return false,
+            },
+            ValueSource::BodyPath(path) => return self.body.is_some_and(|body| write_found(body, path, out)),
         }
         true
     }
 
-    fn write_query_value(&self, name: &str, out: &mut Vec<u8>) -> bool {
-        for pair in self.target.query.unwrap_or("").split('&') {
-            let (found, value) = pair.split_once('=').unwrap_or((pair, ""));
-            if percent_decoded(found) == name.as_bytes() {
-                out.extend_from_slice(&percent_decoded(value));
-                return true;
-            }
+    /// The values of a source for the query: a parameter that came several times goes out as often.
+    fn query_values(&self, source: &ValueSource) -> Vec<Vec<u8>> {
+        if let ValueSource::MultiValueQueryString(name) = source {
+            let pairs = query_pairs(self.target.query);
+            return pairs.filter(|(found, _)| found == name.as_bytes()).map(|(_, value)| value).collect();
         }
-        false
+        let mut value = Vec::new();
+        if self.write_value(source, &mut value) { vec![value] } else { Vec::new() }
     }
+
+    fn write_query_value(&self, name: &str, out: &mut Vec<u8>) -> bool {
+        let found = query_pairs(self.target.query).find(|(found, _)| found == name.as_bytes());
+        found.map(|(_, value)| out.extend_from_slice(&value)).is_some()
+    }
+}
+
+/// Names and values, decoded.
+pub fn query_pairs(query: Option<&str>) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
+    query.unwrap_or("").split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (percent_decoded(name), percent_decoded(value))
+    })
+}
+
+/// Whether there is any.
+pub fn write_joined(values: &[impl AsRef<[u8]>], out: &mut Vec<u8>) -> bool {
+    for (position, value) in values.iter().enumerate() {
+        if position > 0 {
+            out.extend_from_slice(b",");
+        }
+        out.extend_from_slice(value.as_ref());
+    }
+    !values.is_empty()
+}
+
+/// What a mapped parameter may cost to find.
+const PATH_ALLOWANCE: u32 = 100_000;
+
+/// Appends what a path finds in a body, text as it is and all else as JSON; `false` where there is nothing.
+pub fn write_found(body: &vtl::Body<'_>, path: &BodyPath, out: &mut Vec<u8>) -> bool {
+    let Ok(json) = body.json() else { return false };
+    let found = path.path.find(json, &mut Allowance(PATH_ALLOWANCE)).ok().and_then(|found| found.into_value());
+    match found {
+        None | Some(serde_json::Value::Null) => return false,
+        Some(serde_json::Value::String(text)) => out.extend_from_slice(text.as_bytes()),
+        Some(other) => out.extend_from_slice(other.to_string().as_bytes()),
+    }
+    true
 }
 
 fn is_twin_of_ours(name: &str, mapped: &[MappedParameter]) -> bool {
@@ -353,7 +408,7 @@ fn is_twin_of_ours(name: &str, mapped: &[MappedParameter]) -> bool {
 }
 
 /// Form decoding: `+` is a space, `%XX` a byte, a broken escape itself.
-fn percent_decoded(text: &str) -> Vec<u8> {
+pub fn percent_decoded(text: &str) -> Vec<u8> {
     let bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;
@@ -398,10 +453,15 @@ mod tests {
             origin: OriginIndex(0),
             proxy,
             http_method: None,
-            path: vec![PathPart::Literal("/base/".into()), PathPart::Value(ValueSource::PathParameter(0))],
+            path: vec![
+                PathPart::Literal("/base/".into()),
+                PathPart::Value("name".into(), ValueSource::PathParameter(0)),
+            ],
             query: "".into(),
             query_parameters: Vec::new(),
             headers: vec![MappedParameter { name: "x-gw".into(), source: ValueSource::Static("1".into()) }],
+            request: Default::default(),
+            mapped: false,
             timeout_ms: 1000,
             responses: Vec::new(),
         }
@@ -444,6 +504,9 @@ mod tests {
             facts: &facts,
             client: &client,
             settings,
+            content_type: head.content_type,
+            framing: head.framing,
+            body: None,
         };
         if inbound.has_refused_twin(&integration.headers) {
             return Err(GatewayError::BadRequest);
@@ -543,7 +606,8 @@ mod tests {
     #[test]
     fn values_that_would_leave_their_place_are_refused() {
         let mut integration = integration(true);
-        integration.path = vec![PathPart::Literal("/".into()), PathPart::Value(ValueSource::QueryString("p".into()))];
+        integration.path =
+            vec![PathPart::Literal("/".into()), PathPart::Value("p".into(), ValueSource::QueryString("p".into()))];
         let target = |target: &str| format!("GET {target} HTTP/1.1\r\nHost: gw.test\r\n\r\n");
         let settings = ForwardingSettings::default();
         assert_eq!(written(&target("/a?p=.."), &integration, &settings), Err(GatewayError::BadRequestParameters));

@@ -1,5 +1,8 @@
 //! What methods do: ask an HTTP origin ([`http`], and [`passing`] its answer on), or answer from the plan ([`mock`]).
+//! Where templates need whole bodies, [`mapped`] collects and maps them; [`inputs`] is what a template can ask for.
 
 pub mod http;
+mod inputs;
+pub mod mapped;
 pub mod mock;
 mod passing;

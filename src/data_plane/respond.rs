@@ -14,6 +14,8 @@ pub enum GatewayError {
     BadRequest,
     /// A value cannot be mapped to where it belongs.
     BadRequestParameters,
+    /// A mapping template wants JSON, and the body is none.
+    BadRequestBody,
     RequestTimeout,
     TargetTooLong,
     HeaderTooLarge,
@@ -38,7 +40,7 @@ pub enum GatewayError {
 impl GatewayError {
     pub fn status(self) -> u16 {
         match self {
-            GatewayError::BadRequest | GatewayError::BadRequestParameters => 400,
+            GatewayError::BadRequest | GatewayError::BadRequestParameters | GatewayError::BadRequestBody => 400,
             GatewayError::NoStage | GatewayError::NoRoute => 403,
             GatewayError::RequestTimeout => 408,
             GatewayError::RequestTooLarge => 413,
@@ -57,6 +59,7 @@ impl GatewayError {
         match self {
             GatewayError::BadRequest => "Bad Request",
             GatewayError::BadRequestParameters => "Invalid request parameters",
+            GatewayError::BadRequestBody => "Could not parse request body into json",
             GatewayError::NoStage => "Forbidden",
             GatewayError::NoRoute => "Missing Authentication Token",
             GatewayError::RequestTimeout => "Request Timeout",
@@ -76,6 +79,7 @@ impl GatewayError {
     pub fn response_type(self) -> GatewayResponseType {
         match self {
             GatewayError::BadRequestParameters => GatewayResponseType::BadRequestParameters,
+            GatewayError::BadRequestBody => GatewayResponseType::BadRequestBody,
             GatewayError::NoRoute => GatewayResponseType::MissingAuthenticationToken,
             GatewayError::NoStage => GatewayResponseType::AccessDenied,
             GatewayError::RequestTooLarge => GatewayResponseType::RequestTooLarge,

@@ -140,6 +140,11 @@ impl Compiler {
             stage: stage.stage_name.as_str().into(),
             deployment_id: deployment_id(stage, self.generation),
             endpoint_type: definition.rest_api.endpoint_configuration.types.first().map(|kind| kind.name()),
+            variables: stage
+                .variables
+                .iter()
+                .map(|(name, value)| (name.as_str().into(), value.as_str().into()))
+                .collect(),
             routes: RouteTable::default(),
             methods: Vec::new(),
             gateway_responses: gateway_responses::compile(self, definition, stage),

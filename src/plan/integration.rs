@@ -1,7 +1,8 @@
 //! What a method does with a request: send one to an HTTP origin, or answer from the plan itself.
 
 use super::OriginIndex;
-use super::template::{Text, ValueSource};
+use super::template::{BodyPath, BodyTemplate, ValueSource};
+use crate::vtl;
 
 #[derive(Debug)]
 pub enum Integration {
@@ -38,10 +39,22 @@ pub struct HttpIntegration {
     pub query_parameters: Vec<MappedParameter>,
     /// `requestParameters` to `integration.request.header.*`; they replace the client's of the same name.
     pub headers: Vec<MappedParameter>,
+    /// `http` only: `requestTemplates`, which make the body to send.
+    pub request: RequestTemplates,
+    /// Whether templates or parameters need whole bodies: the request's, or the origin's answer's.
+    pub mapped: bool,
     /// How long the answer's head may take, from the start of the integration. 50 or more.
     pub timeout_ms: u32,
     /// `http` only: how a status becomes a method response; first match decides.
     pub responses: Vec<IntegrationResponse>,
+}
+
+/// What becomes of a request's body.
+#[derive(Debug, Default)]
+pub struct RequestTemplates {
+    /// By content type, in lower case, `application/json` first where it is there.
+    pub templates: Vec<(Box<str>, vtl::Template)>,
+    pub passthrough: PassthroughBehavior,
 }
 
 /// A piece of the integration URI's path.
@@ -49,8 +62,9 @@ pub struct HttpIntegration {
 pub enum PathPart {
     /// Percent-encoded already.
     Literal(Box<str>),
-    /// A mapped value; a value from the request's path is put in as it was matched, all others percent-encoded.
-    Value(ValueSource),
+    /// A mapped value, and its name in the URI; a value from the request's path is put in as it was matched, all others
+    /// percent-encoded.
+    Value(Box<str>, ValueSource),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +84,7 @@ pub struct IntegrationResponse {
     /// `responseParameters` to `method.response.header.*`.
     pub headers: Vec<ResponseHeader>,
     /// `responseTemplates` by content type, in the document's order; empty passes the body on.
-    pub templates: Vec<(Box<str>, Text)>,
+    pub templates: Vec<(Box<str>, BodyTemplate)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +99,12 @@ pub enum ResponseSource {
     Static(Box<str>),
     /// `integration.response.header.name`, in lower case.
     Header(Box<str>),
+    /// `integration.response.multivalueheader.name`: all values of that name.
+    MultiValueHeader(Box<str>),
+    /// `integration.response.body`
+    Body,
+    /// `integration.response.body.path`
+    BodyPath(BodyPath),
     Context(super::template::ContextVariable),
 }
 
@@ -93,16 +113,62 @@ pub enum ResponseSource {
 pub struct MockIntegration {
     /// What the request template says, by content type in the document's order; the first also serves requests without
     /// a `Content-Type`, as `application/json` does in AWS.
-    pub statuses: Vec<(Box<str>, u16)>,
+    pub statuses: Vec<(Box<str>, MockTemplate)>,
+    /// Whether templates need the request's body.
+    pub mapped: bool,
     /// `passthroughBehavior`: whether a content type without a template is an error 415.
     pub passthrough: PassthroughBehavior,
     /// As in [`HttpIntegration::responses`].
     pub responses: Vec<IntegrationResponse>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A mock's request template.
+#[derive(Debug)]
+pub enum MockTemplate {
+    /// It always says the same.
+    Status(u16),
+    Vtl(Box<vtl::Template>),
+}
+
+/// What happens to a request for whose content type there is no template.
+/// (Guide, `integration-passthrough-behaviors`.)
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PassthroughBehavior {
+    #[default]
     WhenNoMatch,
     WhenNoTemplates,
     Never,
+}
+
+impl PassthroughBehavior {
+    /// Whether the body passes through where no template fits; `any` says that there are templates for other types.
+    pub fn passes(self, any: bool) -> bool {
+        match self {
+            PassthroughBehavior::WhenNoMatch => true,
+            PassthroughBehavior::WhenNoTemplates => !any,
+            PassthroughBehavior::Never => false,
+        }
+    }
+}
+
+impl Integration {
+    /// Whether it can only begin when the whole body of the request is there.
+    pub fn is_mapped(&self) -> bool {
+        match self {
+            Integration::Http(http) => http.mapped,
+            Integration::Mock(mock) => mock.mapped,
+        }
+    }
+}
+
+impl IntegrationResponse {
+    /// Whether it takes anything from a body, or makes one by a template that may ask for the request.
+    pub fn is_mapped(&self) -> bool {
+        let templates = self.templates.iter().any(|(_, template)| matches!(template, BodyTemplate::Vtl(_)));
+        let of_body = |header: &ResponseHeader| {
+            let source = &header.source;
+            matches!(source, ResponseSource::Body | ResponseSource::BodyPath(_))
+        };
+        templates || self.headers.iter().any(of_body)
+    }
 }

@@ -5,6 +5,7 @@
 //! serving a request looks nothing up by name but what the client itself named.
 
 pub use super::context::ContextVariable;
+use crate::{jsonpath, vtl};
 
 /// A piece of a [`Text`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,6 +118,45 @@ pub enum ValueSource {
     Header(Box<str>),
     /// `context.name`
     Context(ContextVariable),
+    /// `method.request.multivaluequerystring.name`: all of that name.
+    MultiValueQueryString(Box<str>),
+    /// `method.request.multivalueheader.name`: all of that name; the name in lower case.
+    MultiValueHeader(Box<str>),
+    /// `method.request.body`
+    Body,
+    /// `method.request.body.path`
+    BodyPath(BodyPath),
+}
+
+impl ValueSource {
+    /// Whether the request's body has to be there for it.
+    pub fn is_of_body(&self) -> bool {
+        matches!(self, ValueSource::Body | ValueSource::BodyPath(_))
+    }
+}
+
+/// A JSONPath into a body, compiled.
+#[derive(Clone, Debug)]
+pub struct BodyPath {
+    /// As written, from `$` on.
+    pub text: Box<str>,
+    pub path: jsonpath::Path,
+}
+
+impl PartialEq for BodyPath {
+    fn eq(&self, other: &BodyPath) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for BodyPath {}
+
+/// A template that makes a body.
+#[derive(Debug)]
+pub enum BodyTemplate {
+    /// At most variables of `$context`: needs no template engine.
+    Text(Text),
+    Vtl(Box<vtl::Template>),
 }
 
 #[cfg(test)]

@@ -5,8 +5,15 @@ use std::fmt::Write;
 /// As `StringEscapeUtils.escapeJavaScript` of commons-lang does, which AWS's documentation shows by its `\'`: both
 /// quotes, the slash and the backslash, control characters, and everything beyond ASCII in UTF-16 units.
 pub(super) fn escape_java_script(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len() + text.len() / 8);
-    for character in text.chars() {
+    let plain = |byte: u8| matches!(byte, b' '..=0x7F) && !matches!(byte, b'\'' | b'"' | b'\\' | b'/');
+    let mut escaped = String::with_capacity(text.len() + text.len() / 4);
+    let mut rest = text;
+    loop {
+        let run = rest.bytes().position(|byte| !plain(byte)).unwrap_or(rest.len());
+        escaped.push_str(&rest[..run]);
+        let mut after = rest[run..].chars();
+        let Some(character) = after.next() else { return escaped };
+        rest = after.as_str();
         match character {
             '\'' | '"' | '\\' | '/' => {
                 escaped.push('\\');
@@ -17,7 +24,6 @@ pub(super) fn escape_java_script(text: &str) -> String {
             '\t' => escaped.push_str("\\t"),
             '\u{8}' => escaped.push_str("\\b"),
             '\u{c}' => escaped.push_str("\\f"),
-            ' '..='~' => escaped.push(character),
             _ => {
                 for unit in character.encode_utf16(&mut [0; 2]) {
                     // Into a string nothing fails.
@@ -26,7 +32,6 @@ pub(super) fn escape_java_script(text: &str) -> String {
             }
         }
     }
-    escaped
 }
 
 /// `application/x-www-form-urlencoded`, as `java.net.URLEncoder` has it.

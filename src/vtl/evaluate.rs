@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 
+use serde_json::Value as Json;
+
 use crate::jsonpath::{Allowance, Found, Path};
 
 use super::host::{Inputs, Overrides, Pairs, Variable};
 use super::render::Loop;
 use super::syntax::{Access, Call, Compiled, Expression, Method, Operator, Reference, Slot};
-use super::value::{Fault, Heap, Id, Key, List, Map, Name, Object, Text, Value};
+use super::value::{Fault, Heap, Id, Key, Map, Name, Object, Text, Value};
 use super::{Cause, Template, format};
 
 /// A template that is being rendered.
@@ -212,6 +214,8 @@ impl<'r> Evaluator<'r> {
                 (Object::List(list), "empty") => Value::Bool(list.items.is_empty()),
                 _ => Value::Null,
             },
+            Value::Json(Json::Object(members)) => members.get(name).map_or(Value::Null, Value::of_json),
+            Value::Json(Json::Array(items)) if name == "empty" => Value::Bool(items.is_empty()),
             Value::Text(text) if name == "empty" => Value::Bool(text.is_empty()),
             Value::Input if name == "body" => Value::borrowed(self.inputs.body.text()),
             Value::Context(group) => self.context_variable(group, name)?,
@@ -250,7 +254,7 @@ impl<'r> Evaluator<'r> {
         match value {
             Value::Object(id) => match (self.heap.get(*id), index) {
                 (Object::List(list), Value::Int(index)) => {
-                    let at = list_index(list, *index)?;
+                    let at = list_index(list.items.len(), *index)?;
                     Ok(self.heap.item(*id, at)?.unwrap_or(Value::Null))
                 }
                 (Object::Map(map), _) => {
@@ -265,6 +269,16 @@ impl<'r> Evaluator<'r> {
                         Some(at) => self.heap.value_at(*id, at)?.unwrap_or(Value::Null),
                         None => Value::Null,
                     })
+                }
+                _ => Ok(Value::Null),
+            },
+            Value::Json(json) => match (json, index) {
+                (Json::Array(items), Value::Int(index)) => {
+                    let at = list_index(items.len(), *index)?;
+                    Ok(Value::of_json(&items[at]))
+                }
+                (Json::Object(members), Value::Text(name)) => {
+                    Ok(members.get(&**name).map_or(Value::Null, Value::of_json))
                 }
                 _ => Ok(Value::Null),
             },
@@ -352,7 +366,7 @@ impl<'r> Evaluator<'r> {
     pub fn put(&mut self, id: Id, key: &Value<'r>, value: Value<'r>) -> Result<(), Fault> {
         self.heap.charge_items(1)?;
         if let (Object::List(list), Value::Int(index)) = (self.heap.get(id), key) {
-            let at = list_index(list, *index)?;
+            let at = list_index(list.items.len(), *index)?;
             if let Object::List(list) = self.heap.get_mut(id) {
                 list.items[at] = value;
             }
@@ -434,8 +448,7 @@ impl<'r> Evaluator<'r> {
 }
 
 /// What Java throws at is the end of the template.
-pub(super) fn list_index(list: &List, index: i64) -> Result<usize, Fault> {
-    let size = list.items.len();
+pub(super) fn list_index(size: usize, index: i64) -> Result<usize, Fault> {
     let at = usize::try_from(index).ok().filter(|at| *at < size);
     at.ok_or_else(|| Fault::template(format!("index {index} is outside of a list of {size}")))
 }

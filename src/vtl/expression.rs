@@ -67,6 +67,7 @@ impl Parser<'_, '_> {
         let begins = self.at;
         let arguments = self.nested(|parser| parser.list(")"))?;
         let method = Method::named(name);
+        self.names.changes |= method.is_some_and(Method::changes);
         let compiled = match compiled(method, &arguments, slot == Slot::INPUT && is_first) {
             Ok(compiled) => compiled,
             Err(message) => return self.fail_at(begins, message),

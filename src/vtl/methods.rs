@@ -22,11 +22,23 @@ impl<'r> Evaluator<'r> {
         &mut self,
         receiver: &Value<'r>,
         method: Method,
-        arguments: Vec<Value<'r>>,
+        mut arguments: Vec<Value<'r>>,
         pattern: Option<&Pattern>,
     ) -> Result<Value<'r>, Fault> {
         if let Some(value) = self.of_any(receiver, method, &arguments)? {
             return Ok(value);
+        }
+        // The methods below know lists and maps only.
+        let copy;
+        let receiver = match receiver {
+            Value::Json(_) => {
+                copy = self.heap.copied(receiver.clone())?;
+                &copy
+            }
+            _ => receiver,
+        };
+        for argument in arguments.iter_mut().filter(|argument| matches!(argument, Value::Json(_))) {
+            *argument = self.heap.copied(argument.clone())?;
         }
         match receiver {
             Value::Text(text) => self.text_method(text, method, &arguments, pattern),

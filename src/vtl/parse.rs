@@ -24,7 +24,8 @@ pub(super) fn template(source: &str) -> Result<Template, ParseError> {
         count: names.known("velocityCount"),
         has_next: names.known("velocityHasNext"),
     };
-    Ok(Template { source: source.into(), root, slots: names.slots.len(), definitions: names.definitions, loops })
+    let Names { slots, definitions, changes } = names;
+    Ok(Template { source: source.into(), root, definitions, slots: slots.len(), changes, loops })
 }
 
 /// What is wrong, and at which byte.
@@ -39,12 +40,18 @@ pub(super) type Parsed<T> = Result<T, Refusal>;
 pub(super) struct Names {
     slots: HashMap<Box<str>, Slot>,
     definitions: Vec<Block>,
+    /// Whether anything in the template changes a list or a map.
+    pub changes: bool,
 }
 
 impl Default for Names {
     fn default() -> Self {
         let given = Slot::GIVEN.iter().zip(0..);
-        Names { slots: given.map(|(name, at)| ((*name).into(), Slot(at))).collect(), definitions: Vec::new() }
+        Names {
+            slots: given.map(|(name, at)| ((*name).into(), Slot(at))).collect(),
+            definitions: Vec::new(),
+            changes: false,
+        }
     }
 }
 
@@ -354,6 +361,8 @@ impl<'s> Parser<'s, '_> {
         self.expect("=")?;
         let value = self.nested(Self::expression)?;
         self.close()?;
+        // An override is no part of what came in.
+        self.names.changes |= !target.accesses.is_empty() && target.slot != Slot::CONTEXT;
         Ok(Node::Set { target, value })
     }
 

@@ -21,7 +21,7 @@ pub(super) fn render(
         template,
         inputs: *inputs,
         slots: vec![Value::Null; template.slots],
-        heap: Heap::new(budget.memory_bytes),
+        heap: Heap::new(budget.memory_bytes, template.changes),
         loops: Vec::new(),
         definition_depths: vec![0; template.definitions.len()],
         steps_left: budget.steps,
@@ -51,6 +51,14 @@ pub(super) enum Flow {
     Break,
     /// `#stop`
     Stop,
+}
+
+/// What a `#foreach` goes through.
+#[derive(Clone, Copy)]
+enum Iterable<'r> {
+    Json(&'r serde_json::Value),
+    Map(Id),
+    List { list: Id, begins: usize },
 }
 
 /// A running `#foreach`.
@@ -188,27 +196,45 @@ impl<'r> Evaluator<'r> {
     }
 
     /// Lists, the values of maps, and what is left of an iterator.
-    fn iterable(&mut self, value: Value<'r>) -> Result<Option<Id>, Fault> {
-        let Value::Object(id) = self.heap.reached(value)? else { return Ok(None) };
-        Ok(match self.heap.get(id) {
-            Object::List(_) | Object::Map(_) | Object::Iterator { .. } => Some(id),
-            Object::Entry { .. } => None,
+    fn iterable(&mut self, value: Value<'r>) -> Result<Option<Iterable<'r>>, Fault> {
+        Ok(match self.heap.reached(value)? {
+            Value::Json(json) => Some(Iterable::Json(json)),
+            Value::Object(id) => match self.heap.get(id) {
+                Object::List(_) => Some(Iterable::List { list: id, begins: 0 }),
+                Object::Map(_) => Some(Iterable::Map(id)),
+                Object::Iterator { list, next } => Some(Iterable::List { list: *list, begins: *next }),
+                Object::Entry { .. } => None,
+            },
+            _ => None,
         })
     }
 
-    fn iterations(&mut self, item: Slot, over: Id, body: &'r [Node], output: &mut String) -> Result<Flow, Fault> {
-        let (over, begins) = match self.heap.get(over) {
-            Object::Iterator { list, next } => (*list, *next),
-            _ => (over, 0),
+    /// The element with this index, and how many there are: a list may grow and shrink on the way.
+    fn element(&mut self, over: Iterable<'r>, index: usize) -> Result<Option<(Value<'r>, usize)>, Fault> {
+        let (value, size) = match over {
+            Iterable::Json(json) => match json {
+                serde_json::Value::Array(items) => (items.get(index).map(Value::of_json), items.len()),
+                serde_json::Value::Object(members) => (members.values().nth(index).map(Value::of_json), members.len()),
+                _ => (None, 0),
+            },
+            Iterable::Map(map) => (self.heap.value_at(map, index)?, self.heap.size(map)),
+            Iterable::List { list, begins } => {
+                (self.heap.item(list, begins + index)?, self.heap.size(list).saturating_sub(begins))
+            }
         };
-        let is_list = matches!(self.heap.get(over), Object::List(_));
+        Ok(value.map(|value| (value, size)))
+    }
+
+    fn iterations(
+        &mut self,
+        item: Slot,
+        over: Iterable<'r>,
+        body: &'r [Node],
+        output: &mut String,
+    ) -> Result<Flow, Fault> {
         for index in 0..self.iterations_max as usize {
-            // The list may grow and shrink on the way.
-            let at = begins + index;
-            let found = if is_list { self.heap.item(over, at)? } else { self.heap.value_at(over, at)? };
-            let Some(value) = found else { break };
+            let Some((value, size)) = self.element(over, index)? else { break };
             self.step(1)?;
-            let size = self.heap.size(over) - begins;
             self.slots[usize::from(item.0)] = value;
             self.loop_variables(index, size);
             match self.block(body, output)? {

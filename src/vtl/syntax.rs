@@ -142,6 +142,14 @@ macro_rules! methods {
     };
 }
 
+impl Method {
+    /// Whether it changes what it is called on.
+    pub fn changes(self) -> bool {
+        use Method::{Add, AddAll, Clear, Put, PutAll, PutIfAbsent, Remove, Set};
+        matches!(self, Add | AddAll | Clear | Put | PutAll | PutIfAbsent | Remove | Set)
+    }
+}
+
 methods! {
     "add" => Add, "addAll" => AddAll, "base64Decode" => Base64Decode, "base64Encode" => Base64Encode,
     "booleanValue" => BooleanValue, "charAt" => CharAt, "clear" => Clear, "compareTo" => CompareTo,

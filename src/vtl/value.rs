@@ -2,7 +2,9 @@
 //!
 //! Lists and maps are shared and changeable, as Java's are: a [`Value`] only says which one it is, and a [`Heap`] has
 //! them all for as long as a template runs. So there is nothing to count, and a list that holds itself is no leak.
-//! JSON stays where it was parsed until a template reaches for it, and then only as far as it reaches.
+//!
+//! JSON stays where it was parsed. Only for a template that changes lists or maps it is copied, and then no further
+//! than the template reaches.
 
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
@@ -184,14 +186,16 @@ impl<'r> From<Key<'r>> for Value<'r> {
 pub(super) struct Heap<'r> {
     objects: Vec<Object<'r>>,
     bytes_left: usize,
+    /// Whether the template can change anything: if not, JSON is as good as a copy of it.
+    changes: bool,
 }
 
 /// What an element of a list or an entry of a map is counted as.
 const ITEM_BYTES: usize = 48;
 
 impl<'r> Heap<'r> {
-    pub fn new(bytes: usize) -> Self {
-        Heap { objects: Vec::new(), bytes_left: bytes }
+    pub fn new(bytes: usize, changes: bool) -> Self {
+        Heap { objects: Vec::new(), bytes_left: bytes, changes }
     }
 
     pub fn charge(&mut self, bytes: usize) -> Result<(), Fault> {
@@ -247,8 +251,13 @@ impl<'r> Heap<'r> {
         &mut self.objects[id.0 as usize]
     }
 
-    /// JSON becomes a list or a map when something reaches for it; its members stay JSON until then.
+    /// What a template reaches for: of JSON that it might change, the copy.
     pub fn reached(&mut self, value: Value<'r>) -> Result<Value<'r>, Fault> {
+        if self.changes { self.copied(value) } else { Ok(value) }
+    }
+
+    /// JSON as a list or a map; its members stay JSON until something reaches for them.
+    pub fn copied(&mut self, value: Value<'r>) -> Result<Value<'r>, Fault> {
         match value {
             Value::Json(Json::Array(items)) => self.list(items.iter().map(Value::of_json).collect(), true),
             Value::Json(Json::Object(members)) => {
@@ -285,7 +294,7 @@ impl<'r> Heap<'r> {
     pub fn item(&mut self, list: Id, index: usize) -> Result<Option<Value<'r>>, Fault> {
         let Object::List(found) = self.get(list) else { return Ok(None) };
         let Some(item) = found.items.get(index).cloned() else { return Ok(None) };
-        if !matches!(item, Value::Json(_)) {
+        if !self.changes || !matches!(item, Value::Json(_)) {
             return Ok(Some(item));
         }
         let item = self.reached(item)?;
@@ -300,7 +309,7 @@ impl<'r> Heap<'r> {
         let Object::Map(found) = self.get(map) else { return Ok(None) };
         let Some((_, value)) = found.get_index(index) else { return Ok(None) };
         let value = value.clone();
-        if !matches!(value, Value::Json(_)) {
+        if !self.changes || !matches!(value, Value::Json(_)) {
             return Ok(Some(value));
         }
         let value = self.reached(value)?;

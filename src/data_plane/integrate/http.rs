@@ -22,6 +22,7 @@ use super::super::exchange::{Ended, Exchange, answer_error, body_refusal};
 use super::super::respond::GatewayError;
 use super::super::shard::Shard;
 use super::super::upstream::{self, ConnectError, Upstream};
+use super::mapped::{self, MappedRequest};
 use super::passing::{self, Passing};
 
 /// An exchange that waits for an origin.
@@ -35,9 +36,24 @@ pub struct Forward {
     timeout_ms: u64,
     /// For `http`, whose templates it chooses from: the first type in `Accept`.
     accept: Option<Box<[u8]>>,
+    /// Where the answer has to be mapped with the request at hand.
+    pub(super) mapped: Option<Box<MappedRequest>>,
 }
 
 impl Forward {
+    /// A request that was collected: head and body are in `request`.
+    pub(super) fn whole(
+        exchange: Exchange,
+        request: Vec<u8>,
+        idempotent: bool,
+        timeout_ms: u64,
+        accept: Option<Box<[u8]>>,
+        mapped: Option<Box<MappedRequest>>,
+    ) -> Forward {
+        let body = Incoming::new(Framing::None, Outgoing::Discard, 0);
+        Forward { exchange, request, body, idempotent, expects_continue: false, timeout_ms, accept, mapped }
+    }
+
     /// `accept` for the integrations that need it; `body_bytes_max` bounds chunked bodies as they come.
     pub fn new(
         exchange: Exchange,
@@ -56,6 +72,7 @@ impl Forward {
             expects_continue: head.expects_continue,
             timeout_ms,
             accept: accept.map(Box::from),
+            mapped: None,
         }
     }
 }
@@ -348,6 +365,10 @@ async fn pass_on(
 ) -> Ending {
     let shard = Rc::clone(&connection.shard);
     let Answer { passing, mut buffer } = answer;
+    if passing.mapped {
+        let finished = mapped::finish(connection, forward, upstream, to_origin, passing, buffer, integration_us);
+        return Box::pin(finished).await;
+    }
     let (status, origin_keep_alive, doubtful) = (passing.status, passing.origin_keep_alive, passing.is_bodiless());
     // A drain that began meanwhile makes this the connection's last answer, and says so.
     forward.exchange.keep_alive &= passing.client_keep_alive && !shard.is_draining();

@@ -1,14 +1,13 @@
 //! The mock integration: the request template names a status, the status selects a response.
 
 use crate::http::encode;
-use crate::http::head::RequestHead;
-use crate::plan::integration::{
-    IntegrationResponse, MockIntegration, PassthroughBehavior, ResponseHeader, ResponseSource,
-};
-use crate::plan::template::Text;
+use crate::http::head::{Field, RequestHead};
+use crate::plan::integration::{IntegrationResponse, MockIntegration, MockTemplate, ResponseHeader, ResponseSource};
+use crate::plan::template::BodyTemplate;
+use crate::vtl;
 
 use super::super::context::Facts;
-use super::super::forwarding::Inbound;
+use super::super::forwarding::{Inbound, write_found, write_joined};
 use super::super::respond::{GatewayError, Persistence, write_date, write_own_fields};
 
 /// Writes the answer and returns its status.
@@ -28,8 +27,10 @@ pub fn answer(
     let accepted = accepted_type(inbound.head);
     let template = template_for(&response.templates, accepted);
     let mut body = Vec::new();
-    if let Some((_, template)) = template {
-        inbound.facts.write_text(template, &mut body);
+    match template {
+        Some((_, BodyTemplate::Text(text))) => inbound.facts.write_text(text, &mut body),
+        Some((_, BodyTemplate::Vtl(_))) => return Err(GatewayError::Configuration),
+        None => {}
     }
     encode::status_line(response.status, out);
     write_date(date, out);
@@ -40,7 +41,7 @@ pub fn answer(
     if !matches!(response.status, 100..=199 | 204 | 304) {
         encode::content_length(body.len() as u64, out);
     }
-    write_mapped_headers(&response.headers, |_| None, inbound.facts, out);
+    write_mapped_headers(&response.headers, &Origin::default(), inbound.facts, |_| false, out);
     write_own_fields(inbound.facts.ids, persistence, out);
     out.extend_from_slice(b"\r\n");
     if inbound.head.method != "HEAD" && !matches!(response.status, 100..=199 | 204 | 304) {
@@ -53,16 +54,13 @@ pub fn answer(
 fn selecting_status(mock: &MockIntegration, content_type: Option<&[u8]>) -> Result<u16, GatewayError> {
     let wanted = media_type(content_type.unwrap_or(b"application/json"));
     let found = mock.statuses.iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(wanted));
-    if let Some((_, status)) = found {
-        return Ok(*status);
+    if found.is_none() && !mock.passthrough.passes(!mock.statuses.is_empty()) {
+        return Err(GatewayError::UnsupportedMediaType);
     }
-    match mock.passthrough {
-        PassthroughBehavior::Never => Err(GatewayError::UnsupportedMediaType),
-        PassthroughBehavior::WhenNoTemplates if !mock.statuses.is_empty() => Err(GatewayError::UnsupportedMediaType),
-        // The body passes through and would have to name the status itself, which mocks are not asked for.
-        PassthroughBehavior::WhenNoMatch | PassthroughBehavior::WhenNoTemplates => {
-            mock.statuses.first().map(|(_, status)| *status).ok_or(GatewayError::Configuration)
-        }
+    // A body that passes through would have to name the status itself, which mocks without templates are not asked for.
+    match found.or(mock.statuses.first()) {
+        Some((_, MockTemplate::Status(status))) => Ok(*status),
+        Some((_, MockTemplate::Vtl(_))) | None => Err(GatewayError::Configuration),
     }
 }
 
@@ -82,14 +80,17 @@ pub fn accepted_type<'b>(head: &RequestHead<'_, 'b>) -> Option<&'b [u8]> {
 }
 
 /// The template for an accepted type, else the first.
-pub fn template_for<'t>(templates: &'t [(Box<str>, Text)], accepted: Option<&[u8]>) -> Option<(&'t str, &'t Text)> {
+pub fn template_for<'t>(
+    templates: &'t [(Box<str>, BodyTemplate)],
+    accepted: Option<&[u8]>,
+) -> Option<(&'t str, &'t BodyTemplate)> {
     let fits = |known: &str| accepted.is_some_and(|wanted| known.as_bytes().eq_ignore_ascii_case(wanted));
     let found = templates.iter().find(|(known, _)| fits(known)).or(templates.first());
     found.map(|(known, template)| (&**known, template))
 }
 
 /// A media type without its parameters.
-fn media_type(value: &[u8]) -> &[u8] {
+pub fn media_type(value: &[u8]) -> &[u8] {
     value.split(|byte| *byte == b';').next().unwrap_or(value).trim_ascii()
 }
 
@@ -97,28 +98,58 @@ pub fn has_header(headers: &[ResponseHeader], name: &str) -> bool {
     headers.iter().any(|header| header.name.eq_ignore_ascii_case(name))
 }
 
-/// Appends `responseParameters`. `field` finds a field of the integration's response by its name.
-pub fn write_mapped_headers<'f>(
+/// What an integration answered, for `responseParameters`. A mock has nothing of it.
+#[derive(Clone, Copy, Default)]
+pub struct Origin<'o> {
+    pub fields: &'o [Field<'o>],
+    /// Where all of it is there.
+    pub body: Option<&'o vtl::Body<'o>>,
+}
+
+impl<'o> Origin<'o> {
+    fn named(self, name: &str) -> impl DoubleEndedIterator<Item = &'o [u8]> {
+        self.fields.iter().filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
+    }
+
+    /// Appends the value of a source; `false` where there is none.
+    fn write(self, source: &ResponseSource, facts: &Facts<'_>, out: &mut Vec<u8>) -> bool {
+        match source {
+            ResponseSource::Static(text) => out.extend_from_slice(text.as_bytes()),
+            ResponseSource::Context(variable) => facts.write(*variable, out),
+            ResponseSource::Header(name) => match self.named(name).next_back() {
+                Some(value) => out.extend_from_slice(value),
+                None => return false,
+            },
+            ResponseSource::MultiValueHeader(name) => return write_joined(&self.named(name).collect::<Vec<_>>(), out),
+            ResponseSource::Body => match self.body {
+                Some(body) => out.extend_from_slice(body.text().as_bytes()),
+                None => return false,
+            },
+            ResponseSource::BodyPath(path) => return self.body.is_some_and(|body| write_found(body, path, out)),
+        }
+        true
+    }
+}
+
+/// Appends `responseParameters`, but for what is `overridden`. A value that is no field's is left out.
+pub fn write_mapped_headers(
     headers: &[ResponseHeader],
-    field: impl Fn(&str) -> Option<&'f [u8]>,
+    origin: &Origin<'_>,
     facts: &Facts<'_>,
+    overridden: impl Fn(&str) -> bool,
     out: &mut Vec<u8>,
 ) {
-    for header in headers {
-        match &header.source {
-            ResponseSource::Static(text) => encode::field(&header.name, text.as_bytes(), out),
-            ResponseSource::Header(name) => {
-                if let Some(value) = field(name) {
-                    encode::field(&header.name, value, out);
-                }
-            }
-            ResponseSource::Context(variable) => {
-                let mut value = Vec::new();
-                facts.write(*variable, &mut value);
-                if !value.is_empty() && encode::is_field_value(&value) {
-                    encode::field(&header.name, &value, out);
-                }
-            }
+    let mut value = Vec::new();
+    for header in headers.iter().filter(|header| !overridden(&header.name)) {
+        if let ResponseSource::Static(text) = &header.source {
+            encode::field(&header.name, text.as_bytes(), out);
+            continue;
+        }
+        value.clear();
+        let from_context = matches!(header.source, ResponseSource::Context(_));
+        let there = origin.write(&header.source, facts, &mut value) && !(from_context && value.is_empty());
+        if there && encode::is_field_value(&value) {
+            encode::field(&header.name, &value, out);
         }
     }
 }
@@ -126,10 +157,15 @@ pub fn write_mapped_headers<'f>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::integration::PassthroughBehavior;
 
     fn mock(passthrough: PassthroughBehavior) -> MockIntegration {
         MockIntegration {
-            statuses: vec![("application/json".into(), 200), ("text/plain".into(), 202)],
+            statuses: vec![
+                ("application/json".into(), MockTemplate::Status(200)),
+                ("text/plain".into(), MockTemplate::Status(202)),
+            ],
+            mapped: false,
             passthrough,
             responses: Vec::new(),
         }

@@ -8,6 +8,7 @@ use crate::http::head::{Framing, ResponseHead};
 use crate::net::buffer::{Buffer, LARGE_BYTES, PAGE_BYTES};
 use crate::net::deadline::Expiry;
 use crate::plan::integration::{HttpIntegration, IntegrationResponse};
+use crate::plan::template::BodyTemplate;
 use crate::stats::Counter;
 
 use super::super::body::{BodyError, Incoming, Outgoing};
@@ -18,7 +19,7 @@ use super::super::respond::{write_date, write_own_fields};
 use super::super::shard::Shard;
 use super::super::upstream;
 use super::http::{Failure, RelayError, Translated, integration, parse};
-use super::mock::{has_header, select, template_for, write_mapped_headers};
+use super::mock::{Origin, has_header, select, template_for, write_mapped_headers};
 
 /// What is known of an answer once its head is there.
 pub struct Passing {
@@ -32,6 +33,8 @@ pub struct Passing {
     outgoing: Outgoing,
     /// A template's body, instead of the origin's.
     replaced: Option<Vec<u8>>,
+    /// The body has to be collected and mapped; `head` is the origin's, as it came.
+    pub(super) mapped: bool,
 }
 
 const HEAD_BYTES: usize = 1024;
@@ -46,6 +49,9 @@ pub(super) fn translate(
     let translated = parse(buffer, exchange.to_head_request, |head| match head.status {
         101 => Err(Failure::Malformed("a switch of protocols that nobody asked for")),
         100..=199 => Ok(Translated::Informational { bytes: head.bytes }),
+        _ if integration(exchange).is_some_and(|http| http.mapped && !http.proxy) => {
+            Ok(Translated::Final { passing: Passing::kept(head, &buffer[..head.bytes]), bytes: head.bytes })
+        }
         _ => pass(head, exchange, accept, shard).map(|passing| Translated::Final { passing, bytes: head.bytes }),
     });
     translated?.transpose()
@@ -65,6 +71,7 @@ fn pass(
         framing: head.framing,
         outgoing: Outgoing::Plain,
         replaced: None,
+        mapped: false,
     };
     match integration(exchange) {
         Some(http) if !http.proxy => passing.write_mapped(http, head, exchange, accept, shard)?,
@@ -75,6 +82,27 @@ fn pass(
 }
 
 impl Passing {
+    fn kept(head: &ResponseHead<'_, '_>, raw: &[u8]) -> Passing {
+        Passing {
+            status: head.status,
+            origin_keep_alive: head.keep_alive,
+            client_keep_alive: true,
+            head: raw.to_vec(),
+            framing: head.framing,
+            outgoing: Outgoing::Plain,
+            replaced: None,
+            mapped: true,
+        }
+    }
+
+    pub(super) fn raw_head(&self) -> &[u8] {
+        &self.head
+    }
+
+    pub(super) fn framing(&self) -> Framing {
+        self.framing
+    }
+
     /// `http_proxy`: the origin's status and fields.
     fn write_passed(&mut self, head: &ResponseHead<'_, '_>, shard: &Shard) {
         let out = &mut self.head;
@@ -117,11 +145,8 @@ impl Passing {
         {
             encode::field("Content-Type", content_type, &mut self.head);
         }
-        let field = |name: &str| {
-            let mut fields = head.fields.iter().rev();
-            fields.find(|field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
-        };
-        write_mapped_headers(&response.headers, field, &facts, &mut self.head);
+        let origin = Origin { fields: head.fields, body: None };
+        write_mapped_headers(&response.headers, &origin, &facts, |_| false, &mut self.head);
         Ok(())
     }
 
@@ -134,7 +159,10 @@ impl Passing {
     ) -> Option<&'r [u8]> {
         let (content_type, template) = template_for(&response.templates, accept)?;
         let mut body = Vec::new();
-        facts.write_text(template, &mut body);
+        match template {
+            BodyTemplate::Text(text) => facts.write_text(text, &mut body),
+            BodyTemplate::Vtl(_) => debug_assert!(false, "answers with templates that need bodies are collected"),
+        }
         // What the origin sends is not read: its connection can only go on if that is nothing.
         self.origin_keep_alive &= self.framing == Framing::None;
         self.replaced = Some(body);

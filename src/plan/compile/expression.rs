@@ -1,10 +1,11 @@
 //! Mapping expressions and stage variables. (Guide, `request-response-data-mappings`,
 //! `aws-api-gateway-stage-variables-reference`.)
 
+use crate::jsonpath;
 use crate::model::StageVariables;
 use crate::plan::integration::ResponseSource;
 use crate::plan::route;
-use crate::plan::template::{ContextVariable, Text, ValueSource};
+use crate::plan::template::{BodyPath, ContextVariable, Text, ValueSource};
 
 /// Why an expression cannot be served, and what to write instead.
 #[derive(Debug, PartialEq, Eq)]
@@ -45,11 +46,17 @@ pub fn request_source(text: &str, path: Option<&str>, variables: &StageVariables
     if let Some(name) = text.strip_prefix("method.request.header.") {
         return header_name(name).map(ValueSource::Header);
     }
-    if text.starts_with("method.request.body") || text.starts_with("method.request.multivalue") {
-        return refused(
-            format!("`{text}` is not served by this version"),
-            "take the value from a header, the query or the path",
-        );
+    if let Some(name) = text.strip_prefix("method.request.multivaluequerystring.").filter(|name| !name.is_empty()) {
+        return Ok(ValueSource::MultiValueQueryString(name.into()));
+    }
+    if let Some(name) = text.strip_prefix("method.request.multivalueheader.") {
+        return header_name(name).map(ValueSource::MultiValueHeader);
+    }
+    if text == "method.request.body" {
+        return Ok(ValueSource::Body);
+    }
+    if let Some(path) = text.strip_prefix("method.request.body.") {
+        return body_path(path).map(ValueSource::BodyPath);
     }
     refused(
         format!("`{text}` is not a mapping expression"),
@@ -69,17 +76,32 @@ pub fn response_source(text: &str, variables: &StageVariables) -> Result<Respons
     if let Some(name) = text.strip_prefix("integration.response.header.") {
         return header_name(name).map(ResponseSource::Header);
     }
-    if text.starts_with("integration.response.") {
-        return refused(
-            format!("`{text}` is not served by this version"),
-            "take the value from `integration.response.header.name`",
-        );
+    if let Some(name) = text.strip_prefix("integration.response.multivalueheader.") {
+        return header_name(name).map(ResponseSource::MultiValueHeader);
+    }
+    if text == "integration.response.body" {
+        return Ok(ResponseSource::Body);
+    }
+    if let Some(path) = text.strip_prefix("integration.response.body.") {
+        return body_path(path).map(ResponseSource::BodyPath);
     }
     refused(
         format!("`{text}` is not a mapping expression"),
         "write `integration.response.header.name`, `context.name`, `stageVariables.name`, or a constant in single \
          quotes: `\"'text'\"`",
     )
+}
+
+/// What follows `body.`: a JSONPath without its `$.`. (Guide, `request-response-data-mappings`.)
+fn body_path(text: &str) -> Result<BodyPath, Refused> {
+    let text = format!("$.{text}");
+    match jsonpath::Path::parse(&text) {
+        Ok(path) => Ok(BodyPath { text: text.into(), path }),
+        Err(error) => refused(
+            format!("`{text}` is not a JSONPath: {}", error.message),
+            "write `method.request.body.name`, with a path such as `pet.name` or `pets[0].name`",
+        ),
+    }
 }
 
 /// What requests and responses can both take a value from.

@@ -72,7 +72,7 @@ fn header(target: &str, source: &str, stage: &Stage) -> Result<GatewayResponseHe
     let value = match expression::request_source(source, None, &stage.variables)? {
         ValueSource::Static(text) => Text::literal(text),
         ValueSource::Context(variable) => Text { parts: vec![TextPart::Context(variable)] },
-        ValueSource::PathParameter(_) | ValueSource::QueryString(_) | ValueSource::Header(_) => {
+        _ => {
             let message =
                 format!("`{source}`: parts of the request are not available to gateway responses in this version");
             let help = "use static text ('…') or a $context variable".to_owned();

@@ -1,16 +1,16 @@
 //! An integration: `http_proxy`, `http` and `mock` are served, the rest is refused by name.
 //! (Guide, `api-gateway-integration-settings`, `api-gateway-swagger-extensions-integration`.)
 
-use std::sync::LazyLock;
-
 use super::uri::{self, UriPart};
 use super::{Compiler, expression};
 use crate::model::{self, ConnectionType, IntegrationType, Pointer, Stage, StageVariables};
 use crate::plan::integration::{
-    HttpIntegration, Integration, IntegrationResponse, MappedParameter, MockIntegration, Origin, PassthroughBehavior,
-    PathPart, ResponseHeader,
+    HttpIntegration, Integration, IntegrationResponse, MappedParameter, MockIntegration, MockTemplate, Origin,
+    PassthroughBehavior, PathPart, RequestTemplates, ResponseHeader,
 };
-use crate::plan::template::ValueSource;
+use crate::plan::mock_status::mock_status;
+use crate::plan::template::{BodyTemplate, ValueSource};
+use crate::vtl;
 
 /// AWS's default, and its limits: 300 s where a quota was raised, 15 min for streams.
 /// (Guide, `limits`, `response-transfer-mode`.)
@@ -113,7 +113,14 @@ impl Context<'_, '_> {
             self.refuse_request_mapping();
         }
         let path = self.path_parts(uri.path, &parameters.path);
+        let request = if proxy { RequestTemplates::default() } else { self.request_templates() };
         let responses = if proxy { Vec::new() } else { self.responses() };
+        let of_body = |mapped: &MappedParameter| mapped.source.is_of_body();
+        let mapped = !request.templates.is_empty()
+            || request.passthrough != PassthroughBehavior::WhenNoMatch
+            || responses.iter().any(IntegrationResponse::is_mapped)
+            || parameters.path.iter().any(|(_, source)| source.is_of_body())
+            || parameters.query.iter().chain(&parameters.headers).any(of_body);
         let config = self.integration.tls_config.as_ref();
         let origin = self.compiler.origin(Origin {
             tls: uri.tls,
@@ -130,6 +137,8 @@ impl Context<'_, '_> {
             query: uri.query,
             query_parameters: parameters.query,
             headers: parameters.headers,
+            request,
+            mapped,
             timeout_ms,
             responses,
         })
@@ -187,7 +196,8 @@ impl Context<'_, '_> {
                 UriPart::Literal(text) => Some(PathPart::Literal(text)),
                 UriPart::Parameter(name) => {
                     let source = mapped.iter().find(|(parameter, _)| *parameter == name);
-                    source.map(|(_, source)| PathPart::Value(source.clone())).or_else(|| self.refuse_unmapped(&name))
+                    let value = source.map(|(_, source)| PathPart::Value(name.clone(), source.clone()));
+                    value.or_else(|| self.refuse_unmapped(&name))
                 }
             };
             path = path.zip(part).map(|(mut path, part)| {
@@ -209,27 +219,44 @@ impl Context<'_, '_> {
         None
     }
 
-    /// Templates of `http` make a body: they need a template engine.
     fn refuse_request_mapping(&mut self) {
-        if !self.integration.request_templates.is_empty() {
-            let help = "take them away: without a template the body passes through; or use `http_proxy`";
-            self.refuse(
-                "requestTemplates",
-                "request templates of `http` integrations are not evaluated by this version",
-                help,
-            );
-        }
-        if self.integration.passthrough_behavior == Some(model::PassthroughBehavior::Never) {
-            let help = "use `when_no_match`: without templates the body passes through";
-            self.refuse(
-                "passthroughBehavior",
-                "`never` without a template would answer 415 to every request with a body",
-                help,
-            );
-        }
         if self.integration.integration_responses.is_empty() {
             let help = "add `responses: {default: {statusCode: \"200\"}}`, or use `http_proxy`";
             self.refuse("", "an `http` integration without `responses` cannot answer", help);
+        }
+    }
+
+    /// `requestTemplates`, `application/json` first where it is there.
+    fn request_templates(&mut self) -> RequestTemplates {
+        let integration = self.integration;
+        let mut templates = Vec::new();
+        for (content_type, template) in &integration.request_templates {
+            let pointer = self.pointer.child("requestTemplates").child(content_type);
+            if let Some(template) = self.vtl(template, pointer) {
+                templates.push((content_type.to_ascii_lowercase().into(), template));
+            }
+        }
+        templates.sort_by_key(|(content_type, _): &(Box<str>, _)| &**content_type != "application/json");
+        RequestTemplates { templates, passthrough: self.passthrough() }
+    }
+
+    fn passthrough(&self) -> PassthroughBehavior {
+        match self.integration.passthrough_behavior {
+            Some(model::PassthroughBehavior::WhenNoMatch) | None => PassthroughBehavior::WhenNoMatch,
+            Some(model::PassthroughBehavior::WhenNoTemplates) => PassthroughBehavior::WhenNoTemplates,
+            Some(model::PassthroughBehavior::Never) => PassthroughBehavior::Never,
+        }
+    }
+
+    fn vtl(&mut self, source: &str, pointer: Pointer) -> Option<vtl::Template> {
+        match vtl::Template::parse(source) {
+            Ok(template) => Some(template),
+            Err(error) => {
+                let message = format!("the mapping template cannot be parsed: {}", error.message);
+                let help = format!("look at line {}, column {} of the template", error.place.line, error.place.column);
+                self.compiler.refuse(pointer, message).help(help);
+                None
+            }
         }
     }
 
@@ -240,19 +267,19 @@ impl Context<'_, '_> {
             self.refuse("", "a mock without `responses` cannot answer", help);
         }
         let responses = self.responses();
-        let passthrough = match self.integration.passthrough_behavior {
-            Some(model::PassthroughBehavior::WhenNoMatch) | None => PassthroughBehavior::WhenNoMatch,
-            Some(model::PassthroughBehavior::WhenNoTemplates) => PassthroughBehavior::WhenNoTemplates,
-            Some(model::PassthroughBehavior::Never) => PassthroughBehavior::Never,
-        };
+        let passthrough = self.passthrough();
         let statuses = statuses?;
         self.refuse_unanswered_statuses(&statuses, &responses);
-        Some(MockIntegration { statuses, passthrough, responses })
+        let mapped = statuses.iter().any(|(_, template)| matches!(template, MockTemplate::Vtl(_)))
+            || responses.iter().any(IntegrationResponse::is_mapped);
+        Some(MockIntegration { statuses, mapped, passthrough, responses })
     }
 
     /// A status that no response is for answers 500 to every request.
-    fn refuse_unanswered_statuses(&mut self, statuses: &[(Box<str>, u16)], responses: &[IntegrationResponse]) {
-        for (content_type, status) in statuses {
+    fn refuse_unanswered_statuses(&mut self, statuses: &[(Box<str>, MockTemplate)], responses: &[IntegrationResponse]) {
+        for (content_type, template) in statuses {
+            // What a template says is known when it has run.
+            let MockTemplate::Status(status) = template else { continue };
             let text = status.to_string();
             let answers = |response: &IntegrationResponse| {
                 response.pattern.as_ref().is_none_or(|pattern| pattern.is_match(&text))
@@ -270,31 +297,29 @@ impl Context<'_, '_> {
     }
 
     /// What the request templates say, `application/json` first where it is there.
-    fn mock_statuses(&mut self) -> Option<Vec<(Box<str>, u16)>> {
+    fn mock_statuses(&mut self) -> Option<Vec<(Box<str>, MockTemplate)>> {
         const HELP: &str = "add `requestTemplates: {application/json: '{\"statusCode\": 200}'}`";
         let integration = self.integration;
         if integration.request_templates.is_empty() {
             self.refuse("", "a mock needs a request template that names a status", HELP);
             return None;
         }
-        let mut statuses: Vec<(Box<str>, u16)> = Vec::new();
+        let mut statuses: Vec<(Box<str>, MockTemplate)> = Vec::new();
         let mut good = true;
-        for (content_type, template) in &integration.request_templates {
+        for (content_type, source) in &integration.request_templates {
             let pointer = self.pointer.child("requestTemplates").child(content_type);
-            let text = expression::with_stage_variables(template, self.variables);
-            match text.map(|text| mock_status(&text)) {
-                Ok(Some(status)) => statuses.push((content_type.to_ascii_lowercase().into(), status)),
-                Ok(None) => {
-                    good = false;
-                    let message =
-                        "a mock's request template must be a constant with a status, such as `{\"statusCode\": 200}`";
-                    self.compiler.refuse(pointer, message).help("this version evaluates no mapping templates");
+            let constant = expression::with_stage_variables(source, self.variables).ok();
+            let template = match constant.and_then(|text| mock_status(&text)) {
+                Some(status) => Some(MockTemplate::Status(status)),
+                None if !source.contains(['$', '#']) => {
+                    let message = "a mock's request template has to name a status, such as `{\"statusCode\": 200}`";
+                    self.compiler.refuse(pointer, message).help(HELP);
+                    None
                 }
-                Err(refused) => {
-                    good = false;
-                    self.refuse_expression(pointer, refused);
-                }
-            }
+                None => self.vtl(source, pointer).map(|template| MockTemplate::Vtl(Box::new(template))),
+            };
+            good &= template.is_some();
+            statuses.extend(template.map(|template| (content_type.to_ascii_lowercase().into(), template)));
         }
         statuses.sort_by_key(|(content_type, _)| &**content_type != "application/json");
         good.then_some(statuses)
@@ -329,12 +354,16 @@ impl Context<'_, '_> {
         let headers = self.response_headers(response, &pointer.child("responseParameters"));
         let mut templates = Vec::new();
         for (content_type, template) in &response.response_templates {
-            match expression::template(template, self.variables) {
-                Ok(text) => templates.push((content_type.as_str().into(), text)),
-                Err(refused) => {
-                    self.refuse_expression(pointer.child("responseTemplates").child(content_type), refused);
+            // Most templates are text with a variable or two, which need no engine. A backslash escapes in VTL.
+            let plain = Some(template).filter(|template| !template.contains('\\'));
+            let template = match plain.and_then(|template| expression::template(template, self.variables).ok()) {
+                Some(text) => Some(BodyTemplate::Text(text)),
+                None => {
+                    let pointer = pointer.child("responseTemplates").child(content_type);
+                    self.vtl(template, pointer).map(|template| BodyTemplate::Vtl(Box::new(template)))
                 }
-            }
+            };
+            templates.extend(template.map(|template| (content_type.as_str().into(), template)));
         }
         Some(IntegrationResponse { pattern, status: status?, headers, templates })
     }
@@ -432,40 +461,4 @@ pub(super) fn writable_header(name: &str) -> Result<Box<str>, expression::Refuse
         return Err(expression::Refused { message, help: "the gateway sets it itself".to_owned() });
     }
     Ok(name)
-}
-
-/// The status in a mock's constant template: JSON, or what AWS takes for it (single quotes, no quotes).
-/// (Guide, `how-to-mock-integration`.)
-fn mock_status(template: &str) -> Option<u16> {
-    static STATUS: LazyLock<regex::Regex> = LazyLock::new(|| {
-        let pattern =
-            r#"(?s)^\s*\{(?:[^{}#$]*,)?\s*['"]?statusCode['"]?\s*:\s*['"]?(\d{3})['"]?\s*(?:,[^{}#$]*)?\}\s*$"#;
-        regex::Regex::new(pattern).expect("the pattern is a constant that the tests compile")
-    });
-    let status = STATUS.captures(template)?.get(1)?.as_str().parse().ok()?;
-    (100..=599).contains(&status).then_some(status)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(template: &str, expected: Option<u16>) {
-        assert_eq!(mock_status(template), expected, "{template}");
-    }
-
-    #[test]
-    fn a_mock_names_its_status() {
-        check(r#"{"statusCode": 200}"#, Some(200));
-        check("{ 'statusCode' : '404' }\n", Some(404));
-        check("{statusCode:204}", Some(204));
-        check(r#"{"message": "x", "statusCode": 500, "more": 1}"#, Some(500));
-        check(r#"{"statusCode": 20}"#, None);
-        check(r#"{"statusCode": 999}"#, None);
-        check(r#"{"status": 200}"#, None);
-        check(r#"#set($x = 1){"statusCode": 200}"#, None);
-        check(r#"{"statusCode": $input.params('s')}"#, None);
-        check("", None);
-    }
 }

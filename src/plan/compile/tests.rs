@@ -106,7 +106,8 @@ fn a_proxy_with_all_kinds_of_sources() {
         (origin.tls, &*origin.host, origin.port, &*origin.authority),
         (true, "backend.test", 8080, "backend.test:8080")
     );
-    let expected_path = [PathPart::Literal("/v1/p-".into()), PathPart::Value(ValueSource::PathParameter(0))];
+    let expected_path =
+        [PathPart::Literal("/v1/p-".into()), PathPart::Value("id".into(), ValueSource::PathParameter(0))];
     assert_eq!((http.path.as_slice(), &*http.query), (expected_path.as_slice(), "k=v1"));
     assert_eq!(http.query_parameters[0].source, ValueSource::QueryString("Q".into()));
     let sources: Vec<_> = http.headers.iter().map(|header| (&*header.name, header.source.clone())).collect();
@@ -281,7 +282,10 @@ fn http_integrations_answer_by_pattern() {
     let pattern = http.responses[0].pattern.as_ref().expect("a pattern");
     assert!(pattern.is_match("404") && !pattern.is_match("1404") && !pattern.is_match("4040"));
     assert_eq!(http.responses[0].headers[0].source, ResponseSource::Header("x-backend".into()));
-    assert_eq!(http.responses[0].templates[0].1.parts.len(), 3);
+    let crate::plan::template::BodyTemplate::Text(text) = &http.responses[0].templates[0].1 else {
+        panic!("plain text")
+    };
+    assert_eq!(text.parts.len(), 3);
     integration.integration_responses["404"].selection_pattern = Some("(?!5)".to_owned());
     check_integration_refused(
         integration.clone(),
@@ -289,10 +293,13 @@ fn http_integrations_answer_by_pattern() {
     );
     integration.integration_responses["404"] = response("404", Some("404"));
     integration.integration_responses["404"].response_templates = map(&[("application/json", "$input.json('$')")]);
+    let (_, http) = only_http(integration.clone());
+    assert!(http.mapped && matches!(http.responses[0].templates[0].1, crate::plan::template::BodyTemplate::Vtl(_)));
+    integration.integration_responses["404"].response_templates = map(&[("application/json", "a\n#if(")]);
     check_integration_refused(
         integration,
-        "/methodIntegration/integrationResponses/404/responseTemplates/application~1json: the template has \
-         `$input.json`, which this version does not evaluate",
+        "/methodIntegration/integrationResponses/404/responseTemplates/application~1json: the mapping template cannot be \
+         parsed: ",
     );
 }
 
@@ -304,7 +311,15 @@ fn mocks_need_a_constant_status() {
     let definition = definition(vec![resource(PATH, vec![method("ANY", integration.clone())])]);
     let plan = compiled(&definition).expect("the mock can be served");
     let plan_integration::Integration::Mock(mock) = &plan.stages[0].methods[0].integration else { panic!("a mock") };
-    assert_eq!(mock.statuses, [("application/json".into(), 200), ("text/xml".into(), 500)]);
+    let statuses: Vec<_> = mock.statuses.iter().map(|(content_type, template)| (&**content_type, template)).collect();
+    assert!(!mock.mapped);
+    assert!(matches!(
+        statuses[..],
+        [
+            ("application/json", plan_integration::MockTemplate::Status(200)),
+            ("text/xml", plan_integration::MockTemplate::Status(500))
+        ]
+    ));
     integration.integration_responses["200"].selection_pattern = Some("2..".to_owned());
     integration.request_templates = map(&[("application/json", "{statusCode: 404}")]);
     check_integration_refused(

@@ -66,7 +66,7 @@ impl<'r> Evaluator<'r> {
                 before
             }
             (Method::Remove, [Value::Int(index)]) => {
-                let at = list_index(self.list(id), *index)?;
+                let at = list_index(size, *index)?;
                 self.step(size / 16)?;
                 let removed = self.list(id).items.remove(at);
                 self.heap.reached(removed)?

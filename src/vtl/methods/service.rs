@@ -46,7 +46,7 @@ impl<'r> Evaluator<'r> {
 
     pub(super) fn util_method(&mut self, method: Method, arguments: &[Value<'r>]) -> Result<Value<'r>, Fault> {
         let [argument] = arguments else { return Ok(Value::Null) };
-        let text = self.text_of(argument)?.into_owned();
+        let text = self.text_of(argument)?;
         self.step(text.len() / 16)?;
         let made = match method {
             Method::EscapeJavaScript => encode::escape_java_script(&text),

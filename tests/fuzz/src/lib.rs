@@ -5,7 +5,9 @@
 
 pub mod chunked;
 pub mod head;
+pub mod jsonpath;
 pub mod openapi;
 pub mod route;
 pub mod target;
 pub mod template;
+pub mod vtl;

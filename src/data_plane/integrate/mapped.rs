@@ -1,0 +1,562 @@
+//! Integrations that need whole bodies: those with mapping templates, or with parameters that come from a body.
+//!
+//! The request's body is collected, the request is read a second time from its kept head, and templates make the
+//! integration's request of it. The answer is collected likewise before templates make the client's of it. Methods
+//! without any of this never come here.
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use crate::http::encode;
+use crate::http::field::is_token;
+use crate::http::head::{self, FieldSpace, Framing, RequestHead};
+use crate::http::target;
+use crate::net::deadline::Expiry;
+use crate::plan::integration::{
+    HttpIntegration, Integration, IntegrationResponse, MappedParameter, MockIntegration, MockTemplate, PathPart,
+};
+use crate::plan::mock_status::mock_status;
+use crate::plan::route::PathParameters;
+use crate::plan::template::{BodyTemplate, ValueSource};
+use crate::stats::Counter;
+use crate::vtl::{Body, Cause, Overrides, RenderError};
+
+use super::super::body::{BodyError, Incoming, Outgoing};
+use super::super::connection::{Connection, Ending};
+use super::super::exchange::{Ended, Exchange, answer_error, body_refusal};
+use super::super::forwarding::Inbound;
+use super::super::respond::{GatewayError, write_date, write_own_fields};
+use super::super::shard::Shard;
+use super::super::upstream::{self, Upstream};
+use super::http::{Failure, Forward, parse};
+use super::inputs::Inputs;
+use super::mock::{Origin, accepted_type, has_header, media_type, select, template_for, write_mapped_headers};
+use super::passing::Passing;
+
+/// A request, all of it.
+pub struct WholeRequest {
+    pub head: Vec<u8>,
+    pub body: Vec<u8>,
+    parameters: PathParameters,
+    /// What of the path is the stage's.
+    prefix_bytes: usize,
+}
+
+impl WholeRequest {
+    pub fn new(parameters: PathParameters, prefix_bytes: usize) -> WholeRequest {
+        WholeRequest { head: Vec::new(), body: Vec::new(), parameters, prefix_bytes }
+    }
+}
+
+/// A request whose body is still coming.
+pub struct Collect {
+    pub exchange: Exchange,
+    pub request: WholeRequest,
+    pub body: Incoming,
+    expects_continue: bool,
+}
+
+impl Collect {
+    pub fn new(exchange: Exchange, head: &RequestHead<'_, '_>, request: WholeRequest, body_bytes_max: u64) -> Collect {
+        let body = Incoming::new(head.framing, Outgoing::Plain, body_bytes_max);
+        Collect { exchange, request, body, expects_continue: head.expects_continue }
+    }
+}
+
+/// What the mapping of an answer needs of its request.
+pub struct MappedRequest {
+    request: WholeRequest,
+    overrides: Overrides,
+}
+
+/// Runs an exchange whose integration takes the body whole.
+pub async fn run(connection: &mut Connection, mut collect: Box<Collect>) -> Ending {
+    if let Err(failure) = read_body(connection, &mut collect).await {
+        return end_early(connection, collect.exchange, failure).await;
+    }
+    let Collect { mut exchange, request, .. } = *collect;
+    let live = Rc::clone(&exchange.live);
+    let integration = exchange.found.map(|(stage, method)| &live.plan.stage(stage).method(method).integration);
+    match integration {
+        Some(Integration::Mock(mock)) => {
+            let answered = answer_mock(connection, &mut exchange, &request, mock);
+            conclude(connection, exchange, answered, None).await
+        }
+        Some(Integration::Http(http)) => match forward(connection, &mut exchange, request, http) {
+            Ok(prepared) => super::http::run(connection, Box::new(prepared.of(exchange))).await,
+            Err(error) => conclude(connection, exchange, Err(error), None).await,
+        },
+        None => {
+            debug_assert!(false, "a method was found before its body was collected");
+            Ending::Abort
+        }
+    }
+}
+
+/// Reads the rest of the body.
+async fn read_body(connection: &mut Connection, collect: &mut Collect) -> Result<(), Failure> {
+    let Collect { request, body, expects_continue, .. } = collect;
+    if *expects_continue && body.received() == 0 && connection.buffer.is_empty() && !body.is_done() {
+        connection.out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+    }
+    if !body.is_done() {
+        // Answers to earlier requests do not wait for this one's body.
+        connection.flush().await.map_err(|()| Failure::ClientGone)?;
+    }
+    let shard = Rc::clone(&connection.shard);
+    let settings = &shard.settings;
+    let started = Instant::now();
+    while !body.is_done() {
+        shard.wheel.arm(&connection.timer, settings.body_idle_timeout_ms, Expiry::EndReading);
+        if connection.read_some().await.is_err() {
+            let timed_out = connection.timer.fired();
+            return Err(if timed_out { body_timeout(&shard) } else { Failure::ClientGone });
+        }
+        let taken = body.take(&mut connection.buffer, &mut request.body);
+        taken.map_err(|error| Failure::Client(body_refusal(error, &shard)))?;
+        let elapsed_ms = started.elapsed().as_millis() as u64;
+        let due = settings.body_bytes_per_second_min.saturating_mul(elapsed_ms) / 1000;
+        if elapsed_ms > settings.body_grace_ms && body.received() < due && !body.is_done() {
+            return Err(body_timeout(&shard));
+        }
+    }
+    Ok(())
+}
+
+fn body_timeout(shard: &Shard) -> Failure {
+    shard.recorder.count(Counter::BodyTimeout);
+    Failure::Client(GatewayError::RequestTimeout)
+}
+
+/// The request's body is not there, so nothing after it can be read.
+async fn end_early(connection: &mut Connection, mut exchange: Exchange, failure: Failure) -> Ending {
+    exchange.keep_alive = false;
+    let Failure::Client(error) = failure else {
+        connection.shard.recorder.count(Counter::ClientAborts);
+        let error = Some("the client went away");
+        let shard = Rc::clone(&connection.shard);
+        exchange.conclude(&shard, Ended { status: 499, response_bytes: 0, integration_us: None, error });
+        return Ending::Abort;
+    };
+    conclude(connection, exchange, Err(error), None).await
+}
+
+/// Sends what was answered, or the error.
+async fn conclude(
+    connection: &mut Connection,
+    mut exchange: Exchange,
+    answered: Result<(u16, u64), GatewayError>,
+    integration_us: Option<u64>,
+) -> Ending {
+    let shard = Rc::clone(&connection.shard);
+    exchange.keep_alive &= !shard.is_draining();
+    let ((status, response_bytes), error) = match answered {
+        Ok(answered) => (answered, None),
+        Err(error) => (answer_error(connection, &exchange, error), Some(error.message())),
+    };
+    let ending = exchange.ending();
+    exchange.conclude(&shard, Ended { status, response_bytes, integration_us, error });
+    if connection.flush().await.is_ok() { ending } else { Ending::Abort }
+}
+
+/// Reads the kept request again and gives it to `act`.
+fn with_inbound<R>(
+    connection: &Connection,
+    exchange: &Exchange,
+    request: &WholeRequest,
+    act: impl FnOnce(&Inbound<'_>) -> R,
+) -> Result<R, GatewayError> {
+    let shard = &connection.shard;
+    let mut space = FieldSpace::new();
+    // It was read before, under the same limits.
+    let head = head::request(&request.head, &shard.settings.head, &mut space).ok().flatten();
+    let head = head.ok_or(GatewayError::BadRequest)?;
+    let mut scratch = String::new();
+    let target = target::parse(head.target, &mut scratch).map_err(|_| GatewayError::BadRequest)?;
+    let path = target.path.get(request.prefix_bytes..).unwrap_or("");
+    let body = Body::new(String::from_utf8_lossy(&request.body));
+    let facts = exchange.facts(shard);
+    let has_body = !request.body.is_empty() || head.framing != Framing::None;
+    Ok(act(&Inbound {
+        head: &head,
+        target: &target,
+        path,
+        parameters: &request.parameters,
+        facts: &facts,
+        client: &connection.client,
+        settings: &shard.settings.forwarding,
+        content_type: head.content_type,
+        framing: if has_body { Framing::Length(request.body.len() as u64) } else { Framing::None },
+        body: Some(&body),
+    }))
+}
+
+/// Why a template did not work out, as the client and as the log hear it.
+struct Failed {
+    error: GatewayError,
+    note: Option<String>,
+}
+
+impl From<GatewayError> for Failed {
+    fn from(error: GatewayError) -> Failed {
+        Failed { error, note: None }
+    }
+}
+
+impl Failed {
+    /// Of a request's template. A body that is no JSON is the client's fault there, and the backend's in an answer.
+    fn of_request(error: RenderError) -> Failed {
+        let kind = if error.cause == Cause::Body { GatewayError::BadRequestBody } else { GatewayError::Configuration };
+        Failed { error: kind, note: Some(format!("request template {error}")) }
+    }
+
+    fn of_response(error: RenderError) -> Failed {
+        Failed { error: GatewayError::Configuration, note: Some(format!("response template {error}")) }
+    }
+
+    fn noted(self, exchange: &mut Exchange) -> GatewayError {
+        exchange.note = self.note.or(exchange.note.take());
+        self.error
+    }
+}
+
+fn answer_mock(
+    connection: &mut Connection,
+    exchange: &mut Exchange,
+    request: &WholeRequest,
+    mock: &MockIntegration,
+) -> Result<(u16, u64), GatewayError> {
+    let mut out = std::mem::take(&mut connection.out);
+    let before = out.len();
+    let answered = with_inbound(connection, exchange, request, |inbound| {
+        let mut overrides = Overrides::default();
+        let status = mocked_status(mock, inbound, &mut overrides)?;
+        let response = select(&mock.responses, status).ok_or(GatewayError::Configuration)?;
+        let nothing = Body::new("");
+        let answer = Answer { raw: b"", body: &nothing, content_type: None, origin: Origin::default() };
+        write_answer(inbound, response, &answer, &overrides, exchange, &connection.shard, &mut out)
+    });
+    if !matches!(answered, Ok(Ok(_))) {
+        out.truncate(before);
+    }
+    connection.out = out;
+    answered?.map_err(|failed| failed.noted(exchange))
+}
+
+/// The status that the request's template, or without one the request itself, names.
+fn mocked_status(mock: &MockIntegration, inbound: &Inbound<'_>, overrides: &mut Overrides) -> Result<u16, Failed> {
+    let wanted = media_type(inbound.content_type.unwrap_or(b"application/json"));
+    let found = mock.statuses.iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(wanted));
+    let status = match found {
+        Some((_, MockTemplate::Status(status))) => Some(*status),
+        Some((_, MockTemplate::Vtl(template))) => {
+            let mut text = String::new();
+            *overrides = Inputs::new(inbound)
+                .render(template, inbound.body, overrides, &mut text)
+                .map_err(Failed::of_request)?;
+            mock_status(&text)
+        }
+        None if mock.passthrough.passes(!mock.statuses.is_empty()) => {
+            inbound.body.and_then(|body| mock_status(body.text()))
+        }
+        None => return Err(GatewayError::UnsupportedMediaType.into()),
+    };
+    status.ok_or(Failed { error: GatewayError::Configuration, note: Some("the mock's request names no status".into()) })
+}
+
+/// A request that is ready to be sent.
+struct Prepared {
+    bytes: Vec<u8>,
+    method_is_idempotent: bool,
+    timeout_ms: u64,
+    accept: Option<Box<[u8]>>,
+    mapped: Option<Box<MappedRequest>>,
+}
+
+impl Prepared {
+    fn of(self, exchange: Exchange) -> Forward {
+        Forward::whole(exchange, self.bytes, self.method_is_idempotent, self.timeout_ms, self.accept, self.mapped)
+    }
+}
+
+fn forward(
+    connection: &Connection,
+    exchange: &mut Exchange,
+    request: WholeRequest,
+    http: &HttpIntegration,
+) -> Result<Prepared, GatewayError> {
+    let prepared = with_inbound(connection, exchange, &request, |inbound| prepare(inbound, exchange, http));
+    let (mut prepared, overrides) = prepared?.map_err(|failed| failed.noted(exchange))?;
+    prepared.mapped = http.mapped.then(|| Box::new(MappedRequest { request, overrides }));
+    Ok(prepared)
+}
+
+fn prepare(
+    inbound: &Inbound<'_>,
+    exchange: &Exchange,
+    http: &HttpIntegration,
+) -> Result<(Prepared, Overrides), Failed> {
+    if inbound.has_refused_twin(&http.headers) {
+        return Err(GatewayError::BadRequest.into());
+    }
+    let mut overrides = Overrides::default();
+    let made = make_body(http, inbound, &mut overrides)?;
+    let (content_type, body) = match &made {
+        Some((content_type, body)) => (Some(content_type.as_bytes()), body.as_bytes()),
+        None => (inbound.content_type, inbound.body.map_or(&b""[..], |body| body.text().as_bytes())),
+    };
+    let framing = if made.is_some() { Framing::Length(body.len() as u64) } else { inbound.framing };
+    let effective = with_overrides(http, &overrides)?;
+    let outbound = Inbound { content_type, framing, ..*inbound };
+    let mut bytes = Vec::with_capacity(1024 + body.len());
+    let stage = exchange.found.map(|(stage, _)| stage).ok_or(GatewayError::Configuration)?;
+    let host_line = &exchange.live.upstream(http.origin).host_line;
+    outbound.write_head(effective.as_ref().unwrap_or(http), host_line, exchange.live.api_line(stage), &mut bytes)?;
+    bytes.extend_from_slice(body);
+    let method = http.http_method.as_deref().unwrap_or(inbound.head.method);
+    let prepared = Prepared {
+        bytes,
+        method_is_idempotent: matches!(method, "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE"),
+        timeout_ms: u64::from(http.timeout_ms),
+        accept: accepted_type(inbound.head).map(Box::from),
+        mapped: None,
+    };
+    Ok((prepared, overrides))
+}
+
+/// The body that a template makes, with its type; `None` where the client's passes through.
+fn make_body<'h>(
+    http: &'h HttpIntegration,
+    inbound: &Inbound<'_>,
+    overrides: &mut Overrides,
+) -> Result<Option<(&'h str, String)>, Failed> {
+    let templates = &http.request.templates;
+    let wanted = media_type(inbound.content_type.unwrap_or(b"application/json"));
+    let Some((known, template)) = templates.iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(wanted))
+    else {
+        let passes = http.proxy || http.request.passthrough.passes(!templates.is_empty());
+        return if passes { Ok(None) } else { Err(GatewayError::UnsupportedMediaType.into()) };
+    };
+    let mut text = String::new();
+    *overrides =
+        Inputs::new(inbound).render(template, inbound.body, overrides, &mut text).map_err(Failed::of_request)?;
+    Ok(Some((known, text)))
+}
+
+/// The integration as `$context.requestOverride` has changed it; `None` where it has not.
+fn with_overrides(http: &HttpIntegration, overrides: &Overrides) -> Result<Option<HttpIntegration>, GatewayError> {
+    let Overrides { request_path, request_querystring, request_header, .. } = overrides;
+    if request_path.is_empty() && request_querystring.is_empty() && request_header.is_empty() {
+        return Ok(None);
+    }
+    let fixed = |value: &str| ValueSource::Static(value.into());
+    let replace = |parameters: &[MappedParameter], overrides: &[(String, String)]| {
+        let overridden = |name: &str| overrides.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
+        let kept = parameters.iter().filter(|parameter| !overridden(&parameter.name)).cloned();
+        let added =
+            overrides.iter().map(|(name, value)| MappedParameter { name: name.as_str().into(), source: fixed(value) });
+        kept.chain(added).collect::<Vec<_>>()
+    };
+    if !request_header.iter().all(|(name, _)| is_token(name.as_bytes()) && !belongs_to_connection(name)) {
+        return Err(GatewayError::Configuration);
+    }
+    let path = http.path.iter().map(|part| match part {
+        PathPart::Value(name, _) => match request_path.iter().find(|(other, _)| **other == **name) {
+            Some((_, value)) => PathPart::Value(name.clone(), fixed(value)),
+            None => part.clone(),
+        },
+        PathPart::Literal(_) => part.clone(),
+    });
+    Ok(Some(HttpIntegration {
+        origin: http.origin,
+        proxy: http.proxy,
+        http_method: http.http_method.clone(),
+        path: path.collect(),
+        query: http.query.clone(),
+        query_parameters: replace(&http.query_parameters, request_querystring),
+        headers: replace(&http.headers, request_header),
+        request: Default::default(),
+        mapped: http.mapped,
+        timeout_ms: http.timeout_ms,
+        responses: Vec::new(),
+    }))
+}
+
+/// Fields that a template must not set: they frame the message.
+fn belongs_to_connection(name: &str) -> bool {
+    const FRAMING: [&str; 6] = ["connection", "content-length", "te", "trailer", "transfer-encoding", "upgrade"];
+    FRAMING.iter().any(|framing| name.eq_ignore_ascii_case(framing))
+}
+
+/// An integration's answer, all of it.
+struct Answer<'a> {
+    raw: &'a [u8],
+    body: &'a Body<'a>,
+    content_type: Option<&'a [u8]>,
+    origin: Origin<'a>,
+}
+
+/// Collects the origin's answer and maps it.
+pub(super) async fn finish(
+    connection: &mut Connection,
+    forward: Box<Forward>,
+    upstream: &Rc<Upstream>,
+    mut to_origin: Box<upstream::Connection>,
+    passing: Passing,
+    buffer: crate::net::buffer::Buffer,
+    integration_us: Option<u64>,
+) -> Ending {
+    let shard = Rc::clone(&connection.shard);
+    let Forward { mut exchange, mapped, .. } = *forward;
+    let Some(mapped) = mapped else {
+        debug_assert!(false, "an answer is mapped only where its request was");
+        return Ending::Abort;
+    };
+    let body = read_answer(passing.framing(), &mut to_origin, buffer, &shard).await;
+    let answered = match body {
+        Ok((body, in_step)) => {
+            if in_step && passing.origin_keep_alive {
+                upstream.check_in(to_origin, passing.is_bodiless(), &shard);
+            }
+            answer(connection, &mut exchange, &mapped, passing.raw_head(), &body)
+        }
+        Err(error) => Err(error),
+    };
+    conclude(connection, exchange, answered, integration_us).await
+}
+
+/// The body of the origin's answer, and whether its connection is in step afterwards.
+async fn read_answer(
+    framing: Framing,
+    to_origin: &mut upstream::Connection,
+    mut buffer: crate::net::buffer::Buffer,
+    shard: &Shard,
+) -> Result<(Vec<u8>, bool), GatewayError> {
+    let bytes_max = shard.settings.body_bytes_max;
+    let mut incoming = Incoming::new(framing, Outgoing::Plain, bytes_max);
+    let mut body = Vec::new();
+    loop {
+        incoming.take(&mut buffer, &mut body).map_err(|error| match error {
+            BodyError::Malformed | BodyError::TooLarge => GatewayError::IntegrationMalformed,
+        })?;
+        if incoming.received() + incoming.bytes_left() > bytes_max {
+            return Err(GatewayError::IntegrationMalformed);
+        }
+        if incoming.is_done() {
+            return Ok((body, buffer.is_empty()));
+        }
+        shard.wheel.arm(&to_origin.timer, shard.settings.upstream.response_idle_timeout_ms, Expiry::End);
+        if buffer.spare() == 0 {
+            buffer.make_room(READ_BYTES);
+        }
+        let (read, returned) = to_origin.stream.reader.read(buffer, None).await;
+        buffer = returned;
+        if !read.is_ok_and(|read| read > 0) {
+            if to_origin.timer.fired() {
+                shard.recorder.count(Counter::UpstreamBodyTimeout);
+                return Err(GatewayError::IntegrationTimeout);
+            }
+            let whole = incoming.close(&mut body);
+            return if whole { Ok((body, false)) } else { Err(GatewayError::IntegrationFailure) };
+        }
+    }
+}
+
+/// What an answer is read into.
+const READ_BYTES: usize = 64 * 1024;
+
+fn answer(
+    connection: &mut Connection,
+    exchange: &mut Exchange,
+    mapped: &MappedRequest,
+    raw_head: &[u8],
+    raw: &[u8],
+) -> Result<(u16, u64), GatewayError> {
+    let mut out = std::mem::take(&mut connection.out);
+    let before = out.len();
+    let live = Rc::clone(&exchange.live);
+    let http = exchange.found.and_then(|(stage, method)| match &live.plan.stage(stage).method(method).integration {
+        Integration::Http(http) => Some(http),
+        Integration::Mock(_) => None,
+    });
+    let answered = with_inbound(connection, exchange, &mapped.request, |inbound| {
+        let written = parse(raw_head, exchange.to_head_request, |head| {
+            let response =
+                http.and_then(|http| select(&http.responses, head.status)).ok_or(GatewayError::Configuration)?;
+            let body = Body::new(String::from_utf8_lossy(raw));
+            let origin = Origin { fields: head.fields, body: Some(&body) };
+            let answer = Answer { raw, body: &body, content_type: head.content_type, origin };
+            write_answer(inbound, response, &answer, &mapped.overrides, exchange, &connection.shard, &mut out)
+        });
+        written.ok().flatten().unwrap_or(Err(GatewayError::IntegrationMalformed.into()))
+    });
+    if !matches!(answered, Ok(Ok(_))) {
+        out.truncate(before);
+    }
+    connection.out = out;
+    answered?.map_err(|failed| failed.noted(exchange))
+}
+
+/// Writes the method response that an integration response makes of an answer; its status and length.
+fn write_answer(
+    inbound: &Inbound<'_>,
+    response: &IntegrationResponse,
+    answer: &Answer<'_>,
+    overrides: &Overrides,
+    exchange: &Exchange,
+    shard: &Shard,
+    out: &mut Vec<u8>,
+) -> Result<(u16, u64), Failed> {
+    let template = template_for(&response.templates, accepted_type(inbound.head));
+    let mut made = Vec::new();
+    let mut overrides = overrides.clone();
+    let body = match template {
+        None => answer.raw,
+        Some((_, BodyTemplate::Text(text))) => {
+            inbound.facts.write_text(text, &mut made);
+            &made
+        }
+        Some((_, BodyTemplate::Vtl(template))) => {
+            let mut text = String::new();
+            let inputs = Inputs::new(inbound);
+            overrides =
+                inputs.render(template, Some(answer.body), &overrides, &mut text).map_err(Failed::of_response)?;
+            made = text.into_bytes();
+            &made
+        }
+    };
+    let status = overridden_status(&overrides)?.unwrap_or(response.status);
+    encode::status_line(status, out);
+    write_date(&shard.date(), out);
+    let overridden = |name: &str| overrides.response_header.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
+    let content_type = template.map(|(content_type, _)| content_type.as_bytes()).or(answer.content_type);
+    let content_type = content_type.unwrap_or(b"application/json");
+    if !has_header(&response.headers, "content-type") && !overridden("content-type") {
+        encode::field("Content-Type", content_type, out);
+    }
+    write_mapped_headers(&response.headers, &answer.origin, inbound.facts, overridden, out);
+    for (name, value) in &overrides.response_header {
+        if is_token(name.as_bytes()) && encode::is_field_value(value.as_bytes()) && !belongs_to_connection(name) {
+            encode::field(name, value.as_bytes(), out);
+        }
+    }
+    let bodiless = matches!(status, 100..=199 | 204 | 304);
+    if !bodiless {
+        encode::content_length(body.len() as u64, out);
+    }
+    write_own_fields(&exchange.ids, exchange.persistence(), out);
+    out.extend_from_slice(b"\r\n");
+    if bodiless || exchange.to_head_request {
+        return Ok((status, 0));
+    }
+    out.extend_from_slice(body);
+    Ok((status, body.len() as u64))
+}
+
+/// `$context.responseOverride.status`.
+fn overridden_status(overrides: &Overrides) -> Result<Option<u16>, Failed> {
+    let Some(text) = &overrides.response_status else { return Ok(None) };
+    let status = text.trim().parse::<u16>().ok().filter(|status| (200..=599).contains(status));
+    let note = || Some(format!("{text:?} was set as the status of the answer"));
+    status.map(Some).ok_or_else(|| Failed { error: GatewayError::Configuration, note: note() })
+}
