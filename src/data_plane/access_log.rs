@@ -209,6 +209,7 @@ mod tests {
             host: "gw",
             time_ms: 1_795_305_599_042,
             error: None,
+            request_parts: None,
         }
     }
 

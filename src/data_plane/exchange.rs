@@ -24,6 +24,7 @@ use super::integrate::http::Forward;
 use super::integrate::mapped::{Collect, WholeRequest};
 use super::integrate::mock;
 use super::live::Live;
+use super::request_parts::{PartsOf, RequestParts};
 use super::respond::{GatewayError, Persistence, write_error};
 use super::shard::Shard;
 
@@ -50,6 +51,7 @@ pub struct Exchange {
     /// The client can take another answer on this connection.
     pub keep_alive: bool,
     remembered: Remembered,
+    request_parts: RequestParts,
     line: Option<Vec<u8>>,
     /// For the log: what went wrong, with its place.
     pub note: Option<String>,
@@ -115,6 +117,7 @@ impl Exchange {
             host: self.remembered.text(4),
             time_ms: shard.unix_ms(self.started),
             error: None,
+            request_parts: Some(&self.request_parts),
         }
     }
 
@@ -212,6 +215,7 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         to_head_request: head.method == "HEAD",
         keep_alive: head.keep_alive && !last,
         remembered: Remembered::default(),
+        request_parts: RequestParts::default(),
         line: shard.access_log.line(),
         note: None,
     };
@@ -232,6 +236,7 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         host: target.authority.or(head.host).unwrap_or(""),
         time_ms: shard.unix_ms(started),
         error: None,
+        request_parts: None,
     };
     let found = if parsed.is_err() { Err(GatewayError::BadRequest) } else { find(&live, &mut facts) };
     exchange.found = found.as_ref().ok().map(|found| (found.stage, found.method));
@@ -262,18 +267,26 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         };
         integrate(&inbound, &found, &exchange, shard, &mut connection.out)
     });
+    let request_parts = || {
+        let wanted = facts.stage.map_or(&[][..], |stage| &stage.gateway_responses.request_parts);
+        let found = found.as_ref().ok().zip(facts.method);
+        let found = found.map(|(found, method)| (method, &target.path[found.prefix_bytes..], &found.parameters));
+        RequestParts::take(wanted, &PartsOf { head, target: &target, found })
+    };
     match outcome {
         Ok(Integrated::Answered(ended)) => Step::Answered(Box::new((exchange, ended))),
         Ok(Integrated::Request { request, timeout_ms, chooses_template }) => {
             let accept = if chooses_template { mock::accepted_type(head) } else { None };
             if needs_facts_later(&exchange) {
                 exchange.remembered = Remembered::new(&facts);
+                exchange.request_parts = request_parts();
             }
             let body_bytes_max = shard.settings.body_bytes_max;
             Step::Forward(Box::new(Forward::new(exchange, head, request, timeout_ms, body_bytes_max, accept)))
         }
         Ok(Integrated::Collect(found)) => {
             exchange.remembered = Remembered::new(&facts);
+            exchange.request_parts = request_parts();
             let request = WholeRequest::new(found.parameters, found.prefix_bytes);
             Step::Collect(Box::new(Collect::new(exchange, head, request, shard.settings.body_bytes_max)))
         }
@@ -281,6 +294,8 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
             count_unrouted(error, shard);
             exchange.keep_alive &= parsed.is_ok() && !unread && error != GatewayError::RequestTooLarge;
             let before = connection.out.len();
+            let request_parts = request_parts();
+            let facts = Facts { request_parts: Some(&request_parts), ..facts };
             let status = write_error(error, &facts, &shard.date(), exchange.persistence(), &mut connection.out);
             let ended = Ended {
                 status,
@@ -452,6 +467,7 @@ pub fn refuse(connection: &mut Connection, error: GatewayError) {
         to_head_request: false,
         keep_alive: false,
         remembered: Remembered::default(),
+        request_parts: RequestParts::default(),
         line: None,
         note: None,
     };

@@ -5,6 +5,8 @@
 use crate::http::encode;
 use crate::plan::gateway_response::{GatewayResponse, GatewayResponseType};
 
+use crate::plan::template::Text;
+
 use super::context::{ErrorFacts, Facts, RequestIds};
 
 /// Why an exchange does not end with the integration's answer.
@@ -176,8 +178,16 @@ pub fn write_error(
     status
 }
 
+/// The template for the first media type of `Accept`, else the first, as for integration responses.
+fn template_for<'r>(response: &'r GatewayResponse, facts: &Facts<'_>) -> Option<&'r (Box<str>, Text)> {
+    let accept = facts.stage.and_then(|stage| stage.gateway_responses.accept);
+    let accepted = accept.and_then(|index| facts.request_part(index));
+    let fits = |known: &str| accepted.is_some_and(|wanted| known.as_bytes().eq_ignore_ascii_case(wanted));
+    response.templates.iter().find(|(known, _)| fits(known)).or(response.templates.first())
+}
+
 fn write_error_body<'r>(configured: Option<&'r GatewayResponse>, facts: &Facts<'_>, body: &mut Vec<u8>) -> &'r str {
-    if let Some((content_type, template)) = configured.and_then(|response| response.templates.first()) {
+    if let Some((content_type, template)) = configured.and_then(|response| template_for(response, facts)) {
         facts.write_text(template, body);
         return content_type;
     }
