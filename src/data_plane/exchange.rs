@@ -4,12 +4,14 @@
 //! function, so that nothing of the request has to outlive the buffer that it was read into. An integration that
 //! waits ([`super::integrate::http`]) goes on from there. However an exchange ends, [`Exchange::conclude`] is called once.
 
+use std::cell::Cell;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
 use crate::http::head::{self, FieldSpace, Framing, HeadError, RequestHead};
 use crate::http::target::{self, Target};
+use crate::plan::access_log::LogFormat;
 use crate::plan::integration::Integration;
 use crate::plan::route::PathParameters;
 use crate::plan::{MethodIndex, MethodPlan, StageIndex, StagePlan};
@@ -43,6 +45,8 @@ pub enum Begun {
 /// What stays of a request when its bytes are gone.
 pub struct Exchange {
     pub live: Rc<Live>,
+    /// The stage, also where it has no such method.
+    selected: Option<StageIndex>,
     pub found: Option<(StageIndex, MethodIndex)>,
     pub ids: RequestIds,
     pub started: Instant,
@@ -55,6 +59,10 @@ pub struct Exchange {
     line: Option<Vec<u8>>,
     /// For the log: what went wrong, with its place.
     pub note: Option<String>,
+    /// For the log: what the gateway answered instead of the integration.
+    gateway_error: Cell<Option<GatewayError>>,
+    /// For the log: what the integration answered.
+    pub integration_status: Cell<Option<u16>>,
 }
 
 /// What the request said of itself: one text for all, since every forwarded request has it made.
@@ -129,6 +137,10 @@ impl Exchange {
         }
     }
 
+    fn log_format<'e>(&'e self, shard: &'e Shard) -> &'e LogFormat {
+        log_format(&self.live, self.selected, shard)
+    }
+
     pub fn ending(&self) -> Ending {
         if self.keep_alive { Ending::Continue } else { Ending::Close }
     }
@@ -143,10 +155,19 @@ impl Exchange {
         if let Some(line) = self.line {
             let Ended { status, response_bytes, integration_us, error } = ended;
             let error = self.note.as_deref().or(error);
-            let outcome = Outcome { status, response_bytes, total_us, integration_us, error };
-            shard.count_log(shard.access_log.record(line, &outcome));
+            let (gateway_error, integration_status) = (self.gateway_error.get(), self.integration_status.get());
+            let outcome =
+                Outcome { status, response_bytes, total_us, integration_us, error, gateway_error, integration_status };
+            let format = log_format(&self.live, self.selected, shard);
+            shard.count_log(shard.access_log.record(format, line, &outcome));
         }
     }
+}
+
+/// The stage's, or the setting's. A line ends in the format that it began in.
+fn log_format<'e>(live: &'e Live, selected: Option<StageIndex>, shard: &'e Shard) -> &'e LogFormat {
+    let of_stage = selected.and_then(|stage| live.plan.stage(stage).access_log_format.as_ref());
+    of_stage.unwrap_or(&shard.settings.access_log.format)
 }
 
 /// How an exchange ended.
@@ -208,6 +229,7 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
     let last = shard.is_draining() || requests_max > 0 && connection.served >= requests_max;
     let mut exchange = Exchange {
         live: Rc::clone(&live),
+        selected: None,
         found: None,
         ids,
         started,
@@ -218,6 +240,8 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         request_parts: RequestParts::default(),
         line: shard.access_log.line(),
         note: None,
+        gateway_error: Cell::new(None),
+        integration_status: Cell::new(None),
     };
     let mut scratch = String::new();
     let parsed = target::parse(head.target, &mut scratch);
@@ -238,10 +262,12 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         error: None,
         request_parts: None,
     };
-    let found = if parsed.is_err() { Err(GatewayError::BadRequest) } else { find(&live, &mut facts) };
+    let found =
+        if parsed.is_err() { Err(GatewayError::BadRequest) } else { find(&live, &mut facts, &mut exchange.selected) };
     exchange.found = found.as_ref().ok().map(|found| (found.stage, found.method));
-    if let Some(line) = &mut exchange.line {
-        begin_line(&facts, line);
+    if let Some(mut line) = exchange.line.take() {
+        begin_line(exchange.log_format(shard), &facts, &mut line);
+        exchange.line = Some(line);
     }
     // A client that was not told to continue may send the body or the next request: nobody can tell which.
     let unread = head.expects_continue && head.framing != Framing::None;
@@ -293,6 +319,7 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         Err(error) => {
             count_unrouted(error, shard);
             exchange.keep_alive &= parsed.is_ok() && !unread && error != GatewayError::RequestTooLarge;
+            exchange.gateway_error.set(Some(error));
             let before = connection.out.len();
             let request_parts = request_parts();
             let facts = Facts { request_parts: Some(&request_parts), ..facts };
@@ -338,8 +365,9 @@ struct Found {
 
 /// The method for a request. The stage is noted in `facts` as soon as it is known: its gateway responses are for
 /// requests that find no method, too.
-fn find<'l>(live: &'l Live, facts: &mut Facts<'l>) -> Result<Found, GatewayError> {
+fn find<'l>(live: &'l Live, facts: &mut Facts<'l>, selected: &mut Option<StageIndex>) -> Result<Found, GatewayError> {
     let selection = live.plan.selector.select(facts.host.as_bytes(), facts.path).ok_or(GatewayError::NoStage)?;
+    *selected = Some(selection.stage);
     let stage = live.plan.stage(selection.stage);
     facts.stage = Some(stage);
     let path = &facts.path[selection.prefix_bytes..];
@@ -448,6 +476,7 @@ pub fn body_refusal(error: BodyError, shard: &Shard) -> GatewayError {
 /// Writes the response for an error that came up after the request's head was gone, and returns its status and length.
 pub fn answer_error(connection: &mut Connection, exchange: &Exchange, error: GatewayError) -> (u16, u64) {
     let shard = Rc::clone(&connection.shard);
+    exchange.gateway_error.set(Some(error));
     let facts = exchange.facts(&shard);
     let before = connection.out.len();
     let status = write_error(error, &facts, &shard.date(), exchange.persistence(), &mut connection.out);
@@ -460,6 +489,7 @@ pub fn refuse(connection: &mut Connection, error: GatewayError) {
     let ids = shard.ids.ids();
     let mut exchange = Exchange {
         live: shard.live(),
+        selected: None,
         found: None,
         ids,
         started: Instant::now(),
@@ -470,11 +500,13 @@ pub fn refuse(connection: &mut Connection, error: GatewayError) {
         request_parts: RequestParts::default(),
         line: None,
         note: None,
+        gateway_error: Cell::new(None),
+        integration_status: Cell::new(None),
     };
     let source_ip = &*connection.client.address_text;
     exchange.remembered = Remembered::new(&Facts { source_ip, ..exchange.facts(&shard) });
     exchange.line = shard.access_log.line().map(|mut line| {
-        begin_line(&exchange.facts(&shard), &mut line);
+        begin_line(exchange.log_format(&shard), &exchange.facts(&shard), &mut line);
         line
     });
     let (status, response_bytes) = answer_error(connection, &exchange, error);

@@ -77,6 +77,17 @@ impl GatewayError {
         }
     }
 
+    /// Whether the integration is at fault rather than the request or the gateway.
+    pub fn is_of_integration(self) -> bool {
+        matches!(
+            self,
+            GatewayError::IntegrationTimeout
+                | GatewayError::IntegrationFailure
+                | GatewayError::IntegrationMalformed
+                | GatewayError::IntegrationBusy
+        )
+    }
+
     /// The gateway response that a stage may have configured for it.
     pub fn response_type(self) -> GatewayResponseType {
         match self {

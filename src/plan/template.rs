@@ -92,7 +92,7 @@ impl Text {
 }
 
 /// `$name.name` or `${name.name}` or `$!…` at the start of `text`: the name, and what follows.
-fn reference(text: &str) -> Option<(&str, &str)> {
+pub(super) fn reference(text: &str) -> Option<(&str, &str)> {
     let body = &text[1..];
     let body = body.strip_prefix('!').unwrap_or(body);
     if let Some(inner) = body.strip_prefix('{') {
