@@ -7,6 +7,7 @@ mod gateway_responses;
 mod http1;
 mod integrations;
 mod limits;
+mod mapping;
 mod refusals;
 mod routing;
 mod tls;

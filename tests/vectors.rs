@@ -15,8 +15,8 @@ use tollgate::vtl::{Body, Budget, Context, Inputs, Overrides, Parameters, Templa
 const NOT_HELD: &[(&str, &str)] = &[];
 
 #[derive(Deserialize)]
-struct Vector {
-    name: String,
+pub struct Vector {
+    pub name: String,
     template: String,
     context: Map<String, Value>,
     ignore_whitespaces: bool,
@@ -32,33 +32,45 @@ fn templates_render_as_on_aws() {
     for vector in &vectors {
         let rendered = rendered(vector).unwrap_or_else(|error| format!("[error: {error}]"));
         let held = !NOT_HELD.iter().any(|(name, _)| *name == vector.name);
-        if held != is_expected(vector, &rendered) {
+        if held != vector.is_expected(&rendered) {
             wrong.push(format!("{}: {:?} gave {rendered:?}, not {}", vector.name, vector.template, vector.expected));
         }
     }
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), vectors.len(), wrong.join("\n"));
 }
 
-fn is_expected(vector: &Vector, rendered: &str) -> bool {
-    match &vector.expected {
-        Value::String(text) if vector.ignore_whitespaces => rendered.split_whitespace().eq(text.split_whitespace()),
-        Value::String(text) => rendered == text,
-        json => serde_json::from_str::<Value>(rendered).is_ok_and(|rendered| rendered == *json),
+impl Vector {
+    pub fn is_expected(&self, rendered: &str) -> bool {
+        match &self.expected {
+            Value::String(text) if self.ignore_whitespaces => rendered.split_whitespace().eq(text.split_whitespace()),
+            Value::String(text) => rendered == text,
+            json => serde_json::from_str::<Value>(rendered).is_ok_and(|rendered| rendered == *json),
+        }
+    }
+
+    /// The request's, with the variables.
+    pub fn body(&self) -> String {
+        Value::Object(self.context.clone()).to_string()
+    }
+
+    pub fn response_template(&self) -> String {
+        let variables: Vec<_> = self.context.keys().map(|name| format!("#set(${name} = $bodyJSON.{name})")).collect();
+        format!(
+            "#set($body = $context.requestOverride.path.body)\n#set($bodyJSON = $util.parseJson($body)) {}\n{}",
+            variables.join(" "),
+            self.template
+        )
     }
 }
 
 fn rendered(vector: &Vector) -> Result<String, String> {
-    let body = Body::new(Value::Object(vector.context.clone()).to_string());
-    let (_, overrides) =
-        render("#set($context.requestOverride.path.body = $input.body)\n", &body, &Overrides::default())?;
-    let variables: Vec<_> = vector.context.keys().map(|name| format!("#set(${name} = $bodyJSON.{name})")).collect();
-    let template = format!(
-        "#set($body = $context.requestOverride.path.body)\n#set($bodyJSON = $util.parseJson($body)) {}\n{}",
-        variables.join(" "),
-        vector.template
-    );
+    let (_, overrides) = render(
+        "#set($context.requestOverride.path.body = $input.body)\n",
+        &Body::new(vector.body()),
+        &Overrides::default(),
+    )?;
     // A MOCK integration answers with an empty body.
-    Ok(render(&template, &Body::new(""), &overrides)?.0)
+    Ok(render(&vector.response_template(), &Body::new(""), &overrides)?.0)
 }
 
 fn render(template: &str, body: &Body, overrides: &Overrides) -> Result<(String, Overrides), String> {
@@ -78,7 +90,8 @@ impl Context for NoContext {
     }
 }
 
-fn vectors() -> Vec<Vector> {
+/// All of them.
+pub fn vectors() -> Vec<Vector> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("airspeed-0.6.9.json");
     if !file.exists() {

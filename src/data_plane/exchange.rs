@@ -271,8 +271,8 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
     }
     // A client that was not told to continue may send the body or the next request: nobody can tell which.
     let unread = head.expects_continue && head.framing != Framing::None;
-    exchange.keep_alive &=
-        !(unread && matches!(exchange.method().map(|method| &method.integration), Some(Integration::Mock(_))));
+    let unasked = |method: &MethodPlan| matches!(method.integration, Integration::Mock(_)) && !method.needs_body();
+    exchange.keep_alive &= !(unread && exchange.method().is_some_and(unasked));
     let outcome = found.and_then(|found| {
         refuse_large(head.framing, shard)?;
         if live.plan.stage(found.stage).method(found.method).needs_body() {

@@ -18,6 +18,8 @@ pub enum GatewayError {
     BadRequestParameters,
     /// A mapping template wants JSON, and the body is none.
     BadRequestBody,
+    /// A mapped parameter wants JSON, and the body only looks like it.
+    InvalidJson,
     RequestTimeout,
     TargetTooLong,
     HeaderTooLarge,
@@ -42,7 +44,10 @@ pub enum GatewayError {
 impl GatewayError {
     pub fn status(self) -> u16 {
         match self {
-            GatewayError::BadRequest | GatewayError::BadRequestParameters | GatewayError::BadRequestBody => 400,
+            GatewayError::BadRequest
+            | GatewayError::BadRequestParameters
+            | GatewayError::BadRequestBody
+            | GatewayError::InvalidJson => 400,
             GatewayError::NoStage | GatewayError::NoRoute => 403,
             GatewayError::RequestTimeout => 408,
             GatewayError::RequestTooLarge => 413,
@@ -62,6 +67,7 @@ impl GatewayError {
             GatewayError::BadRequest => "Bad Request",
             GatewayError::BadRequestParameters => "Invalid request parameters",
             GatewayError::BadRequestBody => "Could not parse request body into json",
+            GatewayError::InvalidJson => "Invalid JSON in request body",
             GatewayError::NoStage => "Forbidden",
             GatewayError::NoRoute => "Missing Authentication Token",
             GatewayError::RequestTimeout => "Request Timeout",
@@ -101,6 +107,7 @@ impl GatewayError {
             GatewayError::IntegrationTimeout => GatewayResponseType::IntegrationTimeout,
             GatewayError::IntegrationFailure => GatewayResponseType::IntegrationFailure,
             GatewayError::BadRequest
+            | GatewayError::InvalidJson
             | GatewayError::RequestTimeout
             | GatewayError::TargetTooLong
             | GatewayError::HeaderTooLarge => GatewayResponseType::Default4xx,

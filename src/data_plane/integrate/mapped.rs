@@ -299,13 +299,22 @@ fn prepare(
     if inbound.has_refused_twin(&http.headers) {
         return Err(GatewayError::BadRequest.into());
     }
+    refuse_broken_json(http, inbound)?;
     let mut overrides = Overrides::default();
     let made = make_body(http, inbound, &mut overrides)?;
     let (content_type, body) = match &made {
         Some((content_type, body)) => (Some(content_type.as_bytes()), body.as_bytes()),
         None => (inbound.content_type, inbound.body.map_or(&b""[..], |body| body.text().as_bytes())),
     };
-    let framing = if made.is_some() { Framing::Length(body.len() as u64) } else { inbound.framing };
+    let method = http.http_method.as_deref().unwrap_or(inbound.head.method);
+    // The service sends no body with these methods, whatever a template makes.
+    let bodiless = !http.proxy && matches!(method, "GET" | "HEAD" | "OPTIONS");
+    let body = if bodiless { b"" } else { body };
+    let framing = match made {
+        _ if bodiless => Framing::None,
+        Some(_) => Framing::Length(body.len() as u64),
+        None => inbound.framing,
+    };
     let effective = with_overrides(http, &overrides)?;
     let outbound = Inbound { content_type, framing, ..*inbound };
     let mut bytes = Vec::with_capacity(1024 + body.len());
@@ -313,7 +322,6 @@ fn prepare(
     let host_line = &exchange.live.upstream(http.origin).host_line;
     outbound.write_head(effective.as_ref().unwrap_or(http), host_line, exchange.live.api_line(stage), &mut bytes)?;
     bytes.extend_from_slice(body);
-    let method = http.http_method.as_deref().unwrap_or(inbound.head.method);
     let prepared = Prepared {
         bytes,
         method_is_idempotent: matches!(method, "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE"),
@@ -322,6 +330,22 @@ fn prepare(
         mapped: None,
     };
     Ok((prepared, overrides))
+}
+
+/// Parameters that come from the body want JSON. What does not even begin like it has nothing for them, and passes.
+fn refuse_broken_json(http: &HttpIntegration, inbound: &Inbound<'_>) -> Result<(), GatewayError> {
+    let mut path = http.path.iter().filter_map(|part| match part {
+        PathPart::Value(_, source) => Some(source),
+        PathPart::Literal(_) => None,
+    });
+    let mut named = http.query_parameters.iter().chain(&http.headers).map(|mapped| &mapped.source);
+    let is_path = |source: &ValueSource| matches!(source, ValueSource::BodyPath(_));
+    if !path.any(is_path) && !named.any(is_path) {
+        return Ok(());
+    }
+    let Some(body) = inbound.body else { return Ok(()) };
+    let looks_like_json = body.text().trim_start().starts_with(['{', '[', '"', '\'']);
+    if looks_like_json && body.json().is_err() { Err(GatewayError::InvalidJson) } else { Ok(()) }
 }
 
 /// The body that a template makes, with its type; `None` where the client's passes through.
