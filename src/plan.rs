@@ -9,11 +9,13 @@
 //! - [`context`]: the names of `$context`'s variables.
 //! - [`mock_status`]: the status that a mock's template names.
 //! - [`template`]: text with `$context` variables, and the sources of mapped parameters.
+//! - [`access_log`]: what a line of the log looks like.
 //! - [`gateway_response`]: the 21 kinds of error answer.
 //! - [`validation`]: what a method demands of a request: parameters, and bodies that fit a model.
 //! - [`delivery`]: how a plan and what belongs to it reach the shards.
 //! - [`compile`]: from the model to a plan, or the list of what stands against it.
 
+pub mod access_log;
 pub mod compile;
 pub mod context;
 pub mod delivery;
@@ -25,6 +27,7 @@ pub mod select;
 pub mod template;
 pub mod validation;
 
+use access_log::LogFormat;
 use gateway_response::GatewayResponses;
 use integration::{Integration, Origin};
 use route::RouteTable;
@@ -69,6 +72,8 @@ pub struct StagePlan {
     pub routes: RouteTable,
     pub methods: Vec<MethodPlan>,
     pub gateway_responses: GatewayResponses,
+    /// The stage's own; without one, the setting's.
+    pub access_log_format: Option<LogFormat>,
 }
 
 /// One method of one resource, ready to run.

@@ -494,6 +494,7 @@ mod tests {
             host: "gw.test",
             time_ms: 0,
             error: None,
+            request_parts: None,
         };
         let client = Client::new("192.0.2.1".parse().expect("an address"), 8080, false, settings);
         let inbound = Inbound {

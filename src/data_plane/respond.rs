@@ -5,6 +5,8 @@
 use crate::http::encode;
 use crate::plan::gateway_response::{GatewayResponse, GatewayResponseType};
 
+use crate::plan::template::Text;
+
 use super::context::{ErrorFacts, Facts, RequestIds};
 
 /// Why an exchange does not end with the integration's answer.
@@ -88,6 +90,17 @@ impl GatewayError {
             GatewayError::IntegrationFailure => "Network error communicating with endpoint",
             GatewayError::VersionNotSupported => "HTTP Version Not Supported",
         }
+    }
+
+    /// Whether the integration is at fault rather than the request or the gateway.
+    pub fn is_of_integration(self) -> bool {
+        matches!(
+            self,
+            GatewayError::IntegrationTimeout
+                | GatewayError::IntegrationFailure
+                | GatewayError::IntegrationMalformed
+                | GatewayError::IntegrationBusy
+        )
     }
 
     /// The gateway response that a stage may have configured for it.
@@ -216,8 +229,16 @@ pub fn write_error(
     status
 }
 
+/// The template for the first media type of `Accept`, else the first, as for integration responses.
+fn template_for<'r>(response: &'r GatewayResponse, facts: &Facts<'_>) -> Option<&'r (Box<str>, Text)> {
+    let accept = facts.stage.and_then(|stage| stage.gateway_responses.accept);
+    let accepted = accept.and_then(|index| facts.request_part(index));
+    let fits = |known: &str| accepted.is_some_and(|wanted| known.as_bytes().eq_ignore_ascii_case(wanted));
+    response.templates.iter().find(|(known, _)| fits(known)).or(response.templates.first())
+}
+
 fn write_error_body<'r>(configured: Option<&'r GatewayResponse>, facts: &Facts<'_>, body: &mut Vec<u8>) -> &'r str {
-    if let Some((content_type, template)) = configured.and_then(|response| response.templates.first()) {
+    if let Some((content_type, template)) = configured.and_then(|response| template_for(response, facts)) {
         facts.write_text(template, body);
         return content_type;
     }

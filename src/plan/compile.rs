@@ -23,6 +23,7 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::access_log::LogFormat;
 use super::integration::Origin;
 use super::route::{RouteConflict, RouteTable};
 use super::select::{Selector, StageAddress};
@@ -154,11 +155,22 @@ impl Compiler {
             routes: RouteTable::default(),
             methods: Vec::new(),
             gateway_responses: gateway_responses::compile(self, definition, stage),
+            access_log_format: self.access_log_format(stage),
         };
         for resource in &definition.resources {
             self.resource(source, resource, &mut plan);
         }
         plan
+    }
+
+    fn access_log_format(&mut self, stage: &Stage) -> Option<LogFormat> {
+        let format = stage.access_log_settings.as_ref()?.format.as_deref()?;
+        LogFormat::parse(format)
+            .map_err(|error| {
+                let pointer = Pointer::root().child("stage").child("accessLogSettings").child("format");
+                self.refuse(pointer, error.message).help(error.help);
+            })
+            .ok()
     }
 
     /// What is asked of the API as a whole.

@@ -42,7 +42,7 @@ pub enum ParameterPlace {
 
 /// Where the parameters of a request are.
 #[derive(Clone, Copy, Debug)]
-pub struct RequestParts<'r> {
+pub struct ValidatedParts<'r> {
     /// The path that was matched.
     pub path: &'r str,
     pub path_parameters: &'r PathParameters,
@@ -69,7 +69,7 @@ impl Validator {
     /// The answer's message, which names those that are not.
     pub fn parameters<'r>(
         &self,
-        parts: &RequestParts<'_>,
+        parts: &ValidatedParts<'_>,
         fields: impl Iterator<Item = (&'r str, &'r [u8])> + Clone,
     ) -> Result<(), String> {
         let is_missing = |required: &&RequiredParameter| match required.place {
@@ -156,7 +156,7 @@ mod tests {
         let mut routes = RouteTable::default();
         routes.insert("/pets/{petId}/{proxy+}", "GET", MethodIndex(0)).expect("a good route");
         let (_, path_parameters) = routes.route("GET", path).expect("the path fits");
-        let parts = RequestParts { path, path_parameters: &path_parameters, query };
+        let parts = ValidatedParts { path, path_parameters: &path_parameters, query };
         let fields = fields.iter().map(|(name, value)| (*name, value.as_bytes()));
         let shown = match validator(required).parameters(&parts, fields) {
             Ok(()) => String::new(),

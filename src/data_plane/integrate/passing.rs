@@ -73,6 +73,7 @@ fn pass(
         replaced: None,
         mapped: false,
     };
+    exchange.integration_status.set(Some(head.status));
     match integration(exchange) {
         Some(http) if !http.proxy => passing.write_mapped(http, head, exchange, accept, shard)?,
         _ => passing.write_passed(head, shard),

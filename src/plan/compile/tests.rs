@@ -381,7 +381,7 @@ fn gateway_responses_are_compiled_or_refused() {
     odd.status_code = None;
     let mut bad = response("DEFAULT_4XX");
     bad.status_code = Some("4XX".to_owned());
-    bad.response_parameters = map(&[("gatewayresponse.header.X", "method.request.path.y")]);
+    bad.response_parameters = map(&[("gatewayresponse.header.X", "method.request.body.y")]);
     bad.response_templates = map(&[("text/plain", "#if(1)")]);
     api.gateway_responses = vec![odd, bad];
     check_refused(
@@ -389,10 +389,10 @@ fn gateway_responses_are_compiled_or_refused() {
         &[
             "/gatewayResponses/THROTLED: `THROTLED` is not a type of gateway response",
             "/gatewayResponses/DEFAULT_4XX/statusCode: `4XX` is not a status for an answer",
-            "/gatewayResponses/DEFAULT_4XX/responseParameters/gatewayresponse.header.X: `method.request.path.y` is not \
-             served in gateway responses: most errors have no path parameters",
-            "/gatewayResponses/DEFAULT_4XX/responseTemplates/text~1plain: the template has `#if`, which this version \
-             does not evaluate",
+            "/gatewayResponses/DEFAULT_4XX/responseParameters/gatewayresponse.header.X: `method.request.body.y` is not \
+             available to gateway responses",
+            "/gatewayResponses/DEFAULT_4XX/responseTemplates/text~1plain: the template has `#if`, which gateway \
+             responses do not evaluate",
         ],
     );
 }
