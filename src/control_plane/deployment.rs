@@ -135,6 +135,21 @@ components:
     }
 
     #[test]
+    fn a_log_format_is_refused_where_it_stands() {
+        let text = "openapi: 3.0.1
+info: {title: T, version: '1'}
+paths: {}
+x-tollgate-access-log-format: $context.requestId $context.staus
+";
+        let imported =
+            openapi::load_text("t.yaml", text, &ImportOptions::default()).expect("the document is well-formed");
+        let found = build_imported(vec![imported], false, 1).expect_err("no such variable");
+        let expected = "t.yaml:4:31: the format has `$context.staus`, which is not a variable that access logs have";
+        assert_eq!(found.0.iter().map(Diagnostic::one_line).collect::<Vec<_>>(), [expected]);
+        assert_eq!(found.0[0].help.as_deref(), Some("did you mean `$context.status`?"));
+    }
+
+    #[test]
     fn a_problem_of_the_plan_has_its_place_in_the_document() {
         let text = "openapi: 3.0.1
 info: {title: T, version: '1'}

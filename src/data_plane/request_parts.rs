@@ -7,7 +7,7 @@ use crate::plan::gateway_response::RequestPart;
 use crate::plan::route::{PathParameters, parameter_names};
 use crate::plan::template::RequestPartIndex;
 
-use super::forwarding::percent_decoded;
+use super::forwarding::{form_decoded, percent_decoded};
 use super::integrate::mock::accepted_type;
 
 /// The values, in the order of the stage's list. Without a list there is nothing, not even an allocation.
@@ -53,8 +53,8 @@ impl PartsOf<'_> {
 
     fn query_string(&self, name: &str) -> Option<Vec<u8>> {
         let mut pairs = self.target.query?.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-        let (_, value) = pairs.find(|(found, _)| percent_decoded(found) == name.as_bytes())?;
-        Some(percent_decoded(value))
+        let (_, value) = pairs.find(|(found, _)| form_decoded(found) == name.as_bytes())?;
+        Some(form_decoded(value))
     }
 
     fn header(&self, name: &str) -> Option<Vec<u8>> {

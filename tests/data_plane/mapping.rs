@@ -216,6 +216,9 @@ fn a_mock_answers_by_template(driver: Driver) {
     let answer = client.get("/mocks/a%20b");
     let body: Value = serde_json::from_str(answer.text()).expect("JSON");
     assert_eq!((&body["id"], &body["v"], &body["ip"]), (&json!("a b"), &json!("variable"), &json!("127.0.0.1")));
+    // In a path a plus is a plus.
+    let body: Value = serde_json::from_str(client.get("/mocks/a+b%2Bc").text()).expect("JSON");
+    assert_eq!(body["id"], json!("a+b+c"));
     let answer = client.get("/mocks/1?fail=yes");
     assert_eq!((answer.status(), answer.text()), (502, "failed 1"));
     client.send("HEAD /mocks/1 HTTP/1.1\r\nHost: gw.test\r\n\r\n");
