@@ -22,7 +22,7 @@ use crate::plan::access_log::{Escape, LogFormat, LogPart, LogTemplate};
 use crate::plan::context::ContextVariable;
 
 use super::context::{Fact, Facts, padded, write_json_bytes};
-use super::respond::GatewayError;
+use super::respond::{ErrorDetail, GatewayError};
 
 /// Lines are handed over when this many bytes have come together, or at a harvest. With four times as many, waking the
 /// writer less often saved less than the colder memory cost.
@@ -172,11 +172,18 @@ pub struct Outcome<'e> {
     pub error: Option<&'e str>,
     /// Why the gateway answered itself.
     pub gateway_error: Option<GatewayError>,
+    /// What there was to say of that beyond its kind.
+    pub detail: Option<&'e ErrorDetail>,
     /// What the integration answered.
     pub integration_status: Option<u16>,
 }
 
 impl<'e> Outcome<'e> {
+    fn gateway_message(&self) -> Option<&'e str> {
+        let detailed = self.detail.and_then(|detail| detail.message.as_deref());
+        detailed.or(self.gateway_error.map(GatewayError::message))
+    }
+
     /// What `$context` says after the end. Milliseconds are whole ones there.
     fn fact(&self, variable: ContextVariable) -> Fact<'e> {
         use ContextVariable as V;
@@ -195,8 +202,9 @@ impl<'e> Outcome<'e> {
             V::IntegrationError | V::IntegrationErrorMessage => {
                 text(self.error.filter(|_| self.gateway_error.is_some_and(GatewayError::is_of_integration)))
             }
-            V::ErrorMessage => text(self.gateway_error.map(GatewayError::message)),
-            V::ErrorMessageString => self.gateway_error.map_or(Fact::None, |error| Fact::Quoted(error.message())),
+            V::ErrorMessage => text(self.gateway_message()),
+            V::ErrorMessageString => self.gateway_message().map_or(Fact::None, Fact::Quoted),
+            V::ErrorValidationErrorString => text(self.detail.and_then(|detail| detail.validation_error.as_deref())),
             V::ErrorResponseType => text(self.gateway_error.map(|error| error.response_type().name())),
             _ => Fact::None,
         }
@@ -362,6 +370,7 @@ mod tests {
         integration_us: Some(90),
         error: Some("reset"),
         gateway_error: Some(GatewayError::IntegrationMalformed),
+        detail: None,
         integration_status: None,
     };
 

@@ -159,8 +159,16 @@ impl Exchange {
             let Ended { status, response_bytes, integration_us, error } = ended;
             let error = self.note.as_deref().or(error);
             let (gateway_error, integration_status) = (self.gateway_error.get(), self.integration_status.get());
-            let outcome =
-                Outcome { status, response_bytes, total_us, integration_us, error, gateway_error, integration_status };
+            let outcome = Outcome {
+                status,
+                response_bytes,
+                total_us,
+                integration_us,
+                error,
+                gateway_error,
+                detail: self.detail.as_deref(),
+                integration_status,
+            };
             let format = log_format(&self.live, self.selected, shard);
             shard.count_log(shard.access_log.record(format, line, &outcome));
         }
@@ -330,11 +338,12 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
             count_unrouted(error, shard);
             exchange.keep_alive &= parsed.is_ok() && !unread && error != GatewayError::RequestTooLarge;
             exchange.gateway_error.set(Some(error));
+            exchange.detail = detail.map(Box::new);
             let before = connection.out.len();
             let request_parts = request_parts();
             let facts = Facts { request_parts: Some(&request_parts), ..facts };
-            let (date, persistence) = (shard.date(), exchange.persistence());
-            let status = write_error(error, detail.as_ref(), &facts, &date, persistence, &mut connection.out);
+            let (detail, date, persistence) = (exchange.detail.as_deref(), shard.date(), exchange.persistence());
+            let status = write_error(error, detail, &facts, &date, persistence, &mut connection.out);
             let ended = Ended {
                 status,
                 response_bytes: body_bytes(&connection.out[before..]),
