@@ -67,6 +67,7 @@ pub fn load(options: &Options, search: Option<&Search>, cpus: usize) -> Result<L
         },
         schedule,
         requests_max: options.requests_total,
+        gives_up: options.requests_total.is_some() && options.duration.is_none() && options.rate.is_none(),
         warm_up: options.warm_up,
         connections,
         depth: options.depth as usize,

@@ -119,6 +119,7 @@ mod tests {
             schedule,
             duration: Duration::from_millis(100),
             requests_max,
+            gives_up: false,
             warm_up: Duration::from_millis(warm_up_ms),
             connections: 2,
             depth: 1,

@@ -55,6 +55,8 @@ pub struct Worker<D: Driver> {
     cipher: Vec<u8>,
     chores_at: u64,
     churn: Option<Churn>,
+    /// Since when no connection has been open.
+    alone_since: Option<u64>,
     /// ns that went by looking for events in vain, in the measured run.
     spun: u64,
     /// CPU time of this thread when the measured run began.
@@ -98,6 +100,7 @@ impl<D: Driver> Worker<D> {
             cipher: Vec::new(),
             chores_at: 0,
             churn,
+            alone_since: None,
             spun: 0,
             cpu_before: None,
             driver,
@@ -496,6 +499,10 @@ impl<D: Driver> Worker<D> {
         self.check_timeouts(now);
         self.open_closed(now);
         self.replace_connections(now);
+        if self.shared.load.gives_up {
+            let open = self.connections.iter().any(|connection| connection.state == State::Open);
+            self.alone_since = if open { None } else { self.alone_since.or(Some(now)) };
+        }
     }
 
     fn open_closed(&mut self, now: u64) {
@@ -551,6 +558,9 @@ impl<D: Driver> Worker<D> {
         if self.shared.stop.load(Ordering::Relaxed) {
             return true;
         }
+        if self.gave_up(now) {
+            return true;
+        }
         if !self.arrivals.are_over(now) && now < self.arrivals.end {
             return false;
         }
@@ -559,11 +569,16 @@ impl<D: Driver> Worker<D> {
         (idle && self.arrivals.are_over(now)) || now >= self.arrivals.end.saturating_add(grace)
     }
 
+    #[inline]
+    fn gave_up(&self, now: u64) -> bool {
+        self.alone_since.is_some_and(|since| now - since > self.shared.load.timeout.as_nanos() as u64)
+    }
+
     fn end(mut self) {
         let now = self.shared.now();
         let in_flight = self.connections.iter().flat_map(|connection| &connection.flights);
         let in_flight = in_flight.filter(|flight| self.recorder.is_measured(flight)).count() as u64;
-        let stopped = self.shared.stop.load(Ordering::Relaxed);
+        let stopped = self.shared.stop.load(Ordering::Relaxed) || self.gave_up(now);
         let not_sent = self.arrivals.count_unsent(if stopped { now } else { self.arrivals.end });
         let measured_to = if stopped {
             now

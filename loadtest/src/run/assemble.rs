@@ -26,7 +26,7 @@ pub fn report(facts: &Facts, target: &Target, load: &Load, outcomes: Vec<Outcome
     let repeats: Vec<Repeat> = outcomes.iter().map(repeat).collect();
     let (driver, tls) = outcomes.first().map_or(("", None), |outcome| (outcome.driver, outcome.tls.clone()));
     let total = measured_all(&outcomes);
-    let warnings = warnings::of(load, &total, &outcomes);
+    let warnings = warnings::of(load, &total, &outcomes, interrupted);
     Report {
         schema: SCHEMA,
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -80,6 +80,10 @@ fn unreachable(target: &Target, last: Option<(Failure, Option<String>)>) -> RunE
     let (failure, reason) = last.unwrap_or((Failure::ConnectTimeout, None));
     let reason = reason.unwrap_or_else(|| failure.explanation().to_owned());
     let hint = match failure {
+        // What `openssl req -x509` makes, unless told otherwise.
+        Failure::Tls if reason.contains("CaUsedAsEndEntity") => {
+            "; it is marked as an authority's own (CA:TRUE), which no server should show: --insecure takes it"
+        }
         Failure::Tls if reason.contains("peer certificate") => {
             "; --cacert FILE trusts another certificate, --insecure any"
         }
