@@ -222,11 +222,8 @@ fn intervals(outcomes: &[Outcome]) -> Vec<Interval> {
     let mut intervals = Vec::new();
     let mut offset = 0.0;
     for outcome in outcomes {
-        let of_outcome = outcome.series.slices().filter(|(start, ..)| *start < outcome.seconds);
-        intervals.extend(of_outcome.map(|(start, seconds, slice)| {
-            // The last one ends with the run.
-            interval(offset + start, seconds.min(outcome.seconds - start), slice)
-        }));
+        let slices = outcome.series.slices(outcome.seconds);
+        intervals.extend(slices.iter().map(|(start, seconds, slice)| interval(offset + start, *seconds, slice)));
         offset += outcome.seconds;
     }
     intervals
