@@ -6,6 +6,7 @@
 //! - [`select`]: which stage serves a request, by host and path prefix.
 //! - [`route`]: which method of that stage, with the path's parameters.
 //! - [`integration`]: what the method does: an HTTP request to build, or a mock answer.
+//! - [`content`]: text and binary bodies, and how one becomes the other.
 //! - [`context`]: the names of `$context`'s variables.
 //! - [`mock_status`]: the status that a mock's template names.
 //! - [`template`]: text with `$context` variables, and the sources of mapped parameters.
@@ -14,6 +15,7 @@
 //! - [`compile`]: from the model to a plan, or the list of what stands against it.
 
 pub mod compile;
+pub mod content;
 pub mod context;
 pub mod delivery;
 pub mod gateway_response;
@@ -23,6 +25,7 @@ pub mod route;
 pub mod select;
 pub mod template;
 
+use content::BinaryMediaTypes;
 use gateway_response::GatewayResponses;
 use integration::{Integration, Origin};
 use route::RouteTable;
@@ -66,6 +69,9 @@ pub struct StagePlan {
     pub routes: RouteTable,
     pub methods: Vec<MethodPlan>,
     pub gateway_responses: GatewayResponses,
+    pub binary_media_types: BinaryMediaTypes,
+    /// `minimumCompressionSize`, in bytes; `None` compresses nothing.
+    pub minimum_compression_size: Option<u32>,
 }
 
 /// One method of one resource, ready to run.

@@ -1,6 +1,8 @@
 //! What clients and backends see, a file per feature. Every test runs on both drivers.
 
 mod bodies;
+mod compression;
+mod content;
 mod forwarding;
 mod gateway_responses;
 mod http1;

@@ -23,6 +23,8 @@ pub fn plan_value(generation: u64, methods: &[&str], hosts: &[&str]) -> Plan {
         routes: Default::default(),
         methods: methods.iter().map(|method| mock(method)).collect(),
         gateway_responses: Default::default(),
+        binary_media_types: Default::default(),
+        minimum_compression_size: None,
     };
     Plan { generation, stages: vec![stage], origins: hosts.iter().map(|host| origin(host)).collect(), ..Plan::empty() }
 }
@@ -32,6 +34,7 @@ fn mock(method: &str) -> MethodPlan {
     let mock = MockIntegration {
         statuses: Vec::new(),
         mapped: false,
+        content_handling: None,
         passthrough: PassthroughBehavior::WhenNoMatch,
         responses: Vec::new(),
     };

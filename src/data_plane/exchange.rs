@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
+use crate::http::coding::Coding;
 use crate::http::head::{self, FieldSpace, Framing, HeadError, RequestHead};
 use crate::http::target::{self, Target};
 use crate::plan::integration::Integration;
@@ -17,6 +18,7 @@ use crate::stats::Counter;
 
 use super::access_log::{Outcome, begin_line};
 use super::body::{BodyError, Incoming, Outgoing};
+use super::compress::{Asked, asked, compress_whole, request_coding};
 use super::connection::{Connection, Ending};
 use super::context::{Facts, RequestIds};
 use super::forwarding::{Inbound, source_ip};
@@ -49,6 +51,8 @@ pub struct Exchange {
     pub to_head_request: bool,
     /// The client can take another answer on this connection.
     pub keep_alive: bool,
+    /// How its answer may be compressed.
+    pub compress: Option<Asked>,
     remembered: Remembered,
     line: Option<Vec<u8>>,
     /// For the log: what went wrong, with its place.
@@ -211,6 +215,7 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         minor: head.minor,
         to_head_request: head.method == "HEAD",
         keep_alive: head.keep_alive && !last,
+        compress: None,
         remembered: Remembered::default(),
         line: shard.access_log.line(),
         note: None,
@@ -235,6 +240,7 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
     };
     let found = if parsed.is_err() { Err(GatewayError::BadRequest) } else { find(&live, &mut facts) };
     exchange.found = found.as_ref().ok().map(|found| (found.stage, found.method));
+    exchange.compress = asked(facts.stage, head);
     if let Some(line) = &mut exchange.line {
         begin_line(&facts, line);
     }
@@ -244,8 +250,11 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
     exchange.keep_alive &= !(unread && exchange.method().is_some_and(unasked));
     let outcome = found.and_then(|found| {
         refuse_large(head.framing, shard)?;
-        if live.plan.stage(found.stage).method(found.method).needs_body() {
-            return Ok(Integrated::Collect(found));
+        let stage = live.plan.stage(found.stage);
+        let needs_body = stage.method(found.method).needs_body();
+        let coding = request_coding(head, stage, needs_body)?;
+        if needs_body || coding.is_some() {
+            return Ok(Integrated::Collect(found, coding));
         }
         let path = &target.path[found.prefix_bytes..];
         let inbound = Inbound {
@@ -272,16 +281,17 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
             let body_bytes_max = shard.settings.body_bytes_max;
             Step::Forward(Box::new(Forward::new(exchange, head, request, timeout_ms, body_bytes_max, accept)))
         }
-        Ok(Integrated::Collect(found)) => {
+        Ok(Integrated::Collect(found, coding)) => {
             exchange.remembered = Remembered::new(&facts);
             let request = WholeRequest::new(found.parameters, found.prefix_bytes);
-            Step::Collect(Box::new(Collect::new(exchange, head, request, shard.settings.body_bytes_max)))
+            Step::Collect(Box::new(Collect::new(exchange, head, request, coding, &shard.settings)))
         }
         Err(error) => {
             count_unrouted(error, shard);
             exchange.keep_alive &= parsed.is_ok() && !unread && error != GatewayError::RequestTooLarge;
             let before = connection.out.len();
             let status = write_error(error, &facts, &shard.date(), exchange.persistence(), &mut connection.out);
+            compress_whole(exchange.compress, &shard.encoders, before, &mut connection.out);
             let ended = Ended {
                 status,
                 response_bytes: body_bytes(&connection.out[before..]),
@@ -336,8 +346,13 @@ fn find<'l>(live: &'l Live, facts: &mut Facts<'l>) -> Result<Found, GatewayError
 /// What the integration makes of a request without waiting.
 enum Integrated {
     Answered(Ended),
-    Request { request: Vec<u8>, timeout_ms: u64, chooses_template: bool },
-    Collect(Found),
+    Request {
+        request: Vec<u8>,
+        timeout_ms: u64,
+        chooses_template: bool,
+    },
+    /// With the coding to free the body from.
+    Collect(Found, Option<Coding>),
 }
 
 fn integrate(
@@ -351,6 +366,7 @@ fn integrate(
         Integration::Mock(mock) => {
             let before = out.len();
             let status = mock::answer(mock, inbound, &shard.date(), exchange.persistence(), out)?;
+            compress_whole(exchange.compress, &shard.encoders, before, out);
             let response_bytes = body_bytes(&out[before..]);
             Ok(Integrated::Answered(Ended { status, response_bytes, integration_us: None, error: None }))
         }
@@ -410,9 +426,7 @@ fn collected(
     buffer: &mut crate::net::buffer::Buffer,
     mut collect: Box<Collect>,
 ) -> Begun {
-    let taken = collect.body.take(buffer, &mut collect.request.body);
-    let Err(error) = taken else { return Begun::Collect(collect) };
-    let error = body_refusal(error, shard);
+    let Err(error) = collect.take(buffer, shard) else { return Begun::Collect(collect) };
     let mut exchange = collect.exchange;
     exchange.keep_alive = false;
     let (status, response_bytes) = answer_error(connection, &exchange, error);
@@ -436,6 +450,7 @@ pub fn answer_error(connection: &mut Connection, exchange: &Exchange, error: Gat
     let facts = exchange.facts(&shard);
     let before = connection.out.len();
     let status = write_error(error, &facts, &shard.date(), exchange.persistence(), &mut connection.out);
+    compress_whole(exchange.compress, &shard.encoders, before, &mut connection.out);
     (status, body_bytes(&connection.out[before..]))
 }
 
@@ -451,6 +466,7 @@ pub fn refuse(connection: &mut Connection, error: GatewayError) {
         minor: 1,
         to_head_request: false,
         keep_alive: false,
+        compress: None,
         remembered: Remembered::default(),
         line: None,
         note: None,

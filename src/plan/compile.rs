@@ -6,9 +6,11 @@
 //! - `method`: a method, and what is refused of one.
 //! - `integration`: its integration.
 //! - `uri`: an integration's URI in parts.
+//! - `content`: `binaryMediaTypes`, `minimumCompressionSize`, `contentHandling`.
 //! - `expression`: `method.request.header.x` and the like.
 //! - `gateway_responses`: the stage's error answers.
 
+mod content;
 mod expression;
 mod gateway_responses;
 mod integration;
@@ -148,6 +150,8 @@ impl Compiler {
             routes: RouteTable::default(),
             methods: Vec::new(),
             gateway_responses: gateway_responses::compile(self, definition, stage),
+            binary_media_types: content::binary_media_types(self, definition),
+            minimum_compression_size: content::minimum_compression_size(self, definition),
         };
         for resource in &definition.resources {
             self.resource(source, resource, &mut plan);
@@ -161,13 +165,6 @@ impl Compiler {
         if rest_api.policy.is_some() {
             let message = "resource policies are not enforced by this version";
             self.refuse(Pointer::rest_api("policy"), message).help("take `x-amazon-apigateway-policy` away");
-        }
-        if rest_api.minimum_compression_size.is_some() {
-            let message = "answers are not compressed by this version";
-            let refusal = self.refuse(Pointer::rest_api("minimumCompressionSize"), message);
-            refusal.help(
-                "take `x-amazon-apigateway-minimum-compression-size` away; what the backend compressed passes through",
-            );
         }
         let methods = definition.resources.iter().flat_map(|resource| resource.resource_methods.values());
         let used: HashSet<_> = methods.filter_map(|method| method.request_validator_id.as_ref()).collect();
