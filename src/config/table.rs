@@ -126,9 +126,10 @@ settings! {
 
     /// Answers of APIs with a `minimumCompressionSize`, and compressed requests.
     compression: Compression {
-        /// How hard answers are compressed: 1 is the fastest, 9 the smallest.
-        level: u32 = 4 => Facts::count(1, 9);
-        /// The most answers that are being compressed at a time, for each shard, with some 300 KB each; one more is sent
+        /// How hard answers are compressed: 1 is the fastest, 9 the smallest. 2 makes JSON some 10 % longer than 4, in
+        /// less than half the time.
+        level: u32 = 2 => Facts::count(1, 9);
+        /// The most answers that are being compressed at a time, for each shard, with 380 KB each; one more is sent
         /// as it is.
         concurrent_max: u32 = 256 => Facts::count(0, 100_000);
         /// How many times as long as it came a body may get that is decompressed, once it is longer than 1 MiB; a body

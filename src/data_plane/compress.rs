@@ -46,7 +46,7 @@ pub struct Encoders {
     busy: Cell<u32>,
 }
 
-/// Resting encoders of a shard, 300 KB each.
+/// Resting encoders of a shard, 380 KB each.
 const RESTING_MAX: usize = 16;
 
 impl Encoders {

@@ -110,7 +110,8 @@ const WINDOW_BITS: u8 = 15;
 /// Room that is made in an output at a time.
 const STEP_BYTES: usize = 16 * 1024;
 
-/// Compresses one body after the other. It takes some 300 KB, and half a body's worth of time to make: keep it.
+/// Compresses one body after the other. It takes 380 KB, and 5 µs to make, a third of what 2 KB of
+/// JSON cost: keep it.
 pub struct Encoder {
     coding: Coding,
     compress: Compress,
