@@ -1,6 +1,7 @@
 //! What clients and backends see, a file per feature. Every test runs on both drivers.
 
 mod bodies;
+mod cors;
 mod forwarding;
 mod gateway_responses;
 mod http1;
@@ -9,6 +10,8 @@ mod limits;
 mod mapping;
 mod refusals;
 mod routing;
+mod stages;
+mod streaming;
 mod tls;
 mod upstream_faults;
 mod upstream_pool;

@@ -20,6 +20,7 @@ pub fn plan_value(generation: u64, methods: &[&str], hosts: &[&str]) -> Plan {
         variables: Vec::new(),
         deployment_id: "dep001".into(),
         endpoint_type: None,
+        release: Default::default(),
         routes: Default::default(),
         methods: methods.iter().map(|method| mock(method)).collect(),
         gateway_responses: Default::default(),

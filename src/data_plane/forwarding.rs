@@ -462,6 +462,7 @@ mod tests {
             headers: vec![MappedParameter { name: "x-gw".into(), source: ValueSource::Static("1".into()) }],
             request: Default::default(),
             mapped: false,
+            streams: false,
             timeout_ms: 1000,
             responses: Vec::new(),
         }

@@ -43,6 +43,8 @@ pub struct HttpIntegration {
     pub request: RequestTemplates,
     /// Whether templates or parameters need whole bodies: the request's, or the origin's answer's.
     pub mapped: bool,
+    /// `responseTransferMode: STREAM`: the answer may be as long as it likes.
+    pub streams: bool,
     /// How long the answer's head may take, from the start of the integration. 50 or more.
     pub timeout_ms: u32,
     /// `http` only: how a status becomes a method response; first match decides.

@@ -377,6 +377,7 @@ fn with_overrides(http: &HttpIntegration, overrides: &Overrides) -> Result<Optio
         headers: replace(&http.headers, request_header),
         request: Default::default(),
         mapped: http.mapped,
+        streams: http.streams,
         timeout_ms: http.timeout_ms,
         responses: Vec::new(),
     }))

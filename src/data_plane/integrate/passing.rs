@@ -33,6 +33,8 @@ pub struct Passing {
     outgoing: Outgoing,
     /// A template's body, instead of the origin's.
     replaced: Option<Vec<u8>>,
+    /// A longer body is an error: `responseTransferMode: BUFFERED`.
+    bytes_max: u64,
     /// The body has to be collected and mapped; `head` is the origin's, as it came.
     pub(super) mapped: bool,
 }
@@ -63,6 +65,11 @@ fn pass(
     accept: Option<&[u8]>,
     shard: &Shard,
 ) -> Result<Passing, Failure> {
+    let streams = integration(exchange).is_some_and(|http| http.streams);
+    let bytes_max = if streams { u64::MAX } else { shard.settings.response_body_bytes_max };
+    if matches!(head.framing, Framing::Length(length) if length > bytes_max) {
+        return Err(Failure::TooLarge);
+    }
     let mut passing = Passing {
         status: head.status,
         origin_keep_alive: head.keep_alive,
@@ -71,6 +78,7 @@ fn pass(
         framing: head.framing,
         outgoing: Outgoing::Plain,
         replaced: None,
+        bytes_max,
         mapped: false,
     };
     match integration(exchange) {
@@ -91,6 +99,7 @@ impl Passing {
             framing: head.framing,
             outgoing: Outgoing::Plain,
             replaced: None,
+            bytes_max: u64::MAX,
             mapped: true,
         }
     }
@@ -218,7 +227,7 @@ impl Passing {
 
     /// Completes the head into `out`, and gives what relays the body.
     pub(super) fn relay(self, exchange: &Exchange, out: &mut Vec<u8>) -> Relay {
-        let Passing { mut head, framing, outgoing, replaced, .. } = self;
+        let Passing { mut head, framing, outgoing, replaced, bytes_max, .. } = self;
         write_own_fields(&exchange.ids, exchange.persistence(), &mut head);
         head.extend_from_slice(b"\r\n");
         let mut replaced_bytes = 0;
@@ -230,14 +239,14 @@ impl Passing {
                 }
                 Incoming::new(Framing::None, Outgoing::Discard, 0)
             }
-            None => Incoming::new(framing, outgoing, u64::MAX),
+            None => Incoming::new(framing, outgoing, bytes_max),
         };
         if out.is_empty() {
             *out = head;
         } else {
             out.extend_from_slice(&head);
         }
-        Relay { incoming, replaced_bytes }
+        Relay { incoming, replaced_bytes, bytes_max }
     }
 }
 
@@ -245,6 +254,7 @@ impl Passing {
 pub(super) struct Relay {
     incoming: Incoming,
     replaced_bytes: u64,
+    bytes_max: u64,
 }
 
 /// What a body is read into at first, and when it turns out to be long.
@@ -258,7 +268,17 @@ impl Relay {
 
     /// Takes what came with the head. Nothing has been sent yet: an error can still be answered.
     pub(super) fn start(&mut self, buffer: &mut Buffer, out: &mut Vec<u8>) -> Result<(), RelayError> {
-        self.incoming.take(buffer, out).map_err(malformed)
+        self.incoming.take(buffer, out).map_err(malformed)?;
+        self.refuse_large()
+    }
+
+    /// A body without a length turns out to be too long on the way: what is left is to break it off.
+    fn refuse_large(&self) -> Result<(), RelayError> {
+        if self.is_too_large() { Err(TOO_LARGE) } else { Ok(()) }
+    }
+
+    pub(super) fn is_too_large(&self) -> bool {
+        self.incoming.received() > self.bytes_max
     }
 
     /// Sends all of it. Whether the origin's connection is in step afterwards.
@@ -293,6 +313,7 @@ impl Relay {
             }
             match self.incoming.plain_bytes(&buffer) {
                 Some(bytes) => {
+                    self.refuse_large()?;
                     let (sent, returned) = connection.send(buffer).await;
                     sent.map_err(|()| RelayError::Client)?;
                     self.incoming.passed(bytes);
@@ -301,6 +322,7 @@ impl Relay {
                 }
                 None => {
                     self.incoming.take(&mut buffer, &mut connection.out).map_err(malformed)?;
+                    self.refuse_large()?;
                     connection.flush().await.map_err(|()| RelayError::Client)?;
                 }
             }
@@ -337,8 +359,11 @@ impl Relay {
     }
 }
 
+const TOO_LARGE: RelayError = RelayError::Origin("the answer is too large");
+
 fn malformed(error: BodyError) -> RelayError {
     match error {
-        BodyError::Malformed | BodyError::TooLarge => RelayError::Origin("the answer's body is malformed"),
+        BodyError::Malformed => RelayError::Origin("the answer's body is malformed"),
+        BodyError::TooLarge => TOO_LARGE,
     }
 }
