@@ -1,5 +1,6 @@
 //! What clients and backends see, a file per feature. Every test runs on both drivers.
 
+mod access_log_formats;
 mod bodies;
 mod cors;
 mod forwarding;
@@ -15,3 +16,4 @@ mod streaming;
 mod tls;
 mod upstream_faults;
 mod upstream_pool;
+mod validation;

@@ -1,4 +1,4 @@
-//! Under which stages a document is served: one, by `x-tollgate-stage-name` and `x-tollgate-stage-variables`, or all of
+//! Under which stages a document is served: one, by `x-tollgate-stage-name` and the keys beside it, or all of
 //! `x-tollgate-stages`, each with its variables, settings and canary in the words of AWS's API. (API reference,
 //! `API_Stage`.)
 //!
@@ -14,11 +14,11 @@ use super::ImportOptions;
 use super::keys;
 use super::reader::Reader;
 use super::tree::{Entry, Mapping, Position};
-use crate::model::{CanarySettings, MethodSetting, OrderedMap, Pointer, Stage, StageVariables};
+use crate::model::{AccessLogSettings, CanarySettings, MethodSetting, OrderedMap, Pointer, Stage, StageVariables};
 
 const STAGES: &str = "x-tollgate-stages";
 /// The keys of a document that is served under one stage.
-const OF_ONE_STAGE: [&str; 2] = ["x-tollgate-stage-name", "x-tollgate-stage-variables"];
+const OF_ONE_STAGE: [&str; 3] = ["x-tollgate-stage-name", "x-tollgate-stage-variables", "x-tollgate-access-log-format"];
 const STAGE_NAME: &str = "default";
 /// AWS's limit on stage names.
 const STAGE_NAME_CHARACTERS_MAX: usize = 128;
@@ -80,7 +80,32 @@ fn one<'d>(reader: &mut Reader<'d>, root: &'d Mapping, options: &ImportOptions, 
     }
     let name = options.stage_name.as_deref().or(written).or(exported).unwrap_or(STAGE_NAME);
     let variables = variables(reader, root, OF_ONE_STAGE[1], &Pointer::stage(name).child("variables"));
-    Stage { stage_name: name.to_owned(), variables, ..Stage::default() }
+    let format = Pointer::stage(name).child("accessLogSettings").child("format");
+    let access_log_settings = access_log_format(reader, root, OF_ONE_STAGE[2], format);
+    Stage { stage_name: name.to_owned(), variables, access_log_settings, ..Stage::default() }
+}
+
+/// Of AWS's two settings the format: where the lines go is the gateway's own setting.
+fn access_log_format<'d>(
+    reader: &mut Reader<'d>,
+    parent: &'d Mapping,
+    key: &str,
+    pointer: Pointer,
+) -> Option<AccessLogSettings> {
+    let format = reader.string(parent, key)?.to_owned();
+    if let Some(node) = parent.get(key) {
+        reader.stands_at(pointer, node.position);
+    }
+    Some(AccessLogSettings { format: Some(format), destination_arn: None })
+}
+
+fn access_log_settings<'d>(
+    reader: &mut Reader<'d>,
+    stage: &'d Mapping,
+    pointer: &Pointer,
+) -> Option<AccessLogSettings> {
+    let settings = reader.object(stage.get("accessLogSettings")?, &keys::ACCESS_LOG_SETTINGS)?;
+    access_log_format(reader, settings, "format", pointer.child("format"))
 }
 
 /// Each with its name as the place. With the option for the stage's name, only that one.
@@ -127,6 +152,7 @@ fn stage<'d>(reader: &mut Reader<'d>, entry: &'d Entry) -> Option<Described> {
         variables: variables(reader, object, "variables", &pointer.child("variables")),
         method_settings: method_settings(reader, object, &pointer.child("methodSettings")),
         canary_settings,
+        access_log_settings: access_log_settings(reader, object, &pointer.child("accessLogSettings")),
         ..Stage::default()
     };
     Some(Described { stage, canary_document: canary_document.flatten() })

@@ -5,6 +5,7 @@
 //!
 //! - `method`: a method, and what is refused of one.
 //! - `integration`: its integration.
+//! - `validation`: its request validator, and models.
 //! - `uri`: an integration's URI in parts.
 //! - `expression`: `method.request.header.x` and the like.
 //! - `gateway_responses`: the stage's error answers.
@@ -16,19 +17,22 @@ mod integration;
 mod method;
 mod stage;
 mod uri;
+mod validation;
 
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::access_log::LogFormat;
 use super::gateway_response::GatewayResponses;
 use super::integration::Origin;
 use super::release::Release;
 use super::route::{RouteConflict, RouteTable};
 use super::select::{Selector, StageAddress};
+use super::validation::Schema;
 use super::{MethodIndex, MethodPlan, OriginIndex, Plan, StageIndex, StagePlan};
 use crate::model::{ApiDefinition, DeploymentId, Pointer, Resource, RestApi, Stage};
 
@@ -96,7 +100,7 @@ impl ValueName {
 }
 
 /// Which of a stage's two deployments. The stage itself is described beside the first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Deployment {
     #[default]
     Production,
@@ -163,6 +167,8 @@ struct Compiler {
     origin_indices: HashMap<Origin, OriginIndex>,
     /// Expressions for statuses repeat in every method; a compiled one costs some 10 KB.
     patterns: HashMap<String, regex::Regex>,
+    /// Models by source and name; `None` for one that was refused.
+    schemas: HashMap<(usize, Deployment, String), Option<Arc<Schema>>>,
     /// The position of the stage that is being compiled, and which of its deployments.
     source: usize,
     deployment: Deployment,
@@ -285,6 +291,7 @@ impl Compiler {
             routes,
             methods,
             gateway_responses,
+            access_log_format: self.access_log_format(stage),
         }
     }
 
@@ -304,6 +311,18 @@ impl Compiler {
         (Arc::new(routes), methods.into(), Arc::new(responses))
     }
 
+    fn access_log_format(&mut self, stage: &Stage) -> Option<LogFormat> {
+        let format = stage.access_log_settings.as_ref()?.format.as_deref()?;
+        LogFormat::parse(format)
+            .map_err(|error| {
+                // The stage is described beside its own deployment, not beside its canary's.
+                self.deployment = Deployment::Production;
+                let pointer = Pointer::stage(&stage.stage_name).child("accessLogSettings").child("format");
+                self.refuse(pointer, error.message).help(error.help);
+            })
+            .ok()
+    }
+
     /// What is asked of the API as a whole.
     fn refuse_what_is_not_served(&mut self, definition: &ApiDefinition) {
         let rest_api = &definition.rest_api;
@@ -317,19 +336,6 @@ impl Compiler {
             refusal.help(
                 "take `x-amazon-apigateway-minimum-compression-size` away; what the backend compressed passes through",
             );
-        }
-        let methods = definition.resources.iter().flat_map(|resource| resource.resource_methods.values());
-        let used: HashSet<_> = methods.filter_map(|method| method.request_validator_id.as_ref()).collect();
-        for validator in &definition.request_validators {
-            let acts = validator.validate_request_body || validator.validate_request_parameters;
-            if acts && used.contains(&validator.id) {
-                let message = format!(
-                    "the request validator `{}` is in use, but requests are not validated by this version",
-                    validator.name
-                );
-                let refusal = self.refuse(Pointer::request_validator(&validator.name), message);
-                refusal.help("set both of its values to false, or take `x-amazon-apigateway-request-validator` away");
-            }
         }
     }
 

@@ -10,6 +10,7 @@ on_both_drivers! {
     a_canary_gets_its_share,
     a_canary_of_other_variables,
     production_and_canary_are_told_apart,
+    a_stage_has_its_own_log_line,
 }
 
 /// An API that says who answered.
@@ -103,4 +104,20 @@ fn production_and_canary_are_told_apart(driver: Driver) {
     let told = log.iter().filter(|line| line["isCanaryRequest"] == "true" && line["stage"] == "prod").count();
     let others = log.iter().filter(|line| line["isCanaryRequest"] == "false").count();
     assert_eq!((told, others), (canaries, 60 - canaries));
+}
+
+fn a_stage_has_its_own_log_line(driver: Driver) {
+    let format = r#"{"id":"$context.requestId","canary":"$context.isCanaryRequest","stage":"$context.stage"}"#;
+    let canary = json!({"percentTraffic": 100, "stageVariableOverrides": {"who": "b"}});
+    let prod = json!({"variables": {"who": "a"}, "accessLogSettings": {"format": format}, "canary": canary});
+    let api = with_stages(json!({"prod": prod, "dev": {"variables": {"who": "c"}}}));
+    let gateway = Gateway::with(&api).driver(driver).by_stage().start();
+    let client = &mut gateway.connect();
+    for target in ["/prod/who", "/prod/none", "/dev/who"] {
+        client.get(target);
+    }
+    let log = gateway.log(3);
+    let own = |line: &Value| line["canary"] == "true" && line["stage"] == "prod" && line.get("time").is_none();
+    assert_eq!([own(&log[0]), own(&log[1]), own(&log[2])], [true, true, false], "{log:?}");
+    assert!(log[2]["stage"] == "dev" && log[2].get("time").is_some());
 }
