@@ -12,6 +12,7 @@ pub mod serve;
 
 use crate::config::{BasePath, Config, Driver, Environment, Flags, Node, Problems, Settings, load};
 use crate::openapi::{self, ImportOptions};
+use crate::plan::compile;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
@@ -33,12 +34,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
     match command {
         Command::Serve(args) => with_settings(args.settings(environment), |settings| serve::run(&args, settings)),
         Command::Check(args) => with_documents(args.api.settings(environment), |Settings { config, .. }| {
-            let options = import_options(&config);
-            ExitCode::from(check::run(&config.files, &options, config.root, report_format(args.format)))
+            let (import, options) = (import_options(&config), compile_options(&config));
+            ExitCode::from(check::run(&config.files, &import, &options, report_format(args.format)))
         }),
         Command::Routes(args) => with_documents(args.api.settings(environment), |Settings { config, .. }| {
-            let options = import_options(&config);
-            ExitCode::from(routes::run(&config.files, &options, report_format(args.format)))
+            let (import, options) = (import_options(&config), compile_options(&config));
+            ExitCode::from(routes::run(&config.files, &import, &options, report_format(args.format)))
         }),
         Command::Config(args) if args.reference => config::reference(args.format),
         Command::Config(args) => {
@@ -88,6 +89,15 @@ fn import_options(config: &Config) -> ImportOptions {
         stage_name: config.stage.clone(),
         stage_variables: config.stage_variables.clone().into_iter().collect(),
     }
+}
+
+/// What the settings say of compiling them.
+fn compile_options(config: &Config) -> compile::Options {
+    let limits = compile::Limits {
+        integration_timeout_ms_max: config.limits.integration_timeout_max_ms,
+        template_bytes_max: config.limits.template_bytes_max,
+    };
+    compile::Options { root: config.root, limits }
 }
 
 /// Writes a command's output. A reader that has left (`tollgate config | head`) is no error.

@@ -1,7 +1,7 @@
 //! The settings: from what was written, in four places, to one checked [`Config`].
 //!
-//! A value's source may be the default, the settings file, the environment or a flag; the later, the stronger. Every
-//! problem of every source is reported at once.
+//! A value's source may be the default, the preset `parity`, the settings file, the environment or a flag; the later, the
+//! stronger. Every problem of every source is reported at once.
 //!
 //! - `table`: the one list of settings; `define`: the macro that makes types and rows of it.
 //! - `kind`, `choice`, `address`, `special`: the types of values, how each is read and shown.
@@ -23,7 +23,7 @@ mod special;
 mod table;
 mod value;
 
-pub use choice::{BasePath, Driver, LogLevel, UnderscoreTwins, Unresolved};
+pub use choice::{BasePath, Driver, LogLevel, Parity, UnderscoreTwins, Unresolved};
 pub use environment::Environment;
 pub use problem::{Problem, Problems, Source, did_you_mean};
 pub use special::{CertificateFiles, LogDestination, SHARDS_MAX, ShardCount, StageVariables};
@@ -37,6 +37,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use table::SETTINGS;
 use value::{Entry, Value};
+
+/// What gives limits the values that AWS has.
+const AWS_PRESET: &str = "parity = \"aws\"";
 
 /// What the flags set, by the settings' keys; each key at most once.
 pub type Flags = Vec<(&'static str, Node)>;
@@ -202,6 +205,7 @@ impl RawConfig {
                 Err(faults) => self.problems.extend(faults.into_iter().map(|fault| problem(setting, &source, fault))),
             }
         }
+        apply_parity(&mut settings);
         self.add_broken_rules(&settings);
         if self.problems.is_empty() { Ok(settings) } else { Err(Problems(self.problems)) }
     }
@@ -220,6 +224,20 @@ impl RawConfig {
                 self.problems.push(Problem { source, key: Some(key.to_owned()), message });
             }
         }
+    }
+}
+
+/// Gives limits that nobody has set the values of `parity`.
+fn apply_parity(settings: &mut Settings) {
+    if settings.config.parity == Parity::None {
+        return;
+    }
+    for setting in SETTINGS.iter().filter(|setting| !settings.sources.contains_key(setting.key)).collect::<Vec<_>>() {
+        let Some(value) = setting.facts.parity else { continue };
+        let node = Node { value: Value::Integer(value.into()), place: None };
+        let set = (setting.set)(&mut settings.config, &node, Context { facts: &setting.facts, base: None });
+        debug_assert!(set.is_ok(), "the table's own value of {} is allowed", setting.key);
+        settings.sources.insert(setting.key, Source::Preset(AWS_PRESET));
     }
 }
 

@@ -6,7 +6,7 @@
 //! - `tree`, `yaml`, `json`: text → values that know where they stand.
 //! - `source`: the files of a document, and what a `$ref` names.
 //! - `keys`: which keys each object may have; `reader`: typed access to them.
-//! - `document`: the whole; `base_path`: where its paths start, and its stage; `path`: paths and operations;
+//! - `document`: the whole; `base_path`: where its paths start; `stage`: the stages it is served under; `path`: paths and operations;
 //!   `integration`: what they do; `security`: who may; `extension`: gateway responses and the like;
 //!   `schema`: models.
 //!
@@ -23,6 +23,7 @@ mod reader;
 mod schema;
 mod security;
 mod source;
+mod stage;
 mod tree;
 mod yaml;
 
@@ -34,9 +35,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Severity};
-use crate::model::{ApiDefinition, OrderedMap, Pointer, Stage};
+use crate::model::{ApiDefinition, OrderedMap, Pointer, RestApiId, Stage};
 use reader::Reader;
 use source::{Files, Sources};
+use stage::{CanaryDocument, Described};
 use tree::Position;
 
 pub use source::{FILE_BYTES_MAX, FILES_MAX};
@@ -59,23 +61,36 @@ pub struct ImportOptions {
     pub base_path: BasePath,
     /// An operation without an integration answers with its declared example instead of being an error.
     pub mock_missing: bool,
-    /// The stage's name, whatever the document says.
+    /// The stage's name, whatever the document says; of several stages, the only one to serve.
     pub stage_name: Option<String>,
-    /// They win over those of the document (`x-tollgate-stage-variables`).
+    /// They win over those of the document, in each of its stages.
     pub stage_variables: OrderedMap<String>,
 }
 
-/// One document: an API, and the stage to serve it under.
+/// One document: an API, and the stages to serve it under.
 #[derive(Debug)]
 pub struct Imported {
     /// The document's file as it was given.
     pub name: Arc<str>,
     pub definition: ApiDefinition,
-    pub stage: Stage,
+    pub stages: Vec<ImportedStage>,
     pub source_map: SourceMap,
-    /// The document and every file that it refers to.
+    /// The document and every file that it refers to, its canaries' documents too.
     pub files: Vec<PathBuf>,
     pub warnings: Vec<Diagnostic>,
+}
+
+#[derive(Debug)]
+pub struct ImportedStage {
+    pub stage: Stage,
+    /// What the canary serves, where that is described by another document.
+    pub canary: Option<ImportedCanary>,
+}
+
+#[derive(Debug)]
+pub struct ImportedCanary {
+    pub definition: ApiDefinition,
+    pub source_map: SourceMap,
 }
 
 /// Where each value of the model stands in the document.
@@ -130,12 +145,58 @@ pub fn load_text(name: &str, text: &str, options: &ImportOptions) -> Result<Impo
 fn import(name: Arc<str>, files: &Files, options: &ImportOptions) -> Result<Imported, Vec<Diagnostic>> {
     let mut reader = Reader::new(files);
     let read = document::read(&mut reader, &name, options);
+    let Reader { problems: mut warnings, positions, .. } = reader;
+    let Some((definition, described)) = read else { return Err(warnings) };
+    let mut paths: Vec<PathBuf> = files.paths().map(PathBuf::from).collect();
+    let mut stages = Vec::new();
+    for Described { stage, canary_document } in described {
+        let canary = canary_document.map(|document| {
+            let files = canary_files(files, &document)?;
+            paths.extend(files.paths().map(PathBuf::from));
+            import_canary(&document.path, &files, options, &definition.rest_api.id)
+        });
+        match canary.transpose() {
+            Ok(canary) => {
+                let (canary, more) = canary.unzip();
+                warnings.extend(more.into_iter().flatten());
+                stages.push(ImportedStage { stage, canary });
+            }
+            Err(problems) => warnings.extend(problems),
+        }
+    }
+    if warnings.iter().any(|problem| problem.severity != Severity::Warning) {
+        return Err(warnings);
+    }
+    let source_map = SourceMap { positions, sources: files.sources(), root: files.root().position };
+    Ok(Imported { name, definition, stages, source_map, files: paths, warnings })
+}
+
+fn canary_files(files: &Files, document: &CanaryDocument) -> Result<Files, Vec<Diagnostic>> {
+    let path = files.named(&document.path, document.position).map_err(|problem| vec![*problem])?;
+    Files::load(&path).map_err(|mut problems| {
+        // A file that cannot be read has no place of its own.
+        problems.iter_mut().for_each(|problem| {
+            problem.place.get_or_insert_with(|| files.place(document.position));
+        });
+        problems
+    })
+}
+
+/// The definition, and what is worth a warning.
+fn import_canary(
+    name: &str,
+    files: &Files,
+    options: &ImportOptions,
+    rest_api_id: &RestApiId,
+) -> Result<(ImportedCanary, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let options = ImportOptions { stage_name: None, stage_variables: OrderedMap::new(), ..options.clone() };
+    let mut reader = Reader::new(files);
+    let read = document::read_canary(&mut reader, name, &options, rest_api_id);
     let Reader { problems, positions, .. } = reader;
     match read {
-        Some((definition, stage)) if problems.iter().all(|problem| problem.severity == Severity::Warning) => {
+        Some(definition) if problems.iter().all(|problem| problem.severity == Severity::Warning) => {
             let source_map = SourceMap { positions, sources: files.sources(), root: files.root().position };
-            let files = files.paths().map(PathBuf::from).collect();
-            Ok(Imported { name, definition, stage, source_map, files, warnings: problems })
+            Ok((ImportedCanary { definition, source_map }, problems))
         }
         Some(_) | None => Err(problems),
     }

@@ -4,6 +4,7 @@
 //! shared by `Arc`; what changes while serving (pools, counters, live addresses) lives beside it on each shard.
 //!
 //! - [`select`]: which stage serves a request, by host and path prefix.
+//! - [`release`]: which of its two deployments, where the stage has a canary.
 //! - [`route`]: which method of that stage, with the path's parameters.
 //! - [`integration`]: what the method does: an HTTP request to build, or a mock answer.
 //! - [`content`]: text and binary bodies, and how one becomes the other.
@@ -24,15 +25,19 @@ pub mod delivery;
 pub mod gateway_response;
 pub mod integration;
 pub mod mock_status;
+pub mod release;
 pub mod route;
 pub mod select;
 pub mod template;
 pub mod validation;
 
+use std::sync::Arc;
+
 use access_log::LogFormat;
 use content::BinaryMediaTypes;
 use gateway_response::GatewayResponses;
 use integration::{Integration, Origin};
+use release::Release;
 use route::RouteTable;
 use select::Selector;
 use validation::Validator;
@@ -55,11 +60,12 @@ pub struct Plan {
     /// Rises by one with every published plan; what `/readyz` and `tollgate_config_revision` show.
     pub generation: u64,
     pub selector: Selector,
+    /// Those that are addressed, and behind them their canaries.
     pub stages: Vec<StagePlan>,
     pub origins: Vec<Origin>,
 }
 
-/// One stage of one API: what a deployment to a stage makes of the API's description.
+/// One stage of one API, or its canary: what a deployment to a stage makes of the API's description.
 #[derive(Debug)]
 pub struct StagePlan {
     /// AWS's API id: lower-case letters and digits, the first label of the execute-api host name.
@@ -72,9 +78,11 @@ pub struct StagePlan {
     pub endpoint_type: Option<&'static str>,
     /// `$stageVariables`, for templates.
     pub variables: Vec<(Box<str>, Box<str>)>,
-    pub routes: RouteTable,
-    pub methods: Vec<MethodPlan>,
-    pub gateway_responses: GatewayResponses,
+    pub release: Release,
+    /// These three are shared by stages that serve the same definition with the same variables.
+    pub routes: Arc<RouteTable>,
+    pub methods: Arc<[MethodPlan]>,
+    pub gateway_responses: Arc<GatewayResponses>,
     /// The stage's own; without one, the setting's.
     pub access_log_format: Option<LogFormat>,
     pub binary_media_types: BinaryMediaTypes,
@@ -115,6 +123,19 @@ impl Plan {
 
     pub fn stage(&self, index: StageIndex) -> &StagePlan {
         &self.stages[index.0 as usize]
+    }
+
+    /// The stages that are addressed: all but the canaries.
+    pub fn addressed(&self) -> impl Iterator<Item = &StagePlan> {
+        self.stages.iter().filter(|stage| stage.release != Release::Canary)
+    }
+
+    /// The plan that serves a request to a stage: its own, or its canary's, by a number drawn at random.
+    pub fn release(&self, selected: StageIndex, draw: impl FnOnce() -> u32) -> StageIndex {
+        match self.stage(selected).release {
+            Release::Production { canary, share } if share.takes(draw()) => canary,
+            Release::Only | Release::Production { .. } | Release::Canary => selected,
+        }
     }
 
     pub fn origin(&self, index: OriginIndex) -> &Origin {

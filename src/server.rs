@@ -209,6 +209,11 @@ fn settings(config: &Config, shards: usize) -> Result<Settings, String> {
             header_fields_max: limits.header_fields_max as usize,
         },
         body_bytes_max: limits.body_bytes_max,
+        response_body_bytes_max: if limits.response_body_bytes_max == 0 {
+            u64::MAX
+        } else {
+            limits.response_body_bytes_max
+        },
         connections_max: u64::from(limits.connections_max),
         head_timeout_ms: limits.head_timeout_ms,
         idle_timeout_ms: limits.idle_timeout_ms,

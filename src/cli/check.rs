@@ -2,10 +2,11 @@
 //!
 //! Exit code 0 where all files can be served, 1 otherwise. As JSON (`--format json`), one document:
 //! ```json
-//! {"files": [{"file": "petstore.yaml", "routes": 7, "problems": 0, "apiId": "petstore01", "stage": "default"}],
+//! {"files": [{"file": "petstore.yaml", "routes": 7, "problems": 0, "apiId": "petstore01", "stage": "default",
+//!             "stages": ["default"]}],
 //!  "diagnostics": []}
 //! ```
-//! `routes`, `apiId` and `stage` are null for a file that cannot be served; a diagnostic is as in
+//! `routes` are those of one stage, `stage` is the first of `stages`; they and `apiId` are null for a file that cannot be served; a diagnostic is as in
 //! [`crate::diagnostic`].
 
 use std::fmt::Write as _;
@@ -17,6 +18,7 @@ use serde::Serialize;
 use crate::control_plane::deployment::{self, BuiltApi};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::openapi::ImportOptions;
+use crate::plan::compile;
 
 /// How a command answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,33 +48,34 @@ struct FileReport {
     problems: usize,
     api_id: Option<String>,
     stage: Option<String>,
+    stages: Vec<String>,
 }
 
 /// Prints the report; the exit code.
-pub fn run(files: &[PathBuf], options: &ImportOptions, root: bool, format: Format) -> u8 {
-    let report = report(files, options, root, format);
+pub fn run(files: &[PathBuf], import: &ImportOptions, options: &compile::Options, format: Format) -> u8 {
+    let report = report(files, import, options, format);
     // A reader that has gone away (`| head`) is no reason to fail.
     let _ = std::io::stdout().write_all(report.text.as_bytes());
     report.exit_code
 }
 
 /// Checks each file by itself, and then, if all are well, whether they can be served together.
-pub fn report(files: &[PathBuf], options: &ImportOptions, root: bool, format: Format) -> Report {
+pub fn report(files: &[PathBuf], import: &ImportOptions, options: &compile::Options, format: Format) -> Report {
     let mut reports = Vec::new();
     let mut diagnostics = Diagnostics::default();
     for file in files {
-        let (api, found) = match deployment::build(std::slice::from_ref(file), options, root, 0) {
-            Ok(built) => (built.apis.into_iter().next(), built.warnings),
-            Err(found) => (None, found),
+        let (apis, found) = match deployment::build(std::slice::from_ref(file), import, options, 0) {
+            Ok(built) => (built.apis, built.warnings),
+            Err(found) => (Vec::new(), found),
         };
-        reports.push(file_report(file.display().to_string(), api, found.error_count()));
+        reports.push(file_report(file.display().to_string(), apis, found.error_count()));
         diagnostics.0.extend(found.0);
     }
     // A file that two documents refer to is wrong once.
     diagnostics = diagnostics.without_repetitions();
     if files.len() > 1
         && !diagnostics.has_errors()
-        && let Err(found) = deployment::build(files, options, root, 0)
+        && let Err(found) = deployment::build(files, import, options, 0)
     {
         diagnostics = found;
     }
@@ -84,10 +87,12 @@ pub fn report(files: &[PathBuf], options: &ImportOptions, root: bool, format: Fo
     Report { text, exit_code }
 }
 
-fn file_report(file: String, api: Option<BuiltApi>, problems: usize) -> FileReport {
-    let routes = api.as_ref().map(|api| api.route_count);
-    let (api_id, stage) = api.map(|api| (api.api_id, api.stage)).unzip();
-    FileReport { file, routes, problems, api_id, stage }
+/// `apis`: the file's API, once for each of its stages.
+fn file_report(file: String, apis: Vec<BuiltApi>, problems: usize) -> FileReport {
+    let routes = apis.first().map(|api| api.route_count);
+    let api_id = apis.first().map(|api| api.api_id.clone());
+    let stages: Vec<String> = apis.into_iter().map(|api| api.stage).collect();
+    FileReport { file, routes, problems, api_id, stage: stages.first().cloned(), stages }
 }
 
 fn summary(reports: &[FileReport], diagnostics: &Diagnostics) -> String {
@@ -128,7 +133,7 @@ mod tests {
     #[test]
     fn a_good_file_has_a_line() {
         let file = example("petstore.yaml");
-        let report = report(std::slice::from_ref(&file), &ImportOptions::default(), false, TEXT);
+        let report = report(std::slice::from_ref(&file), &ImportOptions::default(), &Default::default(), TEXT);
         let text = format!("{}: 7 routes, 0 problems\n", file.display());
         assert_eq!(report, Report { text, exit_code: 0 });
     }
@@ -136,7 +141,7 @@ mod tests {
     #[test]
     fn files_that_cannot_be_served_together_are_told() {
         let files = [example("petstore.yaml"), example("petstore.yaml")];
-        let report = report(&files, &ImportOptions::default(), false, TEXT);
+        let report = report(&files, &ImportOptions::default(), &Default::default(), TEXT);
         assert_eq!(report.exit_code, 1);
         assert!(report.text.contains("two APIs have the id `petstore01` and the stage `default`"), "{}", report.text);
         assert!(report.text.ends_with("together: 1 problem\n"), "{}", report.text);
@@ -144,7 +149,8 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_a_problem_in_json_too() {
-        let report = report(&[PathBuf::from("/nowhere.yaml")], &ImportOptions::default(), false, Format::Json);
+        let report =
+            report(&[PathBuf::from("/nowhere.yaml")], &ImportOptions::default(), &Default::default(), Format::Json);
         let value: serde_json::Value = serde_json::from_str(&report.text).expect("the report is JSON");
         assert_eq!(report.exit_code, 1);
         assert_eq!(value["files"][0]["problems"], 1);

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::control_plane::deployment::{self, Built};
 use crate::diagnostic::Diagnostics;
 use crate::openapi::{self, ImportOptions};
+use crate::plan::compile;
 
 const DOCUMENT: &str = include_str!("../../examples/petstore.yaml");
 
@@ -37,11 +38,16 @@ type Pets = Arc<Mutex<Vec<Pet>>>;
 ///
 /// # Errors
 /// Only what the options do to it: the document itself is covered by tests.
-pub fn build(backend: SocketAddr, options: &ImportOptions, root: bool, generation: u64) -> Result<Built, Diagnostics> {
-    let mut options = options.clone();
-    options.stage_variables.entry("backend".to_owned()).or_insert_with(|| backend.to_string());
-    let imported = openapi::load_text("petstore.yaml (built in)", DOCUMENT, &options)?;
-    deployment::build_imported(vec![imported], root, generation)
+pub fn build(
+    backend: SocketAddr,
+    import: &ImportOptions,
+    options: &compile::Options,
+    generation: u64,
+) -> Result<Built, Diagnostics> {
+    let mut import = import.clone();
+    import.stage_variables.entry("backend".to_owned()).or_insert_with(|| backend.to_string());
+    let imported = openapi::load_text("petstore.yaml (built in)", DOCUMENT, &import)?;
+    deployment::build_imported(vec![imported], options, generation)
 }
 
 /// Starts the backend on a thread of its own, on a port that the system picks.

@@ -1,6 +1,7 @@
 //! `tollgate routes FILE…`: what would be served, a line a method.
 //!
-//! As JSON (`--format json`): a list of `{"apiId", "stage", "method", "path", "integration", "target"}`.
+//! As JSON (`--format json`): a list of `{"apiId", "stage", "canary", "method", "path", "integration", "target"}`. A
+//! stage's canary has lines of its own. The table tells stages where there are several.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -11,7 +12,9 @@ use serde::Serialize;
 use super::check::{Format, Report};
 use crate::control_plane::deployment;
 use crate::openapi::ImportOptions;
+use crate::plan::compile;
 use crate::plan::integration::{HttpIntegration, Integration, MockIntegration, MockTemplate, PathPart};
+use crate::plan::release::Release;
 use crate::plan::template::ValueSource;
 use crate::plan::{MethodPlan, Plan, StagePlan, route};
 
@@ -20,6 +23,7 @@ use crate::plan::{MethodPlan, Plan, StagePlan, route};
 struct Row {
     api_id: String,
     stage: String,
+    canary: bool,
     method: String,
     path: String,
     integration: &'static str,
@@ -27,8 +31,8 @@ struct Row {
 }
 
 /// Prints the table; the exit code. Problems go to the standard error.
-pub fn run(files: &[PathBuf], options: &ImportOptions, format: Format) -> u8 {
-    let report = report(files, options, format);
+pub fn run(files: &[PathBuf], import: &ImportOptions, options: &compile::Options, format: Format) -> u8 {
+    let report = report(files, import, options, format);
     // A reader that has gone away (`| head`) is no reason to fail.
     let _ = match report.exit_code {
         0 => std::io::stdout().write_all(report.text.as_bytes()),
@@ -37,8 +41,10 @@ pub fn run(files: &[PathBuf], options: &ImportOptions, format: Format) -> u8 {
     report.exit_code
 }
 
-pub fn report(files: &[PathBuf], options: &ImportOptions, format: Format) -> Report {
-    let plan = match deployment::build(files, options, false, 0) {
+pub fn report(files: &[PathBuf], import: &ImportOptions, options: &compile::Options, format: Format) -> Report {
+    // What is served at the root has the same routes.
+    let options = compile::Options { root: false, ..*options };
+    let plan = match deployment::build(files, import, &options, 0) {
         Ok(built) => built.plan,
         Err(found) => {
             let text = match format {
@@ -69,6 +75,7 @@ fn row(plan: &Plan, stage: &StagePlan, method: &MethodPlan) -> Row {
     Row {
         api_id: stage.api_id.to_string(),
         stage: stage.stage.to_string(),
+        canary: stage.release == Release::Canary,
         method: method.http_method.to_string(),
         path: method.resource_path.to_string(),
         integration,
@@ -122,18 +129,22 @@ fn mock_target(mock: &MockIntegration) -> String {
 }
 
 fn table(rows: &[Row]) -> String {
-    let width = |column: fn(&Row) -> &str, title: &str| {
-        rows.iter().map(|row| column(row).chars().count()).max().unwrap_or(0).max(title.len())
-    };
-    let (method, path) = (width(|row| &row.method, "METHOD"), width(|row| &row.path, "PATH"));
-    let integration = width(|row| row.integration, "INTEGRATION");
-    let mut text = format!("{:method$}  {:path$}  {:integration$}  TARGET\n", "METHOD", "PATH", "INTEGRATION");
-    for row in rows {
-        let _ = writeln!(
-            text,
-            "{:method$}  {:path$}  {:integration$}  {}",
-            row.method, row.path, row.integration, row.target
-        );
+    let stage = |row: &Row| if row.canary { format!("{} (canary)", row.stage) } else { row.stage.clone() };
+    let stages = rows.windows(2).any(|pair| stage(&pair[0]) != stage(&pair[1]));
+    let mut lines = vec![["STAGE", "METHOD", "PATH", "INTEGRATION", "TARGET"].map(str::to_owned)];
+    lines.extend(
+        rows.iter().map(|row| {
+            [stage(row), row.method.clone(), row.path.clone(), row.integration.to_owned(), row.target.clone()]
+        }),
+    );
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; 5] = std::array::from_fn(width);
+    let mut text = String::new();
+    for line in &lines {
+        let shown = line.iter().zip(widths).skip(usize::from(!stages));
+        let cells: Vec<String> = shown.map(|(cell, width)| format!("{cell:width$}")).collect();
+        text.push_str(cells.join("  ").trim_end());
+        text.push('\n');
     }
     text
 }
@@ -145,7 +156,7 @@ mod tests {
     #[test]
     fn a_route_has_a_line() {
         let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/orders-openapi2.json");
-        let report = report(&[file], &ImportOptions::default(), Format::Text { colour: false });
+        let report = report(&[file], &ImportOptions::default(), &Default::default(), Format::Text { colour: false });
         let expected = "\
 METHOD   PATH               INTEGRATION  TARGET
 GET      /orders            http         GET http://127.0.0.1:9000/orders

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use super::{ServeArgs, demo, import_options};
+use super::{ServeArgs, compile_options, demo, import_options};
 use crate::config::{Config, LogLevel, Settings};
 use crate::control_plane::ExitReason;
 use crate::control_plane::deployment::{self, BuiltApi};
@@ -28,14 +28,14 @@ pub fn run(_args: &ServeArgs, settings: Settings) -> ExitCode {
 }
 
 fn serve_files(config: Config) -> Result<ExitReason, String> {
-    let options = import_options(&config);
+    let (import, options) = (import_options(&config), compile_options(&config));
     let (files, root) = (config.files.clone(), config.root);
     // The first build is for the list of what is served, and for problems in colour.
     let colour = std::io::stderr().is_terminal();
-    let first = deployment::build(&files, &options, root, 0).map_err(|problems| problems.to_text(colour))?;
+    let first = deployment::build(&files, &import, &options, 0).map_err(|problems| problems.to_text(colour))?;
     let builder: Builder = Arc::new(move |generation| {
         let built =
-            deployment::build(&files, &options, root, generation).map_err(|problems| problems.to_text(false))?;
+            deployment::build(&files, &import, &options, generation).map_err(|problems| problems.to_text(false))?;
         for warning in &built.warnings.0 {
             tracing::warn!("{}", warning.one_line());
         }
@@ -43,18 +43,21 @@ fn serve_files(config: Config) -> Result<ExitReason, String> {
     });
     server::serve(&config, builder, |started| {
         announce(started);
-        let only = first.apis.len() == 1;
+        let only = first.apis.iter().all(|api| api.api_id == first.apis[0].api_id);
         for api in &first.apis {
-            eprintln!("  {:<28} {} ({} routes)", url(started, api, root, only), api.document, api.route_count);
+            let canary = api.canary_percent.map(|percent| format!(", canary {percent} %")).unwrap_or_default();
+            let url = url(started, api, root, only);
+            eprintln!("  {url:<28} {} ({} routes{canary})", api.document, api.route_count);
         }
     })
 }
 
 fn serve_demo(config: &Config) -> Result<ExitReason, String> {
     let backend = demo::start_backend()?;
-    let (options, root) = (import_options(config), config.root);
-    let build =
-        move |generation| demo::build(backend, &options, root, generation).map_err(|problems| problems.to_text(false));
+    let (import, options, root) = (import_options(config), compile_options(config), config.root);
+    let build = move |generation| {
+        demo::build(backend, &import, &options, generation).map_err(|problems| problems.to_text(false))
+    };
     let first = build(0)?;
     let builder: Builder = Arc::new(move |generation| {
         build(generation).map(|built| Built { plan: built.plan, watched_files: Vec::new() })

@@ -64,6 +64,14 @@ choices! {
         Split = "split",
     }
 
+    /// Whose limits are in effect where nobody says otherwise.
+    Parity {
+        /// The gateway's own defaults.
+        None = "none",
+        /// AWS's.
+        Aws = "aws",
+    }
+
     /// What happens to an API whose backend's name cannot be resolved when it is deployed.
     Unresolved {
         /// The deploy is refused.

@@ -49,6 +49,8 @@ pub struct Facts {
     pub flag: Option<&'static str>,
     /// What AWS's service does, where it documents a value.
     pub aws: Option<&'static str>,
+    /// The value that `parity = "aws"` gives it; numbers only.
+    pub parity: Option<u64>,
     /// A further rule for a text.
     pub rule: Option<TextRule>,
 }
@@ -70,7 +72,7 @@ pub enum Unit {
 
 impl Facts {
     pub const fn plain() -> Facts {
-        Facts { unit: Unit::None, range: (0, u64::MAX), flag: None, aws: None, rule: None }
+        Facts { unit: Unit::None, range: (0, u64::MAX), flag: None, aws: None, parity: None, rule: None }
     }
 
     pub const fn count(min: u64, max: u64) -> Facts {
@@ -99,6 +101,10 @@ impl Facts {
 
     pub const fn aws(self, aws: &'static str) -> Facts {
         Facts { aws: Some(aws), ..self }
+    }
+
+    pub const fn parity(self, value: u64) -> Facts {
+        Facts { parity: Some(value), ..self }
     }
 }
 

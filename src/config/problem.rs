@@ -8,6 +8,8 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     Default,
+    /// The setting that gives others their values, as it is written: `parity = "aws"`.
+    Preset(&'static str),
     /// The settings file. Without a place when the file as a whole is meant.
     File {
         path: PathBuf,
@@ -24,9 +26,10 @@ impl Source {
     pub fn strength(&self) -> u8 {
         match self {
             Source::Default => 0,
-            Source::File { .. } => 1,
-            Source::Environment(_) => 2,
-            Source::Flag(_) => 3,
+            Source::Preset(_) => 1,
+            Source::File { .. } => 2,
+            Source::Environment(_) => 3,
+            Source::Flag(_) => 4,
         }
     }
 }
@@ -82,6 +85,7 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Source::Default => write!(f, "default"),
+            Source::Preset(preset) => write!(f, "{preset}"),
             Source::File { path, place: Some(place) } => write!(f, "{}:{place}", path.display()),
             Source::File { path, place: None } => write!(f, "{}", path.display()),
             Source::Environment(name) => write!(f, "environment variable {name}"),

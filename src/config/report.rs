@@ -33,6 +33,7 @@ pub fn effective_json(settings: &Settings) -> String {
 fn source(source: &Source) -> String {
     match source {
         Source::Default => "default".to_owned(),
+        Source::Preset(preset) => format!("preset {preset}"),
         Source::File { path, place } => match place {
             Some(place) => format!("file {}:{}", path.display(), place.line),
             None => format!("file {}", path.display()),
@@ -78,7 +79,7 @@ const REFERENCE_HEAD: &str = "\
 <!-- Printed by `tollgate config --reference`. To change it, change src/config/table.rs. -->
 
 A setting can be given in four places. From weak to strong: its default, the settings file, an environment variable, a
-flag. A stronger source replaces the whole value, lists and tables included. `tollgate config` prints every value and
+flag. With `parity = \"aws\"`, limits have AWS's values instead of their defaults. A stronger source replaces the whole value, lists and tables included. `tollgate config` prints every value and
 where it came from, in a form that is itself a settings file.
 
 - **The settings file** is named by `--config` or `TOLLGATE_CONFIG`; without either there is none. Its name decides its
@@ -101,13 +102,16 @@ fn markdown_rows(section: &str) -> String {
 }
 
 fn markdown_row(setting: &Setting, defaults: &Config) -> String {
-    let Facts { flag, aws, .. } = setting.facts;
+    let Facts { flag, aws, parity, .. } = setting.facts;
     let default = toml_literal(&(setting.show)(defaults)).map_or("not set".to_owned(), |text| format!("`{text}`"));
     let mut out = format!("### `{}`\n\n{}\n\n", setting.key, joined(setting.documentation));
     out += &format!("- Default: {default}{}\n", unit(setting.facts.unit));
     out += &format!("- Allowed: {}\n", (setting.allowed)(&setting.facts));
     if let Some(aws) = aws {
         out += &format!("- AWS: {aws}\n");
+    }
+    if let Some(value) = parity {
+        out += &format!("- With `{}`: `{value}`{}\n", super::AWS_PRESET, unit(setting.facts.unit));
     }
     if let Some(flag) = flag {
         out += &format!("- Flag: `{flag}`\n");
@@ -126,6 +130,7 @@ pub fn reference_json() -> String {
             "unit": Some(setting.facts.unit.to_string()).filter(|unit| !unit.is_empty()),
             "allowed": (setting.allowed)(&setting.facts),
             "aws": setting.facts.aws,
+            "parity": setting.facts.parity,
             "flag": setting.facts.flag,
             "environment_variable": setting.environment(),
         })

@@ -1,6 +1,6 @@
 //! The table of settings. To add one is to add a row; `docs/settings.md` is printed from it.
 
-use super::choice::{BasePath, Driver, LogLevel, UnderscoreTwins, Unresolved};
+use super::choice::{BasePath, Driver, LogLevel, Parity, UnderscoreTwins, Unresolved};
 use super::define::{Setting, settings};
 use super::kind::{Facts, Kind};
 use super::special::{
@@ -51,6 +51,9 @@ settings! {
         /// Answer methods without an integration with a mock, from the examples that they declare, instead of refusing
         /// the document.
         mock_missing: bool = false => Facts::plain().flag("--mock-missing").aws("the document is refused");
+        /// Whose limits are in effect where nobody sets them: `aws` gives every limit that AWS's quotas for REST APIs name
+        /// the value that it has there, so that what fails there fails here. What is set besides is stronger.
+        parity: Parity = Parity::None => Facts::plain();
         /// Deploy anew whenever one of the files changes. SIGHUP and the admin listener's `/reload` do so always.
         watch: bool = true => Facts::plain();
     }
@@ -72,13 +75,23 @@ settings! {
     /// What one client, or all of them, may ask for.
     limits: Limits {
         /// The longest request target (path and query); a longer one is answered 414.
-        target_bytes_max: u64 = 10_240 => Facts::bytes(256, 1 << 20).aws("10240 (answered 414)");
+        target_bytes_max: u64 = 10_240 => Facts::bytes(256, 1 << 20).aws("10240 (answered 414)").parity(10_240);
         /// The largest header of a request, all fields together; a larger one is answered 431.
-        header_bytes_max: u64 = 10_240 => Facts::bytes(256, 1 << 20).aws("10240 (answered 431)");
+        header_bytes_max: u64 = 10_240 => Facts::bytes(256, 1 << 20).aws("10240 (answered 431)").parity(10_240);
         /// The most header fields in a request; more are answered 431.
         header_fields_max: u32 = 100 => Facts::count(1, 256);
         /// The largest body of a request; a larger one is answered 413.
-        body_bytes_max: u64 = 10_485_760 => Facts::bytes(0, 1024 * GIB).aws("10485760 (answered 413)");
+        body_bytes_max: u64 = 10_485_760 => Facts::bytes(0, 1024 * GIB).aws("10485760 (answered 413)").parity(10_485_760);
+        /// The largest body of an answer that an integration with `responseTransferMode: BUFFERED`, the default, may give:
+        /// a larger one is answered 500, or broken off where it did not say its length. `STREAM` has no such limit. 0 sets
+        /// none for either.
+        response_body_bytes_max: u64 = 0 => Facts::bytes(0, 1024 * GIB).aws("10485760").parity(10_485_760);
+        /// The longest `timeoutInMillis` that an integration may ask for; with `responseTransferMode: STREAM`, it is always
+        /// 900000. A longer one is refused when the document is deployed.
+        integration_timeout_max_ms: u64 = 900_000
+            => Facts::milliseconds(50, 900_000).aws("29000, more on request").parity(29_000);
+        /// The largest mapping template. A larger one is refused when the document is deployed.
+        template_bytes_max: u64 = 307_200 => Facts::bytes(0, 64 << 20).aws("307200").parity(307_200);
         /// The most client connections of the whole process; one more is answered 503 and closed.
         connections_max: u32 = 100_000 => Facts::count(1, 100_000_000);
         /// The longest time from the first byte of a request to the end of its head; then the answer is 408.
@@ -112,7 +125,8 @@ settings! {
         /// The largest head of a backend's response; a larger one is answered 502.
         response_head_bytes_max: u64 = 65_536 => Facts::bytes(256, 16 << 20);
         /// The longest pause inside the body of a backend's response; then the connection is closed.
-        response_idle_timeout_ms: u64 = 60_000 => Facts::milliseconds(1, DAY_MS);
+        response_idle_timeout_ms: u64 = 60_000
+            => Facts::milliseconds(1, DAY_MS).aws("300000 in a stream").parity(300_000);
         /// How often a request is sent again after a failure, if it is idempotent or was not sent at all.
         retries_max: u32 = 1 => Facts::count(0, 10);
         /// The shortest time that a resolved name is believed, even if its record says less.
@@ -226,6 +240,17 @@ mod tests {
             let read = (setting.set)(&mut config, &node(shown), Context { facts: &setting.facts, base: None });
             assert_eq!(read, Ok(()), "{}", setting.key);
             assert_eq!(config, Config::default(), "{}", setting.key);
+        }
+    }
+
+    #[test]
+    fn every_value_of_parity_is_allowed() {
+        for (setting, value) in SETTINGS.iter().filter_map(|setting| setting.facts.parity.map(|value| (setting, value)))
+        {
+            let node = Node { value: Value::Integer(value.into()), place: None };
+            let read = (setting.set)(&mut Config::default(), &node, Context { facts: &setting.facts, base: None });
+            assert_eq!(read, Ok(()), "{}", setting.key);
+            assert!(setting.facts.aws.is_some(), "{}", setting.key);
         }
     }
 

@@ -205,6 +205,24 @@ fn what_config_prints_is_a_settings_file_that_says_the_same() {
     assert_eq!(json["shards"], serde_json::json!({ "value": 3, "source": "environment variable TOLLGATE_SHARDS" }));
 }
 
+#[test]
+fn parity_gives_limits_the_values_of_aws_unless_they_are_set() {
+    let text = "parity = \"aws\"\n[limits]\nbody_bytes_max = 5\n";
+    let settings = resolved("toml", text, &[("TOLLGATE_UPSTREAM_RESPONSE_IDLE_TIMEOUT_MS", "7")], Vec::new());
+    let settings = settings.expect("all is allowed");
+    let limits = &settings.config.limits;
+    assert_eq!((limits.body_bytes_max, settings.config.upstream.response_idle_timeout_ms), (5, 7));
+    assert_eq!((limits.response_body_bytes_max, limits.integration_timeout_max_ms), (10_485_760, 29_000));
+    assert_eq!(settings.source("limits.response_body_bytes_max"), &Source::Preset("parity = \"aws\""));
+    let printed = report::effective_text(&settings);
+    let line = printed.lines().find(|line| line.starts_with("limits.integration_timeout_max_ms"));
+    assert!(line.is_some_and(|line| line.ends_with("# preset parity = \"aws\"")), "{printed}");
+    let again = resolved("toml", &printed, &[], Vec::new()).expect("what is printed is allowed");
+    assert_eq!(again.config, settings.config);
+    let settings = resolved("toml", "", &[("TOLLGATE_PARITY", "none")], Vec::new()).expect("all is allowed");
+    assert_eq!(settings.config, Config::default());
+}
+
 /// After a change of the table: `cargo run -- config --reference > docs/settings.md`.
 #[test]
 fn the_reference_page_is_the_table() {

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
-use crate::openapi::{self, ImportOptions, Imported};
+use crate::openapi::{self, ImportOptions, Imported, ImportedStage, SourceMap};
 use crate::plan::Plan;
-use crate::plan::compile::{self, Problem, StageSource, ValueName};
+use crate::plan::compile::{self, Deployment, Problem, StageSource, ValueName};
 
 /// A plan that is ready to be published, and what it was made of.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub struct Built {
     pub warnings: Diagnostics,
 }
 
-/// What to say of an API that is served.
+/// What to say of an API that is served, once for each of its stages.
 #[derive(Clone, Debug)]
 pub struct BuiltApi {
     /// The document as it was given.
@@ -27,35 +27,46 @@ pub struct BuiltApi {
     pub name: String,
     pub stage: String,
     pub route_count: usize,
+    /// Where the stage has a canary.
+    pub canary_percent: Option<f64>,
 }
 
-/// Loads the documents and compiles them into one plan. With `root`, the only API is also served without its stage in
-/// the path.
+/// Loads the documents and compiles them into one plan.
 ///
 /// # Errors
 /// Everything that is wrong, and nothing is served of it.
-pub fn build(files: &[PathBuf], options: &ImportOptions, root: bool, generation: u64) -> Result<Built, Diagnostics> {
-    build_imported(openapi::load(files, options)?, root, generation)
+pub fn build(
+    files: &[PathBuf],
+    import: &ImportOptions,
+    options: &compile::Options,
+    generation: u64,
+) -> Result<Built, Diagnostics> {
+    build_imported(openapi::load(files, import)?, options, generation)
 }
 
 /// The same for documents that have been read.
 ///
 /// # Errors
 /// As [`build`].
-pub fn build_imported(imported: Vec<Imported>, root: bool, generation: u64) -> Result<Built, Diagnostics> {
-    let stages: Vec<StageSource<'_>> =
-        imported.iter().map(|one| StageSource { definition: &one.definition, stage: &one.stage }).collect();
+pub fn build_imported(
+    imported: Vec<Imported>,
+    options: &compile::Options,
+    generation: u64,
+) -> Result<Built, Diagnostics> {
+    let stages: Vec<Served<'_>> = imported.iter().flat_map(Served::all).collect();
+    let sources: Vec<StageSource<'_>> = stages.iter().map(Served::source).collect();
     let warnings: Vec<Diagnostic> = imported.iter().flat_map(|one| one.warnings.iter().cloned()).collect();
-    let plan = compile::compile(&stages, root, generation).map_err(|problems| {
-        let problems = problems.into_iter().map(|problem| diagnostic(&imported, problem));
+    let plan = compile::compile(&sources, options, generation).map_err(|problems| {
+        let problems = problems.into_iter().map(|problem| diagnostic(&stages, problem));
         Diagnostics(problems.chain(warnings.iter().cloned()).collect()).without_repetitions()
     })?;
-    let apis = imported.iter().zip(&plan.stages).map(|(one, stage)| BuiltApi {
-        document: one.name.to_string(),
+    let apis = stages.iter().zip(plan.addressed()).map(|(served, stage)| BuiltApi {
+        document: served.imported.name.to_string(),
         api_id: stage.api_id.to_string(),
         name: stage.api_name.to_string(),
         stage: stage.stage.to_string(),
         route_count: stage.methods.len(),
+        canary_percent: served.stage.stage.canary_settings.as_ref().map(|canary| canary.percent_traffic),
     });
     let apis = apis.collect();
     let mut watched_files: Vec<PathBuf> = imported.into_iter().flat_map(|one| one.files).collect();
@@ -64,12 +75,36 @@ pub fn build_imported(imported: Vec<Imported>, root: bool, generation: u64) -> R
     Ok(Built { plan, watched_files, apis, warnings: Diagnostics(warnings).without_repetitions() })
 }
 
-fn diagnostic(imported: &[Imported], problem: Problem) -> Diagnostic {
+/// A stage, and the document that describes it.
+struct Served<'i> {
+    imported: &'i Imported,
+    stage: &'i ImportedStage,
+}
+
+impl<'i> Served<'i> {
+    fn all(imported: &'i Imported) -> impl Iterator<Item = Served<'i>> {
+        imported.stages.iter().map(move |stage| Served { imported, stage })
+    }
+
+    fn source(&self) -> StageSource<'i> {
+        let canary = self.stage.canary.as_ref().map(|canary| &canary.definition);
+        StageSource { definition: &self.imported.definition, stage: &self.stage.stage, canary }
+    }
+
+    fn source_map(&self, deployment: Deployment) -> &'i SourceMap {
+        match (deployment, &self.stage.canary) {
+            (Deployment::Canary, Some(canary)) => &canary.source_map,
+            (Deployment::Canary | Deployment::Production, _) => &self.imported.source_map,
+        }
+    }
+}
+
+fn diagnostic(stages: &[Served<'_>], problem: Problem) -> Diagnostic {
     let mut diagnostic = Diagnostic::error(problem.message);
     diagnostic.help = problem.help;
-    diagnostic.place = place(imported, &problem.value);
+    diagnostic.place = place(stages, &problem.value);
     match problem.related {
-        Some((label, value)) => match place(imported, &value) {
+        Some((label, value)) => match place(stages, &value) {
             Some(place) => diagnostic.related(label, place),
             None => diagnostic,
         },
@@ -77,8 +112,8 @@ fn diagnostic(imported: &[Imported], problem: Problem) -> Diagnostic {
     }
 }
 
-fn place(imported: &[Imported], value: &ValueName) -> Option<Place> {
-    imported.get(value.source)?.source_map.place(&value.pointer)
+fn place(stages: &[Served<'_>], value: &ValueName) -> Option<Place> {
+    stages.get(value.source)?.source_map(value.deployment).place(&value.pointer)
 }
 
 #[cfg(test)]
@@ -92,7 +127,7 @@ mod tests {
     #[test]
     fn the_examples_can_be_served_together() {
         let files = [example("petstore.yaml"), example("orders-openapi2.json")];
-        let built = build(&files, &ImportOptions::default(), false, 3)
+        let built = build(&files, &ImportOptions::default(), &compile::Options::default(), 3)
             .unwrap_or_else(|found| panic!("{}", found.to_text(false)));
         assert_eq!(built.warnings, Diagnostics::default());
         assert_eq!((built.plan.generation, built.watched_files.len()), (3, 2));
@@ -126,7 +161,8 @@ components:
 ";
         let imported =
             openapi::load_text("t.yaml", text, &ImportOptions::default()).expect("the document is well-formed");
-        let found = build_imported(vec![imported], false, 1).expect_err("a pattern that cannot be used");
+        let found =
+            build_imported(vec![imported], &compile::Options::default(), 1).expect_err("a pattern that cannot be used");
         assert_eq!(
             found.0[0].one_line(),
             "t.yaml:21:39: model `Tag`: the pattern `(?=a)b` looks around, which takes time without bound"
@@ -143,7 +179,7 @@ x-tollgate-access-log-format: $context.requestId $context.staus
 ";
         let imported =
             openapi::load_text("t.yaml", text, &ImportOptions::default()).expect("the document is well-formed");
-        let found = build_imported(vec![imported], false, 1).expect_err("no such variable");
+        let found = build_imported(vec![imported], &compile::Options::default(), 1).expect_err("no such variable");
         let expected = "t.yaml:4:31: the format has `$context.staus`, which is not a variable that access logs have";
         assert_eq!(found.0.iter().map(Diagnostic::one_line).collect::<Vec<_>>(), [expected]);
         assert_eq!(found.0[0].help.as_deref(), Some("did you mean `$context.status`?"));
@@ -166,7 +202,7 @@ paths:
 ";
         let imported =
             openapi::load_text("t.yaml", text, &ImportOptions::default()).expect("the document is well-formed");
-        let found = build_imported(vec![imported], false, 1).expect_err("two problems");
+        let found = build_imported(vec![imported], &compile::Options::default(), 1).expect_err("two problems");
         let shown: Vec<String> = found.0.iter().map(Diagnostic::one_line).collect();
         let expected = [
             "t.yaml:9:14: the stage variable `host` has no value",

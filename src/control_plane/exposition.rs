@@ -9,6 +9,7 @@ use std::fmt::Write;
 use super::process::Process;
 use super::totals::Totals;
 use crate::plan::delivery::Fleet;
+use crate::plan::release::Release;
 use crate::plan::{MethodPlan, StagePlan};
 use crate::stats::counter::FAMILIES;
 use crate::stats::status::LABELS;
@@ -130,11 +131,11 @@ fn configuration(text: &mut Text, totals: &Totals, facts: &Facts) {
     text.gauge("config_last_reload_successful", help, u8::from(facts.last_reload_successful));
     let help = "Unix time of the last configuration that was published.";
     text.gauge("config_last_reload_timestamp_seconds", help, facts.last_reload_at_s);
-    let routes: usize = plan.stages.iter().map(|stage| stage.methods.len()).sum();
+    let routes: usize = plan.addressed().map(|stage| stage.methods.len()).sum();
     text.gauge("routes", "Methods of all stages of the plan.", routes);
     text.family("api_info", "gauge", "The name of each API that the plan serves, with the id that other series have.");
     let mut last = None;
-    for stage in plan.stages.iter().filter(|stage| last.replace(&stage.api_id) != Some(&stage.api_id)) {
+    for stage in plan.addressed().filter(|stage| last.replace(&stage.api_id) != Some(&stage.api_id)) {
         let labels = format!("api=\"{}\",name=\"{}\"", escaped(&stage.api_id), escaped(&stage.api_name));
         text.sample("api_info", &labels, 1);
     }
@@ -175,7 +176,9 @@ fn process(text: &mut Text, process: &Process, facts: &Facts) {
 }
 
 fn stage_labels(stage: &StagePlan) -> String {
-    format!("api=\"{}\",stage=\"{}\"", escaped(&stage.api_id), escaped(&stage.stage))
+    // A stage's own series stay the same when it gets a canary and when it loses it.
+    let canary = if stage.release == Release::Canary { ",canary=\"true\"" } else { "" };
+    format!("api=\"{}\",stage=\"{}\"{canary}", escaped(&stage.api_id), escaped(&stage.stage))
 }
 
 fn method_labels(stage: &StagePlan, method: &MethodPlan) -> String {

@@ -19,6 +19,7 @@ pub fn plan_value(generation: u64, methods: &[&str], hosts: &[&str]) -> Plan {
         stage: "prod".into(),
         deployment_id: "dep001".into(),
         endpoint_type: None,
+        release: Default::default(),
         variables: Vec::new(),
         routes: Default::default(),
         methods: methods.iter().map(|method| mock(method)).collect(),

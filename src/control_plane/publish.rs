@@ -241,9 +241,15 @@ impl Publisher {
 }
 
 fn summary(plan: &Plan) -> Published {
-    let apis: BTreeSet<_> = plan.stages.iter().map(|stage| &stage.api_id).collect();
-    let routes = plan.stages.iter().map(|stage| stage.methods.len()).sum();
-    Published { generation: plan.generation, apis: apis.len(), stages: plan.stages.len(), routes, adopted: false }
+    let apis: BTreeSet<_> = plan.addressed().map(|stage| &stage.api_id).collect();
+    let routes = plan.addressed().map(|stage| stage.methods.len()).sum();
+    Published {
+        generation: plan.generation,
+        apis: apis.len(),
+        stages: plan.addressed().count(),
+        routes,
+        adopted: false,
+    }
 }
 
 fn refusal(without: &[(Box<str>, String)]) -> String {

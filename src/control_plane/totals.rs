@@ -1,7 +1,7 @@
 //! Counts and latencies by name, over all plans that there were: what makes counters rise steadily across deploys.
 //!
 //! Shards count by generation and index. Here each generation has a map from its indices to series, and a series is
-//! found by identity (api, stage, route, method), so that a method which survives a deploy keeps its series. Counts of
+//! found by identity (api, stage, canary or not, route, method), so that a method which survives a deploy keeps its series. Counts of
 //! a generation flow in when its last exchange has ended; until then a reading adds them from the shards' open rows.
 //! A series lives as long as the current plan or an open generation has it: the label set is bounded by the plans.
 
@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use ahash::AHashMap;
 
+use crate::plan::release::Release;
 use crate::plan::{Plan, StagePlan};
 use crate::stats::block::Rows;
 use crate::stats::registry::Collected;
@@ -141,7 +142,8 @@ impl Totals {
 }
 
 fn stage_identity(stage: &StagePlan) -> String {
-    format!("{}\0{}", stage.api_id, stage.stage)
+    let canary = if stage.release == Release::Canary { "\0canary" } else { "" };
+    format!("{}\0{}{canary}", stage.api_id, stage.stage)
 }
 
 fn add(sum: &mut Counts, counts: &Counts) {

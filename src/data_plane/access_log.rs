@@ -8,6 +8,7 @@
 //! | `sourceIp`, `userAgent`, `domainName` | the client and what it called the gateway |
 //! | `httpMethod`, `path`, `protocol` | the request; the path as it was matched, without its query, which may hold secrets |
 //! | `apiId`, `stage`, `resourcePath` | what was found for it; empty where nothing was |
+//! | `isCanaryRequest` | `"true"` or `"false"`; only of stages with a canary |
 //! | `status`, `responseLength` | the answer: bytes of its body |
 //! | `responseLatency`, `integrationLatency` | milliseconds; the second is `null` without an integration |
 //! | `error` | why the gateway answered itself, or `null` |
@@ -151,6 +152,9 @@ fn begin_json(facts: &Facts<'_>, line: &mut Vec<u8>) {
     line.extend_from_slice(facts.stage.map_or(b"", |stage| stage.api_id.as_bytes()));
     line.extend_from_slice(b"\",\"stage\":\"");
     line.extend_from_slice(facts.stage.map_or(b"", |stage| stage.stage.as_bytes()));
+    if let Some(is_canary_request) = facts.stage.and_then(|stage| stage.release.is_canary_request()) {
+        member(b"isCanaryRequest", is_canary_request.as_bytes(), line);
+    }
     member(b"resourcePath", facts.method.map_or(b"", |method| method.resource_path.as_bytes()), line);
 }
 

@@ -47,6 +47,11 @@ impl IdSource {
         (product >> 64) as u64 ^ product as u64
     }
 
+    /// A number that nobody can foresee without the source's state: for what is decided by chance.
+    pub fn draw(&self) -> u32 {
+        (self.next() >> 32) as u32
+    }
+
     pub fn ids(&self) -> RequestIds {
         RequestIds { request: uuid(self.next(), self.next()), extended: extended_id(self.next(), self.next()) }
     }
@@ -160,6 +165,7 @@ impl<'e> Facts<'e> {
             V::IdentitySourceIp => Fact::Text(self.source_ip.as_bytes()),
             V::IdentityUserAgent if self.user_agent.is_empty() => Fact::None,
             V::IdentityUserAgent => Fact::Text(self.user_agent),
+            V::IsCanaryRequest => Fact::text(self.stage.and_then(|stage| stage.release.is_canary_request())),
             V::Path => Fact::Text(self.path.as_bytes()),
             V::Protocol => Fact::Text(if self.minor == 0 { b"HTTP/1.0" } else { b"HTTP/1.1" }),
             V::RequestId => Fact::Text(&self.ids.request),
@@ -207,8 +213,8 @@ impl<'e> Facts<'e> {
             | V::IdentityPrincipalOrgId
             | V::IdentityUser
             | V::IdentityUserArn => Fact::None,
-            // Client certificates, private endpoints, custom domain names, canaries ("present only when you have a
-            // canary enabled"), web ACLs, traces; AWS services as integrations.
+            // Client certificates, private endpoints, custom domain names, web ACLs, traces; AWS services as
+            // integrations.
             V::AwsEndpointRequestId
             | V::CustomDomainBasePathMatched
             | V::IdentityClientCertPem
@@ -220,7 +226,6 @@ impl<'e> Facts<'e> {
             | V::IdentityVpcId
             | V::IdentityVpceId
             | V::IntegrationRequestId
-            | V::IsCanaryRequest
             | V::WafError
             | V::WafLatency
             | V::WafStatus

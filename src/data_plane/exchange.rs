@@ -279,8 +279,11 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         error: None,
         request_parts: None,
     };
-    let found =
-        if parsed.is_err() { Err(GatewayError::BadRequest) } else { find(&live, &mut facts, &mut exchange.selected) };
+    let found = if parsed.is_err() {
+        Err(GatewayError::BadRequest)
+    } else {
+        find(&live, shard, &mut facts, &mut exchange.selected)
+    };
     exchange.found = found.as_ref().ok().map(|found| (found.stage, found.method));
     exchange.compress = asked(facts.stage, head);
     if let Some(mut line) = exchange.line.take() {
@@ -409,15 +412,21 @@ struct Found {
 
 /// The method for a request. The stage is noted in `facts` as soon as it is known: its gateway responses are for
 /// requests that find no method, too.
-fn find<'l>(live: &'l Live, facts: &mut Facts<'l>, selected: &mut Option<StageIndex>) -> Result<Found, GatewayError> {
+fn find<'l>(
+    live: &'l Live,
+    shard: &Shard,
+    facts: &mut Facts<'l>,
+    selected: &mut Option<StageIndex>,
+) -> Result<Found, GatewayError> {
     let selection = live.plan.selector.select(facts.host.as_bytes(), facts.path).ok_or(GatewayError::NoStage)?;
-    *selected = Some(selection.stage);
-    let stage = live.plan.stage(selection.stage);
+    let index = live.plan.release(selection.stage, || shard.ids.draw());
+    *selected = Some(index);
+    let stage = live.plan.stage(index);
     facts.stage = Some(stage);
     let path = &facts.path[selection.prefix_bytes..];
     let (method, parameters) = stage.routes.route(facts.http_method, path).ok_or(GatewayError::NoRoute)?;
     facts.method = Some(stage.method(method));
-    Ok(Found { stage: selection.stage, method, parameters, prefix_bytes: selection.prefix_bytes })
+    Ok(Found { stage: index, method, parameters, prefix_bytes: selection.prefix_bytes })
 }
 
 /// What the integration makes of a request without waiting.

@@ -472,8 +472,8 @@ mod tests {
             request: Default::default(),
             content_handling: None,
             mapped: false,
-            timeout_ms: 1000,
             streams: false,
+            timeout_ms: 1000,
             responses: Vec::new(),
         }
     }

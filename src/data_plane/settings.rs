@@ -10,6 +10,8 @@ use crate::plan::access_log::LogFormat;
 pub struct Settings {
     pub head: HeadLimits,
     pub body_bytes_max: u64,
+    /// Of answers that are not streamed.
+    pub response_body_bytes_max: u64,
     /// Client connections of the whole process.
     pub connections_max: u64,
     /// From the first byte of a head to its last.

@@ -22,6 +22,10 @@ impl Pointer {
         Pointer::root().child("restApi").child(attribute)
     }
 
+    pub fn stage(name: &str) -> Pointer {
+        Pointer::root().child("stages").child(name)
+    }
+
     pub fn resource(path: &str) -> Pointer {
         Pointer::root().child("resources").child(path)
     }

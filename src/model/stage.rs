@@ -46,19 +46,33 @@ pub struct Stage {
     pub last_updated_date: Option<f64>,
 }
 
+/// What was set; what was not comes from `*/*`, and is AWS's default where that does not say either.
+/// (API reference, `API_MethodSetting`.)
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct MethodSetting {
-    pub metrics_enabled: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics_enabled: Option<bool>,
+    /// `OFF`, `ERROR` or `INFO`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub logging_level: Option<String>,
-    pub data_trace_enabled: bool,
-    pub throttling_burst_limit: i64,
-    pub throttling_rate_limit: f64,
-    pub caching_enabled: bool,
-    pub cache_ttl_in_seconds: i64,
-    pub cache_data_encrypted: bool,
-    pub require_authorization_for_cache_control: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_trace_enabled: Option<bool>,
+    /// -1: no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub throttling_burst_limit: Option<i32>,
+    /// Requests per second; -1: no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub throttling_rate_limit: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caching_enabled: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_ttl_in_seconds: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_data_encrypted: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub require_authorization_for_cache_control: Option<bool>,
+    /// `FAIL_WITH_403`, `SUCCEED_WITH_RESPONSE_HEADER` or `SUCCEED_WITHOUT_RESPONSE_HEADER`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unauthorized_cache_control_header_strategy: Option<String>,
 }
@@ -75,7 +89,9 @@ pub struct AccessLogSettings {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct CanarySettings {
+    /// From 0.0 to 100.0.
     pub percent_traffic: f64,
+    /// Another deployment of the API; without one, the stage's own, with other variables.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deployment_id: Option<DeploymentId>,
     #[serde(skip_serializing_if = "OrderedMap::is_empty")]

@@ -4,8 +4,9 @@
 //! into its exports; else ten letters and digits from a hash of the file's name and the title, so that reading the
 //! document again, on any machine, gives the same.
 //!
-//! The stage's name is, in this order: the option; `x-tollgate-stage-name`; in a document with an execute-api host
-//! name, the base path where it is a single segment, as AWS exports it; else `default`.
+//! The stages are those of `x-tollgate-stages`. Without it, there is one, and its name is, in this order: the option;
+//! `x-tollgate-stage-name`; in a document with an execute-api host name, the base path where it is a single segment, as
+//! AWS exports it; else `default`.
 //!
 //! The base path is `basePath` in OpenAPI 2. In OpenAPI 3 it is the default of the first server variable `basePath`,
 //! or else the path of the first server's URL. (Guide, `api-gateway-import-api-basePath`.)
@@ -16,18 +17,14 @@ use super::document::Version;
 use super::keys;
 use super::reader::Reader;
 use super::tree::{Mapping, Node, Position};
-use super::{BasePath, ImportOptions};
-use crate::model::{AccessLogSettings, Pointer, RestApiId, Stage};
-
-const STAGE_NAME: &str = "default";
-/// AWS's limit on stage names.
-const STAGE_NAME_CHARACTERS_MAX: usize = 128;
+use super::{BasePath, ImportOptions, stage};
+use crate::model::{Pointer, RestApiId};
 
 pub struct Address {
     pub rest_api_id: RestApiId,
     /// What stands before every path: empty, or with a leading slash and without a trailing one.
     pub prefix: String,
-    pub stage: Stage,
+    pub stages: Vec<stage::Described>,
 }
 
 /// What the document says about where it is served.
@@ -50,9 +47,9 @@ pub fn read<'d>(
     };
     let exported_id = exported_id(&server.host);
     let exported_stage = single_segment(&server.base_path).filter(|_| exported_id.is_some());
-    let stage = stage(reader, root, options, exported_stage);
+    let stages = stage::read(reader, root, options, exported_stage);
     let rest_api_id = rest_api_id(reader, root, name, exported_id);
-    Address { rest_api_id, prefix: prefix(reader, &server, options.base_path), stage }
+    Address { rest_api_id, prefix: prefix(reader, &server, options.base_path), stages }
 }
 
 fn server_v2<'d>(reader: &mut Reader<'d>, root: &'d Mapping) -> Server {
@@ -94,16 +91,11 @@ fn exported_id(host: &str) -> Option<&str> {
 
 fn single_segment(base_path: &str) -> Option<&str> {
     let segment = base_path.trim_matches('/');
-    is_stage_name(segment).then_some(segment)
+    stage::is_stage_name(segment).then_some(segment)
 }
 
 fn is_api_id(id: &str) -> bool {
     !id.is_empty() && id.len() <= 63 && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-}
-
-fn is_stage_name(name: &str) -> bool {
-    let word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'$');
-    !name.is_empty() && name.len() <= STAGE_NAME_CHARACTERS_MAX && name.bytes().all(word)
 }
 
 fn prefix(reader: &mut Reader<'_>, server: &Server, mode: BasePath) -> String {
@@ -121,44 +113,6 @@ fn prefix(reader: &mut Reader<'_>, server: &Server, mode: BasePath) -> String {
         reader.error_with_help(server.position, message, "give the server variable `basePath` a `default`");
     }
     format!("/{kept}")
-}
-
-fn stage<'d>(reader: &mut Reader<'d>, root: &'d Mapping, options: &ImportOptions, exported: Option<&str>) -> Stage {
-    let written = reader.string(root, "x-tollgate-stage-name");
-    if let (Some(name), Some(node)) = (written, root.get("x-tollgate-stage-name"))
-        && !is_stage_name(name)
-    {
-        let help = "a stage's name has letters, digits, `-` and `_`";
-        reader.error_with_help(node.position, format!("`{name}` cannot be a stage's name"), help);
-    }
-    let name = options.stage_name.as_deref().or(written).or(exported).unwrap_or(STAGE_NAME);
-    if let Some(name) = options.stage_name.as_deref().filter(|name| !is_stage_name(name)) {
-        let position = reader.files.root().position;
-        let help = "a stage's name has letters, digits, `-` and `_`";
-        reader.error_with_help(position, format!("`{name}` cannot be a stage's name"), help);
-    }
-    let pointer = Pointer::root().child("stage").child("variables");
-    let mut variables = crate::model::OrderedMap::new();
-    for entry in reader.entries(root, "x-tollgate-stage-variables") {
-        if let Some(text) = reader.text(&entry.value, &entry.key) {
-            reader.stands_at(pointer.child(&entry.key), entry.key_position);
-            variables.insert(entry.key.to_string(), text.to_owned());
-        }
-    }
-    variables.extend(options.stage_variables.iter().map(|(name, value)| (name.clone(), value.clone())));
-    let access_log_settings = access_log_settings(reader, root);
-    Stage { stage_name: name.to_owned(), variables, access_log_settings, ..Stage::default() }
-}
-
-/// Of AWS's two settings the format: where the lines go is the gateway's own setting.
-fn access_log_settings<'d>(reader: &mut Reader<'d>, root: &'d Mapping) -> Option<AccessLogSettings> {
-    const KEY: &str = "x-tollgate-access-log-format";
-    let format = reader.string(root, KEY)?.to_owned();
-    if let Some(node) = root.get(KEY) {
-        let pointer = Pointer::root().child("stage").child("accessLogSettings").child("format");
-        reader.stands_at(pointer, node.position);
-    }
-    Some(AccessLogSettings { format: Some(format), destination_arn: None })
 }
 
 fn rest_api_id<'d>(reader: &mut Reader<'d>, root: &'d Mapping, name: &str, exported: Option<&str>) -> RestApiId {

@@ -9,9 +9,9 @@ use super::reader::Reader;
 use super::schema::Models;
 use super::security::SecuritySchemes;
 use super::tree::{Mapping, Node, Position};
-use super::{extension, path, security};
+use super::{extension, path, security, stage};
 use crate::model::{
-    ApiDefinition, ApiKeySource, EndpointConfiguration, EndpointType, Pointer, RequestValidatorId, RestApi, Stage,
+    ApiDefinition, ApiKeySource, EndpointConfiguration, EndpointType, Pointer, RequestValidatorId, RestApi, RestApiId,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,11 @@ impl Version {
 }
 
 /// Reads everything; what is wrong is with `reader`. `None` where there is nothing to read at all.
-pub fn read<'d>(reader: &mut Reader<'d>, name: &str, options: &'d ImportOptions) -> Option<(ApiDefinition, Stage)> {
+pub fn read<'d>(
+    reader: &mut Reader<'d>,
+    name: &str,
+    options: &'d ImportOptions,
+) -> Option<(ApiDefinition, Vec<stage::Described>)> {
     let root_node = reader.files.root();
     let root = reader.mapping(root_node, "an OpenAPI document")?;
     let version = version(reader, root_node, root)?;
@@ -51,7 +55,7 @@ pub fn read<'d>(reader: &mut Reader<'d>, name: &str, options: &'d ImportOptions)
     reader.check_keys(root, &version.root_keys());
     check_side_objects(reader, root, version);
 
-    let Address { rest_api_id, prefix, stage } = base_path::read(reader, version, root, name, options);
+    let Address { rest_api_id, prefix, stages } = base_path::read(reader, version, root, name, options);
     let mut definition = ApiDefinition { rest_api: rest_api(reader, version, root), ..ApiDefinition::default() };
     definition.rest_api.id = rest_api_id;
     definition.request_validators = extension::request_validators(reader, root);
@@ -74,7 +78,27 @@ pub fn read<'d>(reader: &mut Reader<'d>, name: &str, options: &'d ImportOptions)
     definition.resources = path::resources(reader, &document, &mut models, definition.rest_api.id.as_str(), &prefix);
     definition.models = models.list;
     definition.rest_api.root_resource_id = definition.resources.first().map(|resource| resource.id.clone());
-    Some((definition, stage))
+    Some((definition, stages))
+}
+
+/// Reads a document that a stage's canary serves: a definition of the same API.
+pub fn read_canary<'d>(
+    reader: &mut Reader<'d>,
+    name: &str,
+    options: &'d ImportOptions,
+    rest_api_id: &RestApiId,
+) -> Option<ApiDefinition> {
+    let (mut definition, _) = read(reader, name, options)?;
+    let root = reader.files.root().as_mapping()?;
+    stage::refuse_in_canary(reader, root);
+    if let Some(entry) = root.entry("x-tollgate-api-id")
+        && definition.rest_api.id != *rest_api_id
+    {
+        let message = format!("the canary of the API `{rest_api_id}` cannot be the API `{}`", definition.rest_api.id);
+        reader.error_with_help(entry.value.position, message, "take `x-tollgate-api-id` away, or make it the same");
+    }
+    definition.rest_api.id = rest_api_id.clone();
+    Some(definition)
 }
 
 fn version<'d>(reader: &mut Reader<'d>, root_node: &'d Node, root: &'d Mapping) -> Option<Version> {

@@ -18,7 +18,7 @@ pub struct Unknown {
 }
 
 /// Every extension that AWS or this gateway knows, wherever it belongs.
-const EXTENSIONS: [(&str, &str); 24] = [
+const EXTENSIONS: [(&str, &str); 25] = [
     ("x-amazon-apigateway-any-method", "a path"),
     ("x-amazon-apigateway-api-key-source", "the document's root"),
     ("x-amazon-apigateway-auth", "an operation"),
@@ -43,6 +43,7 @@ const EXTENSIONS: [(&str, &str); 24] = [
     ("x-tollgate-api-id", "the document's root"),
     ("x-tollgate-stage-name", "the document's root"),
     ("x-tollgate-stage-variables", "the document's root"),
+    ("x-tollgate-stages", "the document's root"),
 ];
 
 impl Keys {
@@ -152,6 +153,7 @@ const ROOT_EXTENSIONS: &[&str] = &[
     "x-tollgate-api-id",
     "x-tollgate-stage-name",
     "x-tollgate-stage-variables",
+    "x-tollgate-stages",
 ];
 
 pub const INFO: Keys =
@@ -397,6 +399,30 @@ pub const DOCUMENTATION_PART: Keys = Keys::new("a documentation part", &["locati
 
 pub const DOCUMENTATION_LOCATION: Keys =
     Keys::new("a documentation part's location", &["type", "path", "method", "statusCode", "name"]);
+
+pub const STAGE: Keys =
+    Keys::new("a stage", &["description", "variables", "accessLogSettings", "methodSettings", "canary"]);
+
+pub const ACCESS_LOG_SETTINGS: Keys = Keys::new("`accessLogSettings`", &["format"]);
+
+pub const CANARY: Keys =
+    Keys::new("a canary", &["document", "percentTraffic", "stageVariableOverrides", "useStageCache"]);
+
+pub const METHOD_SETTING: Keys = Keys::new(
+    "a method's settings",
+    &[
+        "metricsEnabled",
+        "loggingLevel",
+        "dataTraceEnabled",
+        "throttlingBurstLimit",
+        "throttlingRateLimit",
+        "cachingEnabled",
+        "cacheTtlInSeconds",
+        "cacheDataEncrypted",
+        "requireAuthorizationForCacheControl",
+        "unauthorizedCacheControlHeaderStrategy",
+    ],
+);
 
 #[cfg(test)]
 mod tests {

@@ -120,6 +120,19 @@ impl<'d> Reader<'d> {
         number
     }
 
+    /// A number, with or without a fraction.
+    pub fn number(&mut self, parent: &'d Mapping, key: &str) -> Option<f64> {
+        let node = parent.get(key)?;
+        let number = match &node.value {
+            Value::Number(text) | Value::String(text) => text.parse().ok().filter(|number: &f64| number.is_finite()),
+            Value::Null | Value::Boolean(_) | Value::Sequence(_) | Value::Mapping(_) => None,
+        };
+        if number.is_none() {
+            self.error(node.position, format!("`{key}` must be a number, not {}", node.kind()));
+        }
+        number
+    }
+
     pub fn strings(&mut self, parent: &'d Mapping, key: &str) -> Vec<String> {
         let nodes = self.sequence(parent, key);
         nodes.iter().filter_map(|node| self.text(node, key).map(str::to_owned)).collect()

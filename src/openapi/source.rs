@@ -55,6 +55,8 @@ pub struct Files {
     files: Vec<File>,
     /// By normal path.
     by_path: HashMap<PathBuf, FileIndex>,
+    /// Whether the document may name files beside it.
+    other_files: bool,
 }
 
 /// Texts and names only: what is needed to show a place, after the trees are gone.
@@ -82,7 +84,7 @@ impl Files {
     }
 
     fn start(path: &Path, bytes: Vec<u8>) -> Result<Files, Vec<Diagnostic>> {
-        let mut files = Files { files: Vec::new(), by_path: HashMap::new() };
+        let mut files = Files { files: Vec::new(), by_path: HashMap::new(), other_files: false };
         match files.add(path, bytes) {
             Ok(_) => Ok(files),
             Err(diagnostic) => Err(vec![*diagnostic]),
@@ -113,6 +115,7 @@ impl Files {
 
     /// Reads what is referred to, and what that refers to, and checks every reference.
     fn follow(mut self, other_files: bool) -> Result<Files, Vec<Diagnostic>> {
+        self.other_files = other_files;
         let mut problems = Vec::new();
         let mut refused = HashSet::new();
         let mut next = 0;
@@ -184,6 +187,24 @@ impl Files {
 
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         self.files.iter().map(|file| file.path.as_path())
+    }
+
+    /// The path of a document that a value at `position` names.
+    ///
+    /// # Errors
+    /// The document is none of the file system's.
+    pub fn named(&self, document: &str, position: Position) -> Result<PathBuf, Box<Diagnostic>> {
+        let refused =
+            |message: &str, help: &str| Box::new(Diagnostic::error(message).at(self.place(position)).help(help));
+        if !self.other_files {
+            let help = "put everything into one document before importing it";
+            return Err(refused("this document may not refer to other files", help));
+        }
+        if scheme(document).is_some() {
+            return Err(refused("the canary's document is on the network", "save it as a file beside this one"));
+        }
+        let base = self.files[position.file.0 as usize].path.parent().unwrap_or(Path::new(""));
+        Ok(base.join(document))
     }
 
     pub fn place(&self, position: Position) -> Place {

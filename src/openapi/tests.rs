@@ -280,7 +280,7 @@ fn check_base_path(server: &str, base_path: BasePath, expected: (&str, &str, &st
     let last = imported.definition.resources.last().expect("the root at least");
     let id = imported.definition.rest_api.id.as_str();
     let id = if id.len() == 10 && expected.0.is_empty() { "" } else { id };
-    assert_eq!((id, imported.stage.stage_name.as_str(), last.path.as_str()), expected, "{server}");
+    assert_eq!((id, imported.stages[0].stage.stage_name.as_str(), last.path.as_str()), expected, "{server}");
 }
 
 #[test]
@@ -303,8 +303,119 @@ fn options_win_over_the_document() {
     let text = with_operation(MOCK) + "x-tollgate-stage-variables: {a: '1', b: '2'}\n";
     let stage_variables = [("b".to_owned(), "3".to_owned())].into_iter().collect();
     let options = ImportOptions { stage_name: Some("live".to_owned()), stage_variables, ..ImportOptions::default() };
-    let stage = import_with(&text, &options).stage;
+    let imported = import_with(&text, &options);
+    let stage = &imported.stages[0].stage;
     assert_eq!((stage.stage_name.as_str(), &*stage.variables["a"], &*stage.variables["b"]), ("live", "1", "3"));
+}
+
+/// `extension` begins in line 10.
+fn with_stages(extension: &str) -> String {
+    with_operation(MOCK) + extension
+}
+
+#[test]
+fn several_stages_are_read() {
+    let text = with_stages(
+        "x-tollgate-stages:
+  prod:
+    description: For all
+    variables: {a: 1}
+    methodSettings: {'*/*': {loggingLevel: off, throttlingRateLimit: 10.5, cacheTtlInSeconds: 60}}
+    canary: {percentTraffic: 12.5, stageVariableOverrides: {a: 2}, useStageCache: true}
+    accessLogSettings: {format: $context.requestId}
+  dev: {}
+",
+    );
+    let stage_variables: OrderedMap<String> = [("b".to_owned(), "3".to_owned())].into_iter().collect();
+    let options = ImportOptions { stage_variables, ..ImportOptions::default() };
+    let imported = import_with(&text, &options);
+    let [prod, dev] = imported.stages.as_slice() else { panic!("two stages") };
+    assert_eq!((prod.stage.stage_name.as_str(), dev.stage.stage_name.as_str()), ("prod", "dev"));
+    assert_eq!((&*prod.stage.variables["a"], &*prod.stage.variables["b"], &*dev.stage.variables["b"]), ("1", "3", "3"));
+    let format = |stage: &ImportedStage| stage.stage.access_log_settings.as_ref().and_then(|log| log.format.clone());
+    assert_eq!((format(prod).as_deref(), format(dev)), (Some("$context.requestId"), None));
+    let setting = &prod.stage.method_settings["*/*"];
+    assert_eq!((setting.logging_level.as_deref(), setting.throttling_rate_limit), (Some("OFF"), Some(10.5)));
+    assert_eq!((setting.cache_ttl_in_seconds, setting.metrics_enabled), (Some(60), None));
+    let canary = prod.stage.canary_settings.as_ref().expect("it has a canary");
+    assert_eq!((canary.percent_traffic, &*canary.stage_variable_overrides["a"]), (12.5, "2"));
+    assert!(canary.use_stage_cache && prod.canary.is_none() && dev.stage.canary_settings.is_none());
+    let options = ImportOptions { stage_name: Some("dev".to_owned()), ..ImportOptions::default() };
+    let imported = import_with(&text, &options);
+    assert_eq!((imported.stages.len(), imported.stages[0].stage.stage_name.as_str()), (1, "dev"));
+    let options = ImportOptions { stage_name: Some("live".to_owned()), ..ImportOptions::default() };
+    assert_eq!(problems(&text, &options), ["10:1: the document has no stage `live`"]);
+}
+
+#[test]
+fn stages_are_described_once_and_without_mistakes() {
+    check(&with_stages("x-tollgate-stages: {}\n"), &["10:1: `x-tollgate-stages` has no stage"]);
+    check(
+        &with_stages("x-tollgate-stages: []\n"),
+        &["10:20: `x-tollgate-stages` must be a mapping, not a list", "10:1: `x-tollgate-stages` has no stage"],
+    );
+    check(
+        &with_stages("x-tollgate-stages:\n  a b:\n    variable: {}\n    canary: {percent: 1}\n"),
+        &[
+            "11:3: `a b` cannot be a stage's name",
+            "12:5: unknown key `variable` in a stage",
+            "13:14: unknown key `percent` in a canary",
+            "13:5: the canary has no `percentTraffic`",
+        ],
+    );
+    check(
+        &with_stages(
+            "x-tollgate-stages: {a: {methodSettings: {'*/*': {cachingEnabled: 1, loggingLevel: ALL, x: 1}}}}\n",
+        ),
+        &[
+            "10:88: unknown key `x` in a method's settings",
+            "10:83: `ALL` is not a value of `loggingLevel`",
+            "10:66: `cachingEnabled` must be true or false, not a number",
+        ],
+    );
+    let both =
+        with_stages("x-tollgate-stage-name: a\nx-tollgate-stages: {b: {}}\nx-tollgate-stage-variables: {c: d}\n");
+    let found = load_text("t.yaml", &both, &ImportOptions::default()).expect_err("two ways to say it");
+    let lines = |diagnostic: &Diagnostic| {
+        let related: Vec<_> = diagnostic.related.iter().map(|related| related.place.line).collect();
+        (diagnostic.place.as_ref().map(|place| place.line), related)
+    };
+    assert_eq!(found.0.iter().map(lines).collect::<Vec<_>>(), [(Some(10), vec![11]), (Some(12), vec![11])]);
+}
+
+#[test]
+fn a_canary_may_have_a_document_of_its_own() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("the folder is ours");
+    let main = folder.path().join("main.yaml");
+    let canary = "x-tollgate-stages: {prod: {canary: {document: next.yaml, percentTraffic: 5}}}\n";
+    write("main.yaml", &with_stages(&format!("{canary}x-tollgate-api-id: a1\n")));
+    let load_main = || load(std::slice::from_ref(&main), &ImportOptions::default());
+    let problems = || {
+        let found = load_main().expect_err("the canary cannot be served");
+        let prefix = format!("{}/", folder.path().display());
+        found.0.iter().map(|diagnostic| diagnostic.one_line().replace(&prefix, "")).collect::<Vec<_>>()
+    };
+    assert_eq!(problems(), ["main.yaml:10:47: cannot read `next.yaml`: no such file or directory"]);
+    write(
+        "next.yaml",
+        "openapi: 3.0.1\ninfo: {title: T}\npats: {}\npaths: {}\nx-tollgate-api-id: b2\nx-tollgate-stage-name: c\n",
+    );
+    assert_eq!(
+        problems(),
+        [
+            "next.yaml:3:1: unknown key `pats` in the document's root",
+            "next.yaml:6:1: `x-tollgate-stage-name` has no effect in a canary's document",
+            "next.yaml:5:20: the canary of the API `a1` cannot be the API `b2`",
+        ]
+    );
+    write("next.yaml", &with_operation(MOCK));
+    let imported = load_main().expect("both are well").remove(0);
+    let canary = imported.stages[0].canary.as_ref().expect("it has a definition");
+    assert_eq!((canary.definition.rest_api.id.as_str(), canary.definition.resources.len()), ("a1", 3));
+    assert_eq!(imported.files.len(), 2);
+    let text = with_stages("x-tollgate-stages: {prod: {canary: {document: next.yaml, percentTraffic: 5}}}\n");
+    check(&text, &["10:47: this document may not refer to other files"]);
 }
 
 #[test]

@@ -46,10 +46,10 @@ pub struct HttpIntegration {
     pub content_handling: Option<ContentHandling>,
     /// Whether templates or parameters need whole bodies: the request's, or the origin's answer's.
     pub mapped: bool,
+    /// `responseTransferMode: STREAM`: the answer may be as long as it likes, and is not compressed.
+    pub streams: bool,
     /// How long the answer's head may take, from the start of the integration. 50 or more.
     pub timeout_ms: u32,
-    /// `responseTransferMode: STREAM`: the answer is not compressed.
-    pub streams: bool,
     /// `http` only: how a status becomes a method response; first match decides.
     pub responses: Vec<IntegrationResponse>,
 }

@@ -46,8 +46,8 @@ fn check_as_json() {
     assert_eq!(ended.code(), 1);
     let report = json(&ended);
     let files = json!([
-        {"file": "api0.yaml", "routes": null, "problems": 1, "apiId": null, "stage": null},
-        {"file": "api1.yaml", "routes": 2, "problems": 0, "apiId": "api1", "stage": "default"},
+        {"file": "api0.yaml", "routes": null, "problems": 1, "apiId": null, "stage": null, "stages": []},
+        {"file": "api1.yaml", "routes": 2, "problems": 0, "apiId": "api1", "stage": "default", "stages": ["default"]},
     ]);
     assert_eq!(report["files"], files);
     assert_eq!(report["diagnostics"][0]["place"], json!({"file": "api0.yaml", "line": 3, "column": 1}));
@@ -68,6 +68,44 @@ ANY     /mock       mock         200
     let ended = Start::command("routes").document(MISSPELT).run();
     assert_eq!((ended.code(), ended.stdout.as_str()), (1, ""));
     assert!(ended.stderr.contains("unknown key `pahts`"), "{}", ended.stderr);
+}
+
+#[test]
+fn stages_and_canaries_are_listed() {
+    let example = |name: &str| format!("{}/examples/{name}", env!("CARGO_MANIFEST_DIR"));
+    let ended = Start::command("routes").arg(example("canary.yaml")).run();
+    let expected = "\
+STAGE          METHOD  PATH    INTEGRATION  TARGET
+prod           GET     /hello  mock         200
+dev            GET     /hello  mock         200
+prod (canary)  GET     /hello  mock         200
+prod (canary)  GET     /bye    mock         204
+";
+    assert_eq!((ended.code(), ended.stdout.as_str()), (0, expected));
+    let ended = Start::command("check").set("root", "true").arg(example("canary.yaml")).run();
+    assert_eq!(ended.code(), 1);
+    let message = "only one stage can be served at the root, and here are `prod` and `dev`";
+    assert!(ended.stdout.contains(message) && ended.stdout.contains("canary.yaml:23:3"), "{}", ended.stdout);
+    let ended = Start::command("check").set("root", "true").arg("--stage").arg("dev").arg(example("canary.yaml")).run();
+    assert_eq!(ended.code(), 0, "{}", ended.stdout);
+}
+
+#[test]
+fn parity_refuses_what_aws_refuses() {
+    let mut proxied = http_proxy("http://127.0.0.1:9000/p");
+    proxied["timeoutInMillis"] = json!(29_001);
+    let slow = Api::new().route("GET /slow", proxied.clone());
+    assert_eq!(Start::command("check").api(&slow).run().code(), 0);
+    let ended = Start::command("check").set("parity", "aws").api(&slow).run();
+    assert_eq!(ended.code(), 1);
+    assert!(ended.stdout.contains("a timeout of 29001 ms is out of range"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("`responseTransferMode: STREAM` allows 900000"), "{}", ended.stdout);
+    proxied["responseTransferMode"] = json!("STREAM");
+    let stream = Api::new().route("GET /slow", proxied);
+    assert_eq!(Start::command("check").set("parity", "aws").api(&stream).run().code(), 0);
+    let ended = Start::command("config").set("parity", "aws").run();
+    let line = ended.stdout.lines().find(|line| line.starts_with("limits.response_body_bytes_max = 10485760"));
+    assert!(line.is_some_and(|line| line.ends_with("# preset parity = \"aws\"")), "{}", ended.stdout);
 }
 
 #[test]

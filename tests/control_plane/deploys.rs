@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::{Api, Backend, Driver, Gateway, http_proxy, mock, wait_until};
 
@@ -16,6 +16,7 @@ on_both_drivers! {
     backends_keep_their_connections,
     counters_go_on,
     many_deploys_under_load,
+    stages_and_canaries_change_under_load,
 }
 
 fn saying(text: &str) -> Api {
@@ -189,4 +190,65 @@ fn many_deploys_under_load(driver: Driver) {
     assert_eq!(sum("tollgate_http_requests_total{"), all as f64, "each is counted once");
     assert_eq!(metrics["tollgate_config_revision"], (DEPLOYS + 1) as f64);
     assert_eq!(metrics["tollgate_panics_total"], 0.0);
+}
+
+/// Stages come and go, a canary grows, is promoted and goes: those who call the stage that stays notice nothing.
+fn stages_and_canaries_change_under_load(driver: Driver) {
+    let api = |stages: Value| saying("${stageVariables.who}").with("x-tollgate-stages", stages);
+    let prod = |canary: Value| {
+        let mut stage = json!({"variables": {"who": "old"}});
+        if !canary.is_null() {
+            stage["canary"] = canary;
+        }
+        stage
+    };
+    let canary = |percent: u32, document: &str| json!({"percentTraffic": percent, "document": document, "stageVariableOverrides": {"who": "new"}});
+    let first = api(json!({"prod": prod(Value::Null)}));
+    let gateway = Gateway::with(&first).driver(driver).by_stage().set("watch", false).shards(2).start();
+    gateway.write("next.yaml", &saying("canary ${stageVariables.who}").text());
+    let over = Arc::new(AtomicBool::new(false));
+    let load = |_| {
+        let (over, mut client) = (Arc::clone(&over), gateway.connect());
+        std::thread::spawn(move || {
+            let mut served = 0;
+            while !over.load(Ordering::Relaxed) {
+                let answer = client.get("/prod/a");
+                assert!(matches!(answer.text(), "old" | "canary new"), "{}", answer.text());
+                assert_eq!((answer.status(), answer.has("connection")), (200, false));
+                served += 1;
+            }
+            served
+        })
+    };
+    let loads: Vec<_> = (0..4).map(load).collect();
+    for round in 0..4 {
+        for percent in [1, 50, 100] {
+            let dev = json!({"variables": {"who": "dev"}});
+            gateway.write("api0.yaml", &api(json!({"dev": dev, "prod": prod(canary(percent, "next.yaml"))})).text());
+            assert_eq!(gateway.reload().status(), 200);
+            assert_eq!(gateway.get("/dev/a").text(), "dev");
+        }
+        assert_eq!(gateway.get("/prod/a").text(), "canary new", "in round {round} at 100 %");
+        gateway.write("api0.yaml", &api(json!({"prod": prod(canary(50, "none.yaml"))})).text());
+        assert_eq!(gateway.reload().status(), 422);
+        gateway.write("api0.yaml", &first.text());
+        assert_eq!(gateway.reload().status(), 200);
+        assert_eq!(gateway.get("/prod/a").text(), "old");
+        assert_eq!(gateway.get("/dev/a").status(), 403);
+    }
+    over.store(true, Ordering::Relaxed);
+    let served: u32 = loads.into_iter().map(|load| load.join().expect("every answer was right")).sum();
+    let series = r#"http_requests_total{api="api1",stage="prod",route="/a",method="GET",code="200"}"#;
+    assert!(served > 0 && gateway.metric(series) > 0.0);
+    assert_eq!(gateway.metric("panics_total"), 0.0);
+    // A change of the canary's document alone is one of the API.
+    gateway.write("api0.yaml", &api(json!({"prod": prod_with(100)})).text());
+    assert_eq!(gateway.reload().status(), 200);
+    gateway.write("next.yaml", &saying("later").text());
+    assert_eq!(gateway.reload().status(), 200);
+    assert_eq!(gateway.get("/prod/a").text(), "later");
+}
+
+fn prod_with(percent: u32) -> Value {
+    json!({"variables": {"who": "old"}, "canary": {"percentTraffic": percent, "document": "next.yaml"}})
 }

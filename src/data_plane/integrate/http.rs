@@ -87,6 +87,8 @@ pub(super) enum Failure {
     Connect(ConnectError),
     /// No integration response fits the status, and there is no default.
     NoResponse,
+    /// The answer is longer than answers may be.
+    TooLarge,
     /// The client's body broke off or could not be read on.
     Client(GatewayError),
     /// The client is gone: nobody waits for an answer.
@@ -374,7 +376,7 @@ async fn pass_on(
     forward.exchange.keep_alive &= passing.client_keep_alive && !shard.is_draining();
     let mut relay = passing.relay(&forward.exchange, &shard, &mut connection.out);
     if let Err(RelayError::Origin(what)) = relay.start(&mut buffer, &mut connection.out) {
-        let failure = Failure::Malformed(what);
+        let failure = if relay.is_too_large() { Failure::TooLarge } else { Failure::Malformed(what) };
         return Box::pin(answer_failure(connection, forward, failure, integration_us)).await;
     }
     let exchange = forward.exchange;
@@ -422,6 +424,7 @@ async fn answer_failure(
         Failure::Client(error) => (error, error.message()),
         Failure::Gone => (GatewayError::IntegrationFailure, "the origin closed before it answered"),
         Failure::Malformed(what) => (GatewayError::IntegrationMalformed, what),
+        Failure::TooLarge => (GatewayError::Configuration, "the answer is too large"),
         Failure::NoResponse => (GatewayError::Configuration, "no integration response fits the status"),
         Failure::Connect(ConnectError::Busy) => (GatewayError::IntegrationBusy, "too many connections to the origin"),
         Failure::Connect(ConnectError::Unreachable) => {

@@ -519,8 +519,8 @@ fn with_overrides(http: &HttpIntegration, overrides: &Overrides) -> Result<Optio
         request: Default::default(),
         content_handling: http.content_handling,
         mapped: http.mapped,
-        timeout_ms: http.timeout_ms,
         streams: http.streams,
+        timeout_ms: http.timeout_ms,
         responses: Vec::new(),
     }))
 }

@@ -36,6 +36,8 @@ pub struct Passing {
     replaced: Option<Vec<u8>>,
     /// Where the body is compressed.
     compressed: Option<Box<Passage>>,
+    /// A longer body is an error: `responseTransferMode: BUFFERED`.
+    bytes_max: u64,
     /// The body has to be collected and mapped; `head` is the origin's, as it came.
     pub(super) mapped: bool,
 }
@@ -66,6 +68,11 @@ fn pass(
     accept: Option<&[u8]>,
     shard: &Shard,
 ) -> Result<Passing, Failure> {
+    let streams = integration(exchange).is_some_and(|http| http.streams);
+    let bytes_max = if streams { u64::MAX } else { shard.settings.response_body_bytes_max };
+    if matches!(head.framing, Framing::Length(length) if length > bytes_max) {
+        return Err(Failure::TooLarge);
+    }
     let mut passing = Passing {
         status: head.status,
         origin_keep_alive: head.keep_alive,
@@ -75,6 +82,7 @@ fn pass(
         outgoing: Outgoing::Plain,
         replaced: None,
         compressed: None,
+        bytes_max,
         mapped: false,
     };
     exchange.integration_status.set(Some(head.status));
@@ -97,6 +105,7 @@ impl Passing {
             outgoing: Outgoing::Plain,
             replaced: None,
             compressed: None,
+            bytes_max: u64::MAX,
             mapped: true,
         }
     }
@@ -234,7 +243,7 @@ impl Passing {
 
     /// Completes the head into `out`, and gives what relays the body.
     pub(super) fn relay(self, exchange: &Exchange, shard: &Shard, out: &mut Vec<u8>) -> Relay {
-        let Passing { mut head, framing, outgoing, replaced, compressed, .. } = self;
+        let Passing { mut head, framing, outgoing, replaced, compressed, bytes_max, .. } = self;
         write_own_fields(&exchange.ids, exchange.persistence(), &mut head);
         head.extend_from_slice(b"\r\n");
         let mut replaced_bytes = 0;
@@ -247,14 +256,14 @@ impl Passing {
                 }
                 Incoming::new(Framing::None, Outgoing::Discard, 0)
             }
-            None => Incoming::new(framing, outgoing, u64::MAX),
+            None => Incoming::new(framing, outgoing, bytes_max),
         };
         if out.is_empty() {
             *out = head;
         } else {
             out.extend_from_slice(&head);
         }
-        Relay { incoming, compressed, replaced_bytes }
+        Relay { incoming, compressed, replaced_bytes, bytes_max }
     }
 }
 
@@ -263,6 +272,7 @@ pub(super) struct Relay {
     incoming: Incoming,
     compressed: Option<Box<Passage>>,
     replaced_bytes: u64,
+    bytes_max: u64,
 }
 
 /// What a body is read into at first, and when it turns out to be long.
@@ -281,9 +291,22 @@ impl Relay {
     }
 
     fn take(&mut self, buffer: &mut Buffer, out: &mut Vec<u8>) -> Result<(), RelayError> {
-        let Some(passage) = &mut self.compressed else { return self.incoming.take(buffer, out).map_err(malformed) };
+        let Some(passage) = &mut self.compressed else {
+            self.incoming.take(buffer, out).map_err(malformed)?;
+            return self.refuse_large();
+        };
         self.incoming.take(buffer, passage.piece()).map_err(malformed)?;
-        compress(passage, self.incoming.is_done(), out)
+        compress(passage, self.incoming.is_done(), out)?;
+        self.refuse_large()
+    }
+
+    /// A body without a length turns out to be too long on the way: what is left is to break it off.
+    fn refuse_large(&self) -> Result<(), RelayError> {
+        if self.is_too_large() { Err(TOO_LARGE) } else { Ok(()) }
+    }
+
+    pub(super) fn is_too_large(&self) -> bool {
+        self.incoming.received() > self.bytes_max
     }
 
     /// Sends all of it. Whether the origin's connection is in step afterwards.
@@ -319,6 +342,7 @@ impl Relay {
             let plain = if self.compressed.is_some() { None } else { self.incoming.plain_bytes(&buffer) };
             match plain {
                 Some(bytes) => {
+                    self.refuse_large()?;
                     let (sent, returned) = connection.send(buffer).await;
                     sent.map_err(|()| RelayError::Client)?;
                     self.incoming.passed(bytes);
@@ -371,9 +395,11 @@ impl Relay {
 fn compress(passage: &mut Passage, last: bool, out: &mut Vec<u8>) -> Result<(), RelayError> {
     if passage.pass(last, out) { Ok(()) } else { Err(RelayError::Origin("the answer cannot be compressed")) }
 }
+const TOO_LARGE: RelayError = RelayError::Origin("the answer is too large");
 
 fn malformed(error: BodyError) -> RelayError {
     match error {
-        BodyError::Malformed | BodyError::TooLarge => RelayError::Origin("the answer's body is malformed"),
+        BodyError::Malformed => RelayError::Origin("the answer's body is malformed"),
+        BodyError::TooLarge => TOO_LARGE,
     }
 }

@@ -14,11 +14,11 @@ use crate::plan::mock_status::mock_status;
 use crate::plan::template::{BodyTemplate, ValueSource};
 use crate::vtl;
 
-/// AWS's default, and its limits: 300 s where a quota was raised, 15 min for streams.
-/// (Guide, `limits`, `response-transfer-mode`.)
+/// AWS's default, and its limits: that of answers which are not streamed is a setting.
+/// (Guide, `api-gateway-execution-service-limits-table`, `response-streaming-http`.)
 const TIMEOUT_MS_DEFAULT: i32 = 29_000;
 const TIMEOUT_MS_MIN: i32 = 50;
-const TIMEOUT_MS_MAX: i32 = 900_000;
+const STREAM_TIMEOUT_MS_MAX: i32 = 900_000;
 
 /// Fields that frame the message or belong to the connection: a mapped value would break the request.
 const FRAMING_HEADERS: [&str; 9] = [
@@ -51,7 +51,7 @@ pub fn compile(
     integration: &model::Integration,
     pointer: &Pointer,
 ) -> Option<Integration> {
-    let StageSource { definition, stage } = source;
+    let StageSource { definition, stage, .. } = source;
     let binary = !definition.rest_api.binary_media_types.is_empty();
     let mut context = Context { compiler, integration, variables: &stage.variables, binary, path, pointer };
     context.refuse_what_is_not_served();
@@ -103,6 +103,12 @@ impl Context<'_, '_> {
                 "take `credentials` away",
             );
         }
+        let proxy = matches!(integration.integration_type, IntegrationType::HttpProxy | IntegrationType::AwsProxy);
+        if self.streams() && !proxy {
+            let message = "answers of this integration cannot be streamed";
+            let help = "`STREAM` is for `http_proxy`: mapping an answer needs the whole of it; write `BUFFERED`";
+            self.refuse("responseTransferMode", message, help);
+        }
     }
 
     fn http(&mut self, proxy: bool) -> Option<HttpIntegration> {
@@ -145,21 +151,29 @@ impl Context<'_, '_> {
             request,
             content_handling,
             mapped,
+            streams: self.streams(),
             timeout_ms,
-            streams: self.integration.response_transfer_mode == Some(ResponseTransferMode::Stream),
             responses,
         })
     }
 
     fn timeout_ms(&mut self) -> u32 {
-        let timeout = self.integration.timeout_in_millis.unwrap_or(TIMEOUT_MS_DEFAULT);
-        if !(TIMEOUT_MS_MIN..=TIMEOUT_MS_MAX).contains(&timeout) {
-            let help = format!(
-                "it is between {TIMEOUT_MS_MIN} and {TIMEOUT_MS_MAX} milliseconds; {TIMEOUT_MS_DEFAULT} without it"
-            );
+        let most = i32::try_from(self.compiler.limits.integration_timeout_ms_max).unwrap_or(i32::MAX);
+        let most = if self.streams() { STREAM_TIMEOUT_MS_MAX } else { most };
+        let timeout = self.integration.timeout_in_millis.unwrap_or(TIMEOUT_MS_DEFAULT.min(most));
+        if !(TIMEOUT_MS_MIN..=most).contains(&timeout) {
+            let mut help =
+                format!("it is between {TIMEOUT_MS_MIN} and {most} milliseconds; {TIMEOUT_MS_DEFAULT} without it");
+            if most < STREAM_TIMEOUT_MS_MAX {
+                help += &format!("; `responseTransferMode: STREAM` allows {STREAM_TIMEOUT_MS_MAX}");
+            }
             self.refuse("timeoutInMillis", format!("a timeout of {timeout} ms is out of range"), &help);
         }
         timeout.unsigned_abs()
+    }
+
+    fn streams(&self) -> bool {
+        self.integration.response_transfer_mode == Some(ResponseTransferMode::Stream)
     }
 
     /// The inner `None` sends the client's own method.
@@ -239,6 +253,7 @@ impl Context<'_, '_> {
         let mut templates = Vec::new();
         for (content_type, template) in &integration.request_templates {
             let pointer = self.pointer.child("requestTemplates").child(content_type);
+            self.refuse_large_template(template, &pointer);
             if let Some(template) = self.vtl(template, pointer) {
                 templates.push((content_type.to_ascii_lowercase().into(), template));
             }
@@ -252,6 +267,15 @@ impl Context<'_, '_> {
             Some(model::PassthroughBehavior::WhenNoMatch) | None => PassthroughBehavior::WhenNoMatch,
             Some(model::PassthroughBehavior::WhenNoTemplates) => PassthroughBehavior::WhenNoTemplates,
             Some(model::PassthroughBehavior::Never) => PassthroughBehavior::Never,
+        }
+    }
+
+    fn refuse_large_template(&mut self, source: &str, pointer: &Pointer) {
+        let most = self.compiler.limits.template_bytes_max;
+        if source.len() as u64 > most {
+            let message = format!("the mapping template has {} bytes, and {most} are allowed", source.len());
+            let help = "AWS allows 300 KB; the setting is `limits.template_bytes_max`";
+            self.compiler.refuse(pointer.clone(), message).help(help);
         }
     }
 
@@ -320,6 +344,7 @@ impl Context<'_, '_> {
         let mut good = true;
         for (content_type, source) in &integration.request_templates {
             let pointer = self.pointer.child("requestTemplates").child(content_type);
+            self.refuse_large_template(source, &pointer);
             let constant = expression::with_stage_variables(source, self.variables).ok();
             let template = match constant.and_then(|text| mock_status(&text)) {
                 Some(status) => Some(MockTemplate::Status(status)),
@@ -360,6 +385,7 @@ impl Context<'_, '_> {
         let headers = self.response_headers(response, &pointer.child("responseParameters"));
         let mut templates = Vec::new();
         for (content_type, template) in &response.response_templates {
+            self.refuse_large_template(template, &pointer.child("responseTemplates").child(content_type));
             // Most templates are text with a variable or two, which need no engine. A backslash escapes in VTL.
             let plain = Some(template).filter(|template| !template.contains('\\'));
             let template = match plain.and_then(|template| expression::template(template, self.variables).ok()) {

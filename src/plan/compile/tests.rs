@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::model::{
-    AuthorizationType, Authorizer, GatewayResponse, Integration, IntegrationResponse, IntegrationType, Method,
-    OrderedMap, RequestValidator, RequestValidatorId, Resource, RestApiId,
+    AuthorizationType, Authorizer, CanarySettings, GatewayResponse, Integration, IntegrationResponse, IntegrationType,
+    Method, MethodSetting, OrderedMap, RequestValidator, RequestValidatorId, Resource, ResponseTransferMode, RestApiId,
 };
 use crate::plan::integration::{self as plan_integration, HttpIntegration, PathPart, ResponseSource};
 use crate::plan::route::PATH_PARAMETERS_MAX;
@@ -58,7 +58,7 @@ fn stage() -> Stage {
 
 fn compiled(definition: &ApiDefinition) -> Result<Plan, Vec<String>> {
     let stage = stage();
-    compile(&[StageSource { definition, stage: &stage }], false, 7).map_err(|problems| {
+    compile(&[StageSource { definition, stage: &stage, canary: None }], &Options::default(), 7).map_err(|problems| {
         problems.iter().map(|problem| format!("{}: {}", short(&problem.value.pointer), problem.message)).collect()
     })
 }
@@ -81,8 +81,15 @@ fn check_integration_refused(integration: Integration, expected: &str) {
 fn only_http(integration: Integration) -> (Plan, HttpIntegration) {
     let definition = definition(vec![resource(PATH, vec![method("ANY", integration)])]);
     let mut plan = compiled(&definition).expect("the integration can be served");
-    let method = plan.stages[0].methods.remove(0);
-    match method.integration {
+    let methods = Arc::get_mut(&mut plan.stages[0].methods).expect("one stage has them");
+    let nothing = plan_integration::MockIntegration {
+        statuses: Vec::new(),
+        content_handling: None,
+        mapped: false,
+        passthrough: plan_integration::PassthroughBehavior::WhenNoMatch,
+        responses: Vec::new(),
+    };
+    match std::mem::replace(&mut methods[0].integration, plan_integration::Integration::Mock(Box::new(nothing))) {
         plan_integration::Integration::Http(http) => (plan, *http),
         plan_integration::Integration::Mock(_) => panic!("not an HTTP integration"),
     }
@@ -146,7 +153,8 @@ fn mapped_parts_of_the_uri_need_their_mapping() {
     let stage = stage();
     let definition = definition_with(http_proxy("http://a/{petId}", &[]));
     let problems =
-        compile(&[StageSource { definition: &definition, stage: &stage }], false, 0).expect_err("no mapping");
+        compile(&[StageSource { definition: &definition, stage: &stage, canary: None }], &Options::default(), 0)
+            .expect_err("no mapping");
     assert_eq!(problems[0].message, "nothing is mapped to `{petId}` of the URI");
     let help = "add to `requestParameters`: `integration.request.path.petId: method.request.path.petId`";
     assert_eq!(problems[0].help.as_deref(), Some(help));
@@ -409,8 +417,10 @@ fn gateway_responses_are_compiled_or_refused() {
 fn addresses_are_unique_and_the_root_has_one_api() {
     let (one, two) = (definition(Vec::new()), definition(Vec::new()));
     let stage = stage();
-    let sources = [StageSource { definition: &one, stage: &stage }, StageSource { definition: &two, stage: &stage }];
-    let problems = compile(&sources, true, 0).expect_err("the same address twice, and at the root");
+    let source = |definition| StageSource { definition, stage: &stage, canary: None };
+    let at_root = Options { root: true, ..Options::default() };
+    let problems =
+        compile(&[source(&one), source(&two)], &at_root, 0).expect_err("the same address twice, and at the root");
     let messages: Vec<_> = problems.iter().map(|problem| problem.message.as_str()).collect();
     assert_eq!(
         messages,
@@ -427,9 +437,188 @@ fn variables_are_checked() {
     let definition = definition(Vec::new());
     let mut stage = stage();
     stage.variables = map(&[("a-b", "x"), ("c", "{x}"), ("d", "[::1]:80")]);
-    let problems = compile(&[StageSource { definition: &definition, stage: &stage }], false, 0).expect_err("odd names");
+    let problems =
+        compile(&[StageSource { definition: &definition, stage: &stage, canary: None }], &Options::default(), 0)
+            .expect_err("odd names");
     let pointers: Vec<_> = problems.iter().map(|problem| problem.value.pointer.as_str()).collect();
-    assert_eq!(pointers, ["/stage/variables/a-b", "/stage/variables/c"]);
+    assert_eq!(pointers, ["/stages/prod/variables/a-b", "/stages/prod/variables/c"]);
+}
+
+/// A stage with a canary of half the traffic, which overrides `path`.
+fn stage_with_canary() -> Stage {
+    let overrides = map(&[("path", "v2"), ("new", "x")]);
+    let settings = CanarySettings { percent_traffic: 50.0, stage_variable_overrides: overrides, ..Default::default() };
+    Stage { canary_settings: Some(settings), ..stage() }
+}
+
+fn path_of(plan: &Plan, stage: usize) -> &[PathPart] {
+    match &plan.stages[stage].methods[0].integration {
+        plan_integration::Integration::Http(http) => &http.path,
+        plan_integration::Integration::Mock(_) => panic!("not an HTTP integration"),
+    }
+}
+
+#[test]
+fn a_canary_is_a_plan_behind_those_that_are_addressed() {
+    let integration = || http_proxy("http://a/${stageVariables.path}", &[]);
+    let one = definition(vec![resource("/x", vec![method("GET", integration())])]);
+    let two = definition(vec![
+        resource("/x", vec![method("GET", integration())]),
+        resource("/y", vec![method("GET", integration())]),
+    ]);
+    let (with, without) = (stage_with_canary(), Stage { stage_name: "dev".to_owned(), ..stage() });
+    let sources = [
+        StageSource { definition: &one, stage: &with, canary: Some(&two) },
+        StageSource { definition: &one, stage: &without, canary: None },
+    ];
+    let plan = compile(&sources, &Options::default(), 7).expect("both can be served");
+    let shown = plan.stages.iter().map(|stage| (&*stage.stage, &*stage.deployment_id, stage.methods.len()));
+    assert_eq!(shown.collect::<Vec<_>>(), [("prod", "000007", 1), ("dev", "000007", 1), ("prod", "00007c", 2)]);
+    assert_eq!(path_of(&plan, 0), [PathPart::Literal("/v1".into())]);
+    assert_eq!(path_of(&plan, 2), [PathPart::Literal("/v2".into())]);
+    assert!(plan.stages[2].variables.contains(&("new".into(), "x".into())));
+    assert!(plan.stages[2].variables.contains(&("backend".into(), "Backend.test:8080".into())));
+    assert_eq!(plan.addressed().count(), 2);
+    let drawn = |draw| plan.release(StageIndex(0), || draw).0;
+    assert_eq!([drawn(0), drawn((1 << 31) - 1), drawn(1 << 31), drawn(u32::MAX)], [2, 2, 0, 0]);
+    assert_eq!(plan.release(StageIndex(1), || panic!("nothing is drawn without a canary")), StageIndex(1));
+    assert_eq!(plan.selector.select(b"localhost", "/prod/x").map(|selection| selection.stage), Some(StageIndex(0)));
+}
+
+#[test]
+fn stages_that_make_the_same_methods_share_them() {
+    let definition = definition(vec![resource("/x", vec![method("GET", mock())])]);
+    let (prod, dev) = (stage(), Stage { stage_name: "dev".to_owned(), ..stage() });
+    let mut test = Stage { stage_name: "test".to_owned(), ..stage() };
+    test.variables.insert("more".to_owned(), "x".to_owned());
+    test.canary_settings = Some(CanarySettings::default());
+    let source = |stage| StageSource { definition: &definition, stage, canary: None };
+    let plan = compile(&[source(&prod), source(&dev), source(&test)], &Options::default(), 1).expect("all are served");
+    let same = |one: usize, two: usize| Arc::ptr_eq(&plan.stages[one].methods, &plan.stages[two].methods);
+    assert_eq!((same(0, 1), same(1, 2), same(2, 3)), (true, false, true));
+}
+
+#[test]
+fn a_problem_of_a_canary_is_one_of_its_definition() {
+    let one = definition(vec![resource("/x", vec![method("GET", mock())])]);
+    let two = definition(vec![resource("/x", vec![method("GET", http_proxy("http://${stageVariables.none}", &[]))])]);
+    let mut stage = stage_with_canary();
+    let problems = |stage: &Stage| {
+        let source = StageSource { definition: &one, stage, canary: Some(&two) };
+        let problems = compile(&[source], &Options::default(), 1).expect_err("the canary cannot be served");
+        let shown = |problem: &Problem| (problem.value.deployment, problem.value.pointer.to_string());
+        problems.iter().map(shown).collect::<Vec<_>>()
+    };
+    let uri = "/resources/~1x/resourceMethods/GET/methodIntegration/uri";
+    assert_eq!(problems(&stage), [(Deployment::Canary, uri.to_owned())]);
+    let settings = stage.canary_settings.as_mut().expect("it has a canary");
+    settings.percent_traffic = 100.5;
+    settings.stage_variable_overrides = map(&[("a-b", "c")]);
+    let canary = "/stages/prod/canarySettings";
+    let expected = [format!("{canary}/stageVariableOverrides/a-b"), format!("{canary}/percentTraffic")];
+    assert_eq!(problems(&stage), expected.map(|pointer| (Deployment::Production, pointer)));
+}
+
+#[track_caller]
+fn check_method_setting(key: &str, setting: MethodSetting, expected: &[&str]) {
+    let definition = definition(vec![resource(PATH, vec![method("GET", mock())])]);
+    let mut stage = stage();
+    stage.method_settings.insert(key.to_owned(), setting);
+    let found =
+        compile(&[StageSource { definition: &definition, stage: &stage, canary: None }], &Options::default(), 1);
+    let problems = found.err().unwrap_or_default();
+    let settings = Pointer::stage("prod").child("methodSettings").child(key).to_string();
+    let shown = problems.iter().map(|problem| {
+        let pointer = problem.value.pointer.as_str();
+        format!("{}: {}", pointer.strip_prefix(&settings).unwrap_or(pointer), problem.message)
+    });
+    assert_eq!(shown.collect::<Vec<_>>(), expected, "{key}");
+}
+
+#[test]
+fn streams_have_a_limit_of_their_own() {
+    let limits = Limits { integration_timeout_ms_max: 20_000, ..Limits::default() };
+    let check = |kind: IntegrationType, mode, timeout_in_millis, expected: &[&str]| {
+        let mut integration = http_proxy("http://a", &[]);
+        integration.integration_type = kind;
+        integration.integration_responses = mock().integration_responses;
+        integration.response_transfer_mode = mode;
+        integration.timeout_in_millis = timeout_in_millis;
+        let definition = definition(vec![resource("/x", vec![method("GET", integration)])]);
+        let source = StageSource { definition: &definition, stage: &stage(), canary: None };
+        let found = compile(&[source], &Options { limits, ..Options::default() }, 1);
+        let problems = found.as_ref().err().cloned().unwrap_or_default();
+        assert_eq!(problems.iter().map(|problem| &*problem.message).collect::<Vec<_>>(), expected);
+        found.ok().map(|plan| match &plan.stages[0].methods[0].integration {
+            plan_integration::Integration::Http(http) => (http.streams, http.timeout_ms),
+            plan_integration::Integration::Mock(_) => panic!("not an HTTP integration"),
+        })
+    };
+    let (stream, buffered) = (Some(ResponseTransferMode::Stream), Some(ResponseTransferMode::Buffered));
+    assert_eq!(check(IntegrationType::HttpProxy, None, None, &[]), Some((false, 20_000)));
+    assert_eq!(check(IntegrationType::HttpProxy, stream, None, &[]), Some((true, 29_000)));
+    assert_eq!(check(IntegrationType::HttpProxy, stream, Some(900_000), &[]), Some((true, 900_000)));
+    let far = "a timeout of 900001 ms is out of range";
+    assert_eq!(check(IntegrationType::HttpProxy, stream, Some(900_001), &[far]), None);
+    let long = "a timeout of 20001 ms is out of range";
+    assert_eq!(check(IntegrationType::HttpProxy, buffered, Some(20_001), &[long]), None);
+    let mapped = "answers of this integration cannot be streamed";
+    assert_eq!(check(IntegrationType::Http, stream, None, &[mapped]), None);
+}
+
+#[test]
+fn templates_have_a_limit() {
+    let mut integration = mock();
+    integration.integration_responses["200"].response_templates = map(&[("application/json", "123456")]);
+    let definition = definition(vec![resource("/x", vec![method("GET", integration)])]);
+    let source = StageSource { definition: &definition, stage: &stage(), canary: None };
+    let with = |template_bytes_max| {
+        let limits = Limits { template_bytes_max, ..Limits::default() };
+        compile(&[source], &Options { limits, ..Options::default() }, 1).err().map(|problems| problems.len())
+    };
+    // The request template is the longer one.
+    assert_eq!([with(19), with(18), with(5)], [None, Some(1), Some(2)]);
+}
+
+#[test]
+fn method_settings_are_served_or_refused() {
+    let harmless = || MethodSetting {
+        metrics_enabled: Some(true),
+        logging_level: Some("OFF".to_owned()),
+        data_trace_enabled: Some(false),
+        throttling_burst_limit: Some(-1),
+        throttling_rate_limit: Some(-1.0),
+        caching_enabled: Some(false),
+        cache_ttl_in_seconds: Some(300),
+        cache_data_encrypted: Some(false),
+        require_authorization_for_cache_control: Some(true),
+        unauthorized_cache_control_header_strategy: Some("FAIL_WITH_403".to_owned()),
+    };
+    for key in ["*/*", "~1pets~1{petId}/GET", "pets/{petId}/GET"] {
+        check_method_setting(key, harmless(), &[]);
+    }
+    check_method_setting("pets/GET", harmless(), &[": the API has no method `GET /pets`"]);
+    check_method_setting("pets/{petId}/PUT", harmless(), &[": the API has no method `PUT /pets/{petId}`"]);
+    check_method_setting("GET", harmless(), &[": `GET` names no method"]);
+    let asking = MethodSetting {
+        logging_level: Some("INFO".to_owned()),
+        data_trace_enabled: Some(true),
+        throttling_burst_limit: Some(0),
+        throttling_rate_limit: Some(10.5),
+        caching_enabled: Some(true),
+        ..harmless()
+    };
+    check_method_setting(
+        "*/*",
+        asking,
+        &[
+            "/throttlingBurstLimit: requests are not throttled by this version",
+            "/throttlingRateLimit: requests are not throttled by this version",
+            "/cachingEnabled: answers are not cached by this version",
+            "/loggingLevel: executions are not logged by this version",
+            "/dataTraceEnabled: requests and answers are not logged whole by this version",
+        ],
+    );
 }
 
 /// The bound that the project states: 10,000 routes in less than 200 ms. By hand, in release.

@@ -103,7 +103,7 @@ fn models(
 
 /// The model compiled, once for all methods that use it; `None` where it cannot be.
 fn schema(compiler: &mut Compiler, definition: &ApiDefinition, name: &str, used_at: &Pointer) -> Option<Arc<Schema>> {
-    let key = (compiler.source, name.to_owned());
+    let key = (compiler.source, compiler.deployment, name.to_owned());
     if let Some(known) = compiler.schemas.get(&key) {
         return known.clone();
     }
@@ -115,7 +115,8 @@ fn schema(compiler: &mut Compiler, definition: &ApiDefinition, name: &str, used_
     let schema = match built {
         Ok(schema) => Some(Arc::new(schema)),
         Err(Refused { pointer, message }) => {
-            let related = super::ValueName { source: compiler.source, pointer: used_at.clone() };
+            let (source, deployment) = (compiler.source, compiler.deployment);
+            let related = super::ValueName { source, deployment, pointer: used_at.clone() };
             compiler.refuse(pointer, message).related("bodies are validated with it here", related);
             None
         }

@@ -15,7 +15,7 @@ pub fn check(input: &[u8]) {
     for (base_path, mock_missing) in [(BasePath::Ignore, false), (BasePath::Split, true)] {
         let options = ImportOptions { base_path, mock_missing, ..ImportOptions::default() };
         let built = load_text("fuzz.yaml", text, &options)
-            .and_then(|imported| deployment::build_imported(vec![imported], false, 1));
+            .and_then(|imported| deployment::build_imported(vec![imported], &Default::default(), 1));
         match built {
             Ok(built) => assert_eq!(built.apis.len(), 1),
             Err(problems) => check_shown(&problems),
