@@ -9,6 +9,7 @@
 //! - [`body`]: bodies on their way through.
 //! - [`respond`]: method responses and gateway responses: the one place where an error becomes a response.
 //! - [`context`]: the facts of an exchange behind `$context`; [`access_log`]: a line for each exchange.
+//! - [`trace`]: what `tollgate test-invoke` wants to know of an exchange.
 //! - [`settings`]: limits and time-outs, checked.
 
 pub mod access_log;
@@ -22,4 +23,5 @@ pub mod live;
 pub mod respond;
 pub mod settings;
 pub mod shard;
+pub mod trace;
 pub mod upstream;

@@ -10,6 +10,7 @@
 //! - [`mock_status`]: the status that a mock's template names.
 //! - [`template`]: text with `$context` variables, and the sources of mapped parameters.
 //! - [`gateway_response`]: the 21 kinds of error answer.
+//! - [`test_invocation`]: a method tried without serving it.
 //! - [`delivery`]: how a plan and what belongs to it reach the shards.
 //! - [`compile`]: from the model to a plan, or the list of what stands against it.
 
@@ -22,6 +23,7 @@ pub mod mock_status;
 pub mod route;
 pub mod select;
 pub mod template;
+pub mod test_invocation;
 
 use gateway_response::GatewayResponses;
 use integration::{Integration, Origin};

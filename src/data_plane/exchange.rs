@@ -132,6 +132,9 @@ impl Exchange {
 
     /// Counts and logs the exchange. Exactly once, whatever happened.
     pub fn conclude(self, shard: &Shard, ended: Ended) {
+        if let Some(trace) = &shard.trace {
+            trace.ended(&self.ids, &ended, self.note.as_deref());
+        }
         let total_us = self.started.elapsed().as_micros() as u64;
         if let Some((stage, method)) = self.found {
             self.live.block.record(self.live.row(stage, method), ended.status);
@@ -282,6 +285,9 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
             exchange.keep_alive &= parsed.is_ok() && !unread && error != GatewayError::RequestTooLarge;
             let before = connection.out.len();
             let status = write_error(error, &facts, &shard.date(), exchange.persistence(), &mut connection.out);
+            if let Some(trace) = &shard.trace {
+                trace.failed(error, status);
+            }
             let ended = Ended {
                 status,
                 response_bytes: body_bytes(&connection.out[before..]),
@@ -436,6 +442,9 @@ pub fn answer_error(connection: &mut Connection, exchange: &Exchange, error: Gat
     let facts = exchange.facts(&shard);
     let before = connection.out.len();
     let status = write_error(error, &facts, &shard.date(), exchange.persistence(), &mut connection.out);
+    if let Some(trace) = &shard.trace {
+        trace.failed(error, status);
+    }
     (status, body_bytes(&connection.out[before..]))
 }
 
