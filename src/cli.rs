@@ -273,7 +273,7 @@ const TEST_INVOKE_EXAMPLES: &str = "\
 Examples:
   tollgate test-invoke petstore.yaml GET /pets/7
   tollgate test-invoke petstore.yaml GET '/pets?type=cat' -H 'Accept: text/html'
-  tollgate test-invoke petstore.yaml POST /pets -H 'Content-Type: application/json' -d '{\"type\": \"cat\"}'
+  tollgate test-invoke petstore.yaml POST /pets -d '{\"type\": \"cat\"}'
   tollgate test-invoke petstore.yaml POST /pets -d @pet.json --stage-variable backend=127.0.0.1:9000
   tollgate test-invoke petstore.yaml GET /pets --json | jq -r .log
 

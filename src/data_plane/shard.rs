@@ -79,8 +79,8 @@ pub struct Shard {
     pub access_log: AccessLog,
     pub ids: IdSource,
     pub client_tls: Arc<ClientTls>,
-    /// For `tollgate test-invoke`; shards that serve clients have none.
-    pub trace: Option<Trace>,
+    /// For `tollgate test-invoke`; shards that serve clients have none. Boxed, to be a pointer among the hot fields.
+    pub trace: Option<Box<Trace>>,
     index: usize,
     fleet: Arc<Vec<ShardHandle>>,
     listeners: Vec<ListenerInfo>,
@@ -99,7 +99,7 @@ pub struct Shard {
 }
 
 impl Shard {
-    fn new(parts: ShardParts, trace: Option<Trace>) -> Rc<Shard> {
+    fn new(parts: ShardParts, trace: Option<Box<Trace>>) -> Rc<Shard> {
         let block = parts.recorder.open_block(0, 0, 0);
         let empty = Live::adopt(Arc::new(Plan::empty()), block, &Upstreams::default(), &AddressBook::new());
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -350,14 +350,14 @@ pub async fn run_traced(
     addresses: Arc<AddressBook>,
     client: OwnedFd,
 ) -> std::io::Result<Noted> {
-    let shard = Shard::new(parts, Some(Trace::default()));
+    let shard = Shard::new(parts, Some(Box::default()));
     shard.take(Delivery::Addresses(addresses));
     shard.take(Delivery::Plan(plan));
     let panics = shard.recorder.clone();
     spawn(tick(Rc::clone(&shard)), move || panics.count(Counter::Panics));
     let info = ListenerInfo { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 80)), tls: None };
     connection::serve(&shard, Stream::from_socket(client)?, info.address.ip(), &info).await;
-    Ok(shard.trace.as_ref().map(Trace::take).unwrap_or_default())
+    Ok(shard.trace.as_ref().map(|trace| trace.take()).unwrap_or_default())
 }
 
 /// Accepts until stopped. Out of descriptors it waits a little rather than spin.

@@ -218,8 +218,10 @@ impl TestInvoke {
         let bytes_max = usize::try_from(self.settings.body_bytes_max).unwrap_or(usize::MAX);
         let read = ask(client, wire, patience, bytes_max.saturating_add(ANSWER_HEAD_BYTES_MAX));
         let ended = shard.join().map_err(|_| "the exchange ended in a panic; please report it".to_owned())?;
-        let noted = ended.map_err(problem)?;
+        let mut noted = ended.map_err(problem)?;
         let (bytes, cut) = read.map_err(|error| format!("the exchange broke off: {error}"))?;
+        // That its client went away is then no news.
+        noted.why = noted.why.filter(|_| cut.is_none());
         let answer = Answer::parse(&bytes, request.http_method == "HEAD", cut);
         Ok((answer.ok_or("the exchange ended without an answer")?, noted))
     }
@@ -276,5 +278,78 @@ fn read_answer(mut client: &UnixStream, patience: Duration, bytes_max: usize) ->
         if answer.len() > bytes_max {
             return Ok((answer, Some(Cut::Bytes(bytes_max))));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control_plane::deployment;
+    use crate::openapi::{self, ImportOptions};
+
+    const DOCUMENT: &str = r#"
+openapi: 3.0.1
+info: {title: T, version: '1'}
+paths:
+  /echo/{word}:
+    post:
+      responses: {}
+      x-amazon-apigateway-integration:
+        type: mock
+        requestTemplates: {application/json: '{"statusCode": 200}'}
+        responses: {default: {statusCode: '203', responseTemplates: {application/json: "$input.params('word') $input.params('X-A')"}}}
+"#;
+
+    fn plan() -> Plan {
+        let imported = openapi::load_text("t.yaml", DOCUMENT, &ImportOptions::default()).expect("it is well-formed");
+        deployment::build_imported(vec![imported], false, 7).expect("it can be served").plan
+    }
+
+    fn request(word: usize) -> TestInvocationRequest {
+        TestInvocationRequest {
+            http_method: "POST".to_owned(),
+            path_with_query_string: format!("/echo/{word}"),
+            headers: vec![("X-A".to_owned(), "a".to_owned())],
+            body: Vec::new(),
+        }
+    }
+
+    /// As the management API does it: on blocking threads of a runtime, several at a time.
+    #[test]
+    fn tests_run_beside_each_other_and_within_a_runtime() {
+        let invoker: Arc<dyn TestInvoker> = Arc::new(TestInvoke::new(&Config::default()).expect("the defaults work"));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(async {
+            let run = |word| {
+                let invoker = Arc::clone(&invoker);
+                tokio::task::spawn_blocking(move || invoker.invoke(plan(), &request(word)))
+            };
+            let running: Vec<_> = (0..8).map(run).collect();
+            for (word, running) in running.into_iter().enumerate() {
+                let invocation = running.await.expect("no panic").expect("it was executed");
+                assert_eq!((invocation.status, invocation.body), (203, format!("{word} a").into_bytes()));
+                assert!(invocation.log.ends_with(" : Method completed with status: 203\n"), "{}", invocation.log);
+            }
+        });
+    }
+
+    #[test]
+    fn whatever_is_asked_for_there_is_an_answer() {
+        let invoker = TestInvoke::new(&Config::default()).expect("the defaults work");
+        let refused = |change: &dyn Fn(&mut TestInvocationRequest)| {
+            let mut request = request(1);
+            change(&mut request);
+            invoker.invoke(plan(), &request).map(|invocation| invocation.status)
+        };
+        assert_eq!(
+            invoker.invoke(Plan::empty(), &request(1)).map(|_| ()).map_err(|error| error.to_string()),
+            Err("the plan has no stage".to_owned())
+        );
+        assert_eq!(refused(&|request| request.headers.push(("X".into(), "y".repeat(20_000)))), Ok(431));
+        assert_eq!(refused(&|request| request.path_with_query_string += &"y".repeat(20_000)), Ok(414));
+        assert_eq!(refused(&|request| request.body = vec![0xFF; 11 << 20]), Ok(413));
+        assert_eq!(refused(&|request| request.headers.push(("Host".into(), "no host/".into()))), Ok(400));
+        assert!(refused(&|request| request.headers.push(("X".into(), "a\r\nb".into()))).is_err());
+        assert!(refused(&|request| request.path_with_query_string = String::new()).is_err());
     }
 }

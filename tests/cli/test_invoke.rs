@@ -252,6 +252,17 @@ fn an_answer_that_breaks_off() {
     assert_eq!((&answer["status"], &answer["body"]), (&json!(200), &json!("half")));
     let events = events(&answer["log"]);
     assert_eq!(event(&events, "The answer was not finished: "), "it broke off; the answer broke off");
+    let endless = Backend::start(|conversation| {
+        conversation.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+        for _ in 0..1000 {
+            conversation.send(format!("4000\r\n{}\r\n", "x".repeat(0x4000)));
+        }
+    });
+    let api = Api::new().route("GET /", http_proxy(format!("{}/", endless.url())));
+    let start = Start::command("test-invoke").api(&api).set("limits.body_bytes_max", 100_000);
+    let ended = start.arg("GET").arg("/").run();
+    let end = "The test did not wait for the rest of the answer: it is longer than ";
+    assert!(ended.code() == 0 && ended.stdout.contains(end), "{}", &ended.stdout[ended.stdout.len() - 500..]);
 }
 
 #[test]
