@@ -7,7 +7,8 @@
 //! - [`forwarding`]: from a client's request to the origin's: what is dropped, mapped and added.
 //! - [`integrate`]: HTTP origins and mock answers; [`upstream`]: the pools of connections to origins.
 //! - [`body`]: bodies on their way through.
-//! - [`respond`]: method responses and gateway responses: the one place where an error becomes a response.
+//! - [`respond`]: method responses and gateway responses: the one place where an error becomes a response; [`request_parts`]: what gateway
+//!   responses ask of a request.
 //! - [`context`]: the facts of an exchange behind `$context`; [`access_log`]: a line for each exchange.
 //! - [`trace`]: what `tollgate test-invoke` wants to know of an exchange.
 //! - [`settings`]: limits and time-outs, checked.
@@ -20,6 +21,7 @@ pub mod exchange;
 pub mod forwarding;
 pub mod integrate;
 pub mod live;
+pub mod request_parts;
 pub mod respond;
 pub mod settings;
 pub mod shard;

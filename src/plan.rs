@@ -9,11 +9,14 @@
 //! - [`context`]: the names of `$context`'s variables.
 //! - [`mock_status`]: the status that a mock's template names.
 //! - [`template`]: text with `$context` variables, and the sources of mapped parameters.
+//! - [`access_log`]: what a line of the log looks like.
 //! - [`gateway_response`]: the 21 kinds of error answer.
 //! - [`test_invocation`]: a method tried without serving it.
+//! - [`validation`]: what a method demands of a request: parameters, and bodies that fit a model.
 //! - [`delivery`]: how a plan and what belongs to it reach the shards.
 //! - [`compile`]: from the model to a plan, or the list of what stands against it.
 
+pub mod access_log;
 pub mod compile;
 pub mod context;
 pub mod delivery;
@@ -24,11 +27,14 @@ pub mod route;
 pub mod select;
 pub mod template;
 pub mod test_invocation;
+pub mod validation;
 
+use access_log::LogFormat;
 use gateway_response::GatewayResponses;
 use integration::{Integration, Origin};
 use route::RouteTable;
 use select::Selector;
+use validation::Validator;
 
 /// The position of a stage in [`Plan::stages`]. 32 bits: more stages than memory has room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -68,6 +74,8 @@ pub struct StagePlan {
     pub routes: RouteTable,
     pub methods: Vec<MethodPlan>,
     pub gateway_responses: GatewayResponses,
+    /// The stage's own; without one, the setting's.
+    pub access_log_format: Option<LogFormat>,
 }
 
 /// One method of one resource, ready to run.
@@ -78,13 +86,20 @@ pub struct MethodPlan {
     /// The resource's path template, `/pets/{petId}`: the label `route` of metrics and log.
     pub resource_path: Box<str>,
     pub resource_id: Box<str>,
+    /// What is checked before the integration is begun.
+    pub validator: Option<Box<Validator>>,
     pub integration: Integration,
 }
 
 impl MethodPlan {
     /// Whether nothing can begin before the request's whole body is there.
     pub fn needs_body(&self) -> bool {
-        self.integration.is_mapped()
+        self.integration.is_mapped() || self.validates_body()
+    }
+
+    /// Whether a validator has to see the whole body first.
+    pub fn validates_body(&self) -> bool {
+        self.validator.as_ref().is_some_and(|validator| validator.needs_body())
     }
 }
 

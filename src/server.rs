@@ -24,6 +24,7 @@ use crate::net::mailbox::Mailbox;
 use crate::net::runtime::{Driver, Mode, Runtime, allowed_cpus, pin_to_cpu};
 use crate::net::tls::{CertificateFiles, ClientTls, ServerTls, warm_up};
 use crate::plan::Plan;
+use crate::plan::access_log::LogFormat;
 use crate::plan::delivery::{Delivery, Fleet};
 use crate::stats::Registry;
 
@@ -54,7 +55,7 @@ pub fn serve(config: &Config, builder: Builder, started: impl FnOnce(&Started)) 
     prepare_data_folder(config)?;
 
     let fleet = Arc::new(handles(shards)?);
-    let settings = Arc::new(settings(config, shards));
+    let settings = Arc::new(settings(config, shards)?);
     let serving = Arc::new(AtomicUsize::new(0));
     let (report, reports) = mpsc::channel();
     for index in 0..shards {
@@ -196,10 +197,12 @@ fn driver(config: &Config) -> Driver {
     }
 }
 
-fn settings(config: &Config, shards: usize) -> Settings {
+fn settings(config: &Config, shards: usize) -> Result<Settings, String> {
+    let format = LogFormat::parse(&config.access_log.format)
+        .map_err(|error| format!("access_log.format: {}; {}", error.message, error.help))?;
     let bytes = |setting: u64| usize::try_from(setting).unwrap_or(usize::MAX);
     let (limits, upstream, forwarding) = (&config.limits, &config.upstream, &config.forwarding);
-    Settings {
+    Ok(Settings {
         head: HeadLimits {
             target_bytes_max: bytes(limits.target_bytes_max),
             header_bytes_max: bytes(limits.header_bytes_max),
@@ -235,10 +238,11 @@ fn settings(config: &Config, shards: usize) -> Settings {
             drop_twins: forwarding.underscore_twins == UnderscoreTwins::Drop,
         },
         access_log: AccessLogSettings {
+            format,
             buffer_bytes_max: bytes(config.access_log.buffer_bytes_max) / shards.max(1) / 2,
         },
         account_id: config.account_id.as_str().into(),
-    }
+    })
 }
 
 fn control_settings(config: &Config, mode: Mode) -> control_plane::Settings {

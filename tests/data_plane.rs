@@ -1,5 +1,6 @@
 //! What clients and backends see, a file per feature. Every test runs on both drivers.
 
+mod access_log_formats;
 mod bodies;
 mod forwarding;
 mod gateway_responses;
@@ -12,3 +13,4 @@ mod routing;
 mod tls;
 mod upstream_faults;
 mod upstream_pool;
+mod validation;

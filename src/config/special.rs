@@ -238,6 +238,12 @@ pub const STAGE_NAME: TextRule = TextRule {
 pub const ACCOUNT_ID: TextRule =
     TextRule { holds: |text| text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()), allowed: "12 digits" };
 
+/// Which variables there are is known where formats are compiled.
+pub const LOG_FORMAT: TextRule = TextRule {
+    holds: |text| text == "json" || text.contains("$context.") || text.contains("${context."),
+    allowed: "\"json\" or a text with $context variables",
+};
+
 /// The pseudonym of a `Via` field is a token (RFC 9110, 5.6.2 and 7.6.3).
 pub const VIA_NAME: TextRule = TextRule {
     holds: |text| {

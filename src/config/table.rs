@@ -4,7 +4,8 @@ use super::choice::{BasePath, Driver, LogLevel, UnderscoreTwins, Unresolved};
 use super::define::{Setting, settings};
 use super::kind::{Facts, Kind};
 use super::special::{
-    ACCOUNT_ID, CertificateFiles, LogDestination, SHARDS_MAX, STAGE_NAME, ShardCount, StageVariables, VIA_NAME,
+    ACCOUNT_ID, CertificateFiles, LOG_FORMAT, LogDestination, SHARDS_MAX, STAGE_NAME, ShardCount, StageVariables,
+    VIA_NAME,
 };
 use ipnet::IpNet;
 use std::net::SocketAddr;
@@ -140,8 +141,11 @@ settings! {
         underscore_twins: UnderscoreTwins = UnderscoreTwins::Refuse => Facts::plain();
     }
 
-    /// One line of JSON for each request.
+    /// One line for each request.
     access_log: AccessLog {
+        /// How a line looks: `json`, which docs/access-log.md describes, or a format as API Gateway has them, text with
+        /// `$context` variables. A stage's own (`x-tollgate-access-log-format`) is stronger.
+        format: String = "json".to_owned() => Facts::text(LOG_FORMAT).aws("a stage's `accessLogSettings.format`");
         /// `stdout`, `off`, or the path of a file, which is opened again on SIGHUP.
         destination: LogDestination = LogDestination::Stdout => Facts::plain();
         /// The most that waits to be written, in all shards together; what comes on top is dropped and counted.

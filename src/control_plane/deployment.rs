@@ -101,6 +101,55 @@ mod tests {
     }
 
     #[test]
+    fn a_problem_inside_a_schema_has_its_place_in_the_document() {
+        let text = "openapi: 3.0.1
+info: {title: T, version: '1'}
+x-amazon-apigateway-request-validators:
+  all: {validateRequestBody: true, validateRequestParameters: true}
+paths:
+  /a:
+    post:
+      x-amazon-apigateway-request-validator: all
+      requestBody:
+        content:
+          application/json:
+            schema: {$ref: '#/components/schemas/Pet'}
+      x-amazon-apigateway-integration: {type: mock, requestTemplates: {application/json: '{\"statusCode\": 200}'}, responses: {default: {statusCode: 200}}}
+components:
+  schemas:
+    Pet:
+      properties:
+        tags: {type: array, items: {$ref: '#/components/schemas/Tag'}}
+    Tag:
+      properties:
+        name: {type: string, pattern: '(?=a)b'}
+";
+        let imported =
+            openapi::load_text("t.yaml", text, &ImportOptions::default()).expect("the document is well-formed");
+        let found = build_imported(vec![imported], false, 1).expect_err("a pattern that cannot be used");
+        assert_eq!(
+            found.0[0].one_line(),
+            "t.yaml:21:39: model `Tag`: the pattern `(?=a)b` looks around, which takes time without bound"
+        );
+        assert_eq!(found.0[0].related[0].place.line, 11);
+    }
+
+    #[test]
+    fn a_log_format_is_refused_where_it_stands() {
+        let text = "openapi: 3.0.1
+info: {title: T, version: '1'}
+paths: {}
+x-tollgate-access-log-format: $context.requestId $context.staus
+";
+        let imported =
+            openapi::load_text("t.yaml", text, &ImportOptions::default()).expect("the document is well-formed");
+        let found = build_imported(vec![imported], false, 1).expect_err("no such variable");
+        let expected = "t.yaml:4:31: the format has `$context.staus`, which is not a variable that access logs have";
+        assert_eq!(found.0.iter().map(Diagnostic::one_line).collect::<Vec<_>>(), [expected]);
+        assert_eq!(found.0[0].help.as_deref(), Some("did you mean `$context.status`?"));
+    }
+
+    #[test]
     fn a_problem_of_the_plan_has_its_place_in_the_document() {
         let text = "openapi: 3.0.1
 info: {title: T, version: '1'}

@@ -17,12 +17,13 @@ pub fn plan_value(generation: u64, methods: &[&str], hosts: &[&str]) -> Plan {
         api_id: "abc123".into(),
         api_name: "Pet \"Store\"".into(),
         stage: "prod".into(),
-        variables: Vec::new(),
         deployment_id: "dep001".into(),
         endpoint_type: None,
+        variables: Vec::new(),
         routes: Default::default(),
         methods: methods.iter().map(|method| mock(method)).collect(),
         gateway_responses: Default::default(),
+        access_log_format: None,
     };
     Plan { generation, stages: vec![stage], origins: hosts.iter().map(|host| origin(host)).collect(), ..Plan::empty() }
 }
@@ -36,6 +37,7 @@ fn mock(method: &str) -> MethodPlan {
         responses: Vec::new(),
     };
     MethodPlan {
+        validator: None,
         http_method: http_method.into(),
         resource_path: resource_path.into(),
         resource_id: "res001".into(),

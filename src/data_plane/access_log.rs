@@ -1,4 +1,5 @@
-//! A line of JSON for each exchange, written to a buffer of the shard and handed to the writer in batches.
+//! A line for each exchange, written to a buffer of the shard and handed to the writer in batches. It is a stage's
+//! format, or this JSON:
 //!
 //! | member | what |
 //! |---|---|
@@ -17,7 +18,11 @@ use std::cell::RefCell;
 
 use crate::http::encode::{civil, decimal};
 
-use super::context::{Facts, padded, write_json_bytes};
+use crate::plan::access_log::{Escape, LogFormat, LogPart, LogTemplate};
+use crate::plan::context::ContextVariable;
+
+use super::context::{Fact, Facts, padded, write_json_bytes};
+use super::respond::{ErrorDetail, GatewayError};
 
 /// Lines are handed over when this many bytes have come together, or at a harvest. With four times as many, waking the
 /// writer less often saved less than the colder memory cost.
@@ -25,8 +30,107 @@ const BATCH_BYTES: usize = 64 * 1024;
 
 const VALUE_BYTES_MAX: usize = 1024;
 
-/// Appends the part of a line that is known when an exchange begins: it starts the line.
-pub fn begin_line(facts: &Facts<'_>, line: &mut Vec<u8>) {
+/// Starts the line of an exchange with what is known when it begins. In a template's line, what is known early stands in
+/// runs, each behind its length: between two of them there are variables that are not known yet.
+pub fn begin_line(format: &LogFormat, facts: &Facts<'_>, line: &mut Vec<u8>) {
+    match format {
+        LogFormat::Json => begin_json(facts, line),
+        LogFormat::Template(template) => begin_template(template, facts, line),
+    }
+}
+
+fn begin_template(template: &LogTemplate, facts: &Facts<'_>, line: &mut Vec<u8>) {
+    let mut parts = template.parts.iter().peekable();
+    while parts.peek().is_some() {
+        let length_at = line.len();
+        line.extend_from_slice(&[0; LENGTH_BYTES]);
+        while let Some(part) = parts.next_if(|part| !matches!(part, LogPart::Late(_))) {
+            match part {
+                LogPart::Literal(text) => line.extend_from_slice(text.as_bytes()),
+                LogPart::Early(variable) => write_fact(facts.fact(*variable), template.escape, line),
+                LogPart::Late(_) => debug_assert!(false, "a run ends before what is not known yet"),
+            }
+        }
+        let length = (line.len() - length_at - LENGTH_BYTES) as u32;
+        line[length_at..length_at + LENGTH_BYTES].copy_from_slice(&length.to_le_bytes());
+        while parts.next_if(|part| matches!(part, LogPart::Late(_))).is_some() {}
+    }
+}
+
+/// A run has at most a format's 16 KiB and 1 KiB for each of its variables.
+const LENGTH_BYTES: usize = size_of::<u32>();
+
+/// Appends the whole line to `lines`: the runs that `begun` has, and the variables between them.
+fn end_template(template: &LogTemplate, begun: &[u8], outcome: &Outcome<'_>, lines: &mut Vec<u8>) {
+    let mut runs = begun;
+    let mut parts = template.parts.iter().peekable();
+    while parts.peek().is_some() {
+        runs = copy_run(runs, lines);
+        while parts.next_if(|part| !matches!(part, LogPart::Late(_))).is_some() {}
+        while let Some(LogPart::Late(variable)) = parts.next_if(|part| matches!(part, LogPart::Late(_))) {
+            write_fact(outcome.fact(*variable), template.escape, lines);
+        }
+    }
+    lines.push(b'\n');
+}
+
+/// Takes one run off the front.
+fn copy_run<'l>(runs: &'l [u8], lines: &mut Vec<u8>) -> &'l [u8] {
+    let Some((length, rest)) = runs.split_first_chunk::<LENGTH_BYTES>() else { return runs };
+    let (run, rest) = rest.split_at((u32::from_le_bytes(*length) as usize).min(rest.len()));
+    lines.extend_from_slice(run);
+    rest
+}
+
+/// Appends a value that cannot be read as more than a value; what is missing is `-`.
+fn write_fact(fact: Fact<'_>, escape: Escape, line: &mut Vec<u8>) {
+    match fact {
+        Fact::None => line.push(b'-'),
+        Fact::Text(text) => write_escaped(text, escape, line),
+        Fact::Quoted(text) => {
+            let quote: &[u8] = if escape == Escape::Xml { b"&quot;" } else { b"\"" };
+            line.extend_from_slice(quote);
+            write_escaped(text.as_bytes(), escape, line);
+            line.extend_from_slice(quote);
+        }
+        Fact::Number(_) | Fact::ClfTime(_) => fact.write(line),
+    }
+}
+
+fn write_escaped(text: &[u8], escape: Escape, line: &mut Vec<u8>) {
+    match escape {
+        Escape::Json => write_json_bytes(text, VALUE_BYTES_MAX, line),
+        Escape::Csv => {
+            for (position, piece) in text[..text.len().min(VALUE_BYTES_MAX)].split(|byte| *byte == b',').enumerate() {
+                line.extend_from_slice(if position == 0 { b"" } else { b"\\u002c" });
+                write_json_bytes(piece, VALUE_BYTES_MAX, line);
+            }
+        }
+        Escape::Xml => write_xml_bytes(text, line),
+    }
+}
+
+/// What XML cannot say at all, most control characters, becomes the replacement character. (XML 1.0, 2.2.)
+fn write_xml_bytes(text: &[u8], line: &mut Vec<u8>) {
+    for byte in &text[..text.len().min(VALUE_BYTES_MAX)] {
+        match byte {
+            b'&' => line.extend_from_slice(b"&amp;"),
+            b'<' => line.extend_from_slice(b"&lt;"),
+            b'>' => line.extend_from_slice(b"&gt;"),
+            b'"' => line.extend_from_slice(b"&quot;"),
+            b'\'' => line.extend_from_slice(b"&apos;"),
+            0x20..=0x7E => line.push(*byte),
+            b'\t' | b'\n' | b'\r' | 0x7F..=0xFF => {
+                line.extend_from_slice(b"&#");
+                decimal(u64::from(*byte), line);
+                line.push(b';');
+            }
+            _ => line.extend_from_slice(b"&#xFFFD;"),
+        }
+    }
+}
+
+fn begin_json(facts: &Facts<'_>, line: &mut Vec<u8>) {
     line.extend_from_slice(b"{\"time\":\"");
     write_time(facts.time_ms, line);
     line.extend_from_slice(b"\",\"requestId\":\"");
@@ -66,10 +170,49 @@ pub struct Outcome<'e> {
     pub integration_us: Option<u64>,
     /// A word or two, or a template's place and what was wrong there.
     pub error: Option<&'e str>,
+    /// Why the gateway answered itself.
+    pub gateway_error: Option<GatewayError>,
+    /// What there was to say of that beyond its kind.
+    pub detail: Option<&'e ErrorDetail>,
+    /// What the integration answered.
+    pub integration_status: Option<u16>,
+}
+
+impl<'e> Outcome<'e> {
+    fn gateway_message(&self) -> Option<&'e str> {
+        let detailed = self.detail.and_then(|detail| detail.message.as_deref());
+        detailed.or(self.gateway_error.map(GatewayError::message))
+    }
+
+    /// What `$context` says after the end. Milliseconds are whole ones there.
+    fn fact(&self, variable: ContextVariable) -> Fact<'e> {
+        use ContextVariable as V;
+        let text = |text: Option<&'e str>| text.map_or(Fact::None, |text| Fact::Text(text.as_bytes()));
+        let number = |number: Option<u64>| number.map_or(Fact::None, Fact::Number);
+        match variable {
+            V::Status => Fact::Number(u64::from(self.status)),
+            V::ResponseLength => Fact::Number(self.response_bytes),
+            V::ResponseLatency => Fact::Number(self.total_us / 1000),
+            V::IntegrationLatency | V::IntegrationLatencyFlat => {
+                number(self.integration_us.map(|time_us| time_us / 1000))
+            }
+            V::IntegrationStatus | V::IntegrationStatusFlat | V::IntegrationIntegrationStatus => {
+                number(self.integration_status.map(u64::from))
+            }
+            V::IntegrationError | V::IntegrationErrorMessage => {
+                text(self.error.filter(|_| self.gateway_error.is_some_and(GatewayError::is_of_integration)))
+            }
+            V::ErrorMessage => text(self.gateway_message()),
+            V::ErrorMessageString => self.gateway_message().map_or(Fact::None, Fact::Quoted),
+            V::ErrorValidationErrorString => text(self.detail.and_then(|detail| detail.validation_error.as_deref())),
+            V::ErrorResponseType => text(self.gateway_error.map(|error| error.response_type().name())),
+            _ => Fact::None,
+        }
+    }
 }
 
 /// Appends the rest of a line.
-pub fn end_line(outcome: &Outcome<'_>, line: &mut Vec<u8>) {
+fn end_json(outcome: &Outcome<'_>, line: &mut Vec<u8>) {
     line.extend_from_slice(b"\",\"status\":");
     decimal(u64::from(outcome.status), line);
     line.extend_from_slice(b",\"responseLength\":");
@@ -155,13 +298,20 @@ impl AccessLog {
     }
 
     /// Takes the line of an exchange that ended.
-    pub fn record(&self, mut line: Vec<u8>, outcome: &Outcome) -> Handed {
-        end_line(outcome, &mut line);
+    pub fn record(&self, format: &LogFormat, mut line: Vec<u8>, outcome: &Outcome<'_>) -> Handed {
         let mut state = self.state.borrow_mut();
-        if state.lines.len() + line.len() > self.buffer_bytes_max {
+        let before = state.lines.len();
+        match format {
+            LogFormat::Json => {
+                end_json(outcome, &mut line);
+                state.lines.extend_from_slice(&line);
+            }
+            LogFormat::Template(template) => end_template(template, &line, outcome, &mut state.lines),
+        }
+        if state.lines.len() > self.buffer_bytes_max {
+            state.lines.truncate(before);
             return Handed { written: 0, dropped: 1 };
         }
-        state.lines.extend_from_slice(&line);
         state.records += 1;
         line.clear();
         if state.spare.len() < SPARE_LINES_MAX {
@@ -209,18 +359,27 @@ mod tests {
             host: "gw",
             time_ms: 1_795_305_599_042,
             error: None,
+            request_parts: None,
         }
     }
 
-    const OUTCOME: Outcome =
-        Outcome { status: 502, response_bytes: 36, total_us: 1_007, integration_us: Some(90), error: Some("reset") };
+    const OUTCOME: Outcome = Outcome {
+        status: 502,
+        response_bytes: 36,
+        total_us: 1_007,
+        integration_us: Some(90),
+        error: Some("reset"),
+        gateway_error: Some(GatewayError::IntegrationMalformed),
+        detail: None,
+        integration_status: None,
+    };
 
     #[test]
     fn a_line_is_json_whatever_the_client_sends() {
         let ids = IdSource::new(1).ids();
         let mut line = Vec::new();
-        begin_line(&facts(&ids, b"a\"\r\n\x1b[31m\xff\\"), &mut line);
-        end_line(&OUTCOME, &mut line);
+        begin_line(&LogFormat::Json, &facts(&ids, b"a\"\r\n\x1b[31m\xff\\"), &mut line);
+        end_json(&OUTCOME, &mut line);
         assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1);
         let parsed: serde_json::Value = serde_json::from_slice(&line).expect("a line of JSON");
         assert_eq!(parsed["time"], "2026-11-21T23:59:59.042Z");
@@ -230,11 +389,68 @@ mod tests {
         assert_eq!(parsed["error"], "reset");
     }
 
+    #[track_caller]
+    fn check(format: &str, user_agent: &[u8], expected: &str) {
+        let ids = IdSource::new(1).ids();
+        let id = String::from_utf8_lossy(ids.request()).into_owned();
+        let format = LogFormat::parse(format).expect("the test's format is one");
+        let LogFormat::Template(template) = &format else { panic!("the test's format is a template") };
+        let (mut line, mut lines) = (Vec::new(), b"before\n".to_vec());
+        begin_line(&format, &facts(&ids, user_agent), &mut line);
+        end_template(template, &line, &OUTCOME, &mut lines);
+        let written = String::from_utf8(lines).expect("lines are ASCII").replace(&id, "ID");
+        assert_eq!(written, format!("before\n{expected}\n"));
+    }
+
+    #[test]
+    fn a_format_is_filled_in() {
+        check("$context.requestId", b"", "ID");
+        check("$context.status $context.requestId $context.status", b"", "502 ID 502");
+        check("$context.status$context.responseLength$context.requestId$context.stage", b"", "50236ID-");
+        check(
+            r#"$context.identity.sourceIp - [$context.requestTime] "$context.httpMethod $context.path" $context.status $context.requestId"#,
+            b"",
+            r#"192.0.2.1 - [21/Nov/2026:23:59:59 +0000] "GET /a" 502 ID"#,
+        );
+        check(
+            "$context.requestId $context.responseLatency $context.integrationLatency $context.integration.latency \
+             $context.integration.status $context.integration.error $context.requestTimeEpoch",
+            b"",
+            "ID 1 0 0 - reset 1795305599042",
+        );
+        check(
+            "$context.requestId $context.error.message $context.error.messageString $context.error.responseType \
+             $context.error.validationErrorString",
+            b"",
+            r#"ID Internal server error "Internal server error" DEFAULT_5XX -"#,
+        );
+    }
+
+    #[test]
+    fn values_stay_values_in_every_shape() {
+        const EVIL: &[u8] = b"a\",\"x\":1,\r\n<b>&'\\\x01\xe9";
+        check(
+            r#"{"id":"$context.requestId","ua":"$context.identity.userAgent"}"#,
+            EVIL,
+            r#"{"id":"ID","ua":"a\",\"x\":1,\u000d\n<b>&'\\\u0001\u00e9"}"#,
+        );
+        check(
+            "<r id=\"$context.requestId\">$context.identity.userAgent</r>",
+            EVIL,
+            "<r id=\"ID\">a&quot;,&quot;x&quot;:1,&#13;&#10;&lt;b&gt;&amp;&apos;\\&#xFFFD;&#233;</r>",
+        );
+        check(
+            "$context.requestId,$context.identity.userAgent",
+            EVIL,
+            r#"ID,a\"\u002c\"x\":1\u002c\u000d\n<b>&'\\\u0001\u00e9"#,
+        );
+    }
+
     #[test]
     fn long_values_are_cut() {
         let ids = IdSource::new(1).ids();
         let mut line = Vec::new();
-        begin_line(&facts(&ids, &[b'x'; 100_000]), &mut line);
+        begin_line(&LogFormat::Json, &facts(&ids, &[b'x'; 100_000]), &mut line);
         assert!(line.len() < 2000);
     }
 
@@ -262,7 +478,7 @@ mod tests {
         let record = || {
             let mut line = log.line().expect("there is a log");
             line.extend_from_slice(b"{\"x\":\"");
-            log.record(line, &OUTCOME)
+            log.record(&LogFormat::Json, line, &OUTCOME)
         };
         assert_eq!(record(), Handed::default());
         assert_eq!(log.flush(), Handed { written: 1, dropped: 0 });

@@ -6,9 +6,11 @@ use std::borrow::Cow;
 
 use crate::http::encode::{civil, decimal};
 use crate::plan::context::ContextVariable;
-use crate::plan::template::{Text, TextPart};
+use crate::plan::template::{RequestPartIndex, Text, TextPart};
 use crate::plan::{MethodPlan, StagePlan};
 use crate::vtl::{Context, Variable};
+
+use super::request_parts::RequestParts;
 
 /// `$context.requestId` (a UUID) and `$context.extendedRequestId`, as text.
 #[derive(Clone, Copy)]
@@ -105,6 +107,8 @@ pub struct Facts<'e> {
     pub host: &'e str,
     pub time_ms: u64,
     pub error: Option<ErrorFacts<'e>>,
+    /// For the stage's gateway responses; where none was taken, there is none.
+    pub request_parts: Option<&'e RequestParts>,
 }
 
 /// The value of a variable, borrowed from where it is.
@@ -228,6 +232,10 @@ impl<'e> Facts<'e> {
         }
     }
 
+    pub fn request_part(&self, index: RequestPartIndex) -> Option<&'e [u8]> {
+        self.request_parts?.value(index)
+    }
+
     /// Appends a variable's value; one that has none here is empty, as in AWS.
     pub fn write(&self, variable: ContextVariable, out: &mut Vec<u8>) {
         self.fact(variable).write(out);
@@ -238,6 +246,7 @@ impl<'e> Facts<'e> {
             match part {
                 TextPart::Literal(literal) => out.extend_from_slice(literal.as_bytes()),
                 TextPart::Context(variable) => self.write(*variable, out),
+                TextPart::Request(index) => out.extend_from_slice(self.request_part(*index).unwrap_or_default()),
             }
         }
     }
@@ -356,6 +365,7 @@ mod tests {
             host: "api.example.com:8443",
             time_ms: 1_795_305_599_042,
             error: Some(ErrorFacts { message: "a \"b\"", response_type: "THROTTLED", validation_error: None }),
+            request_parts: None,
         };
         #[track_caller]
         fn check(facts: &Facts<'_>, name: &str, expected: &str) {

@@ -4,14 +4,17 @@
 //! function, so that nothing of the request has to outlive the buffer that it was read into. An integration that
 //! waits ([`super::integrate::http`]) goes on from there. However an exchange ends, [`Exchange::conclude`] is called once.
 
+use std::cell::Cell;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
 use crate::http::head::{self, FieldSpace, Framing, HeadError, RequestHead};
 use crate::http::target::{self, Target};
+use crate::plan::access_log::LogFormat;
 use crate::plan::integration::Integration;
 use crate::plan::route::PathParameters;
+use crate::plan::validation::{ValidatedParts, Validator};
 use crate::plan::{MethodIndex, MethodPlan, StageIndex, StagePlan};
 use crate::stats::Counter;
 
@@ -24,7 +27,8 @@ use super::integrate::http::Forward;
 use super::integrate::mapped::{Collect, WholeRequest};
 use super::integrate::mock;
 use super::live::Live;
-use super::respond::{GatewayError, Persistence, write_error};
+use super::request_parts::{PartsOf, RequestParts};
+use super::respond::{ErrorDetail, GatewayError, Persistence, write_error};
 use super::shard::Shard;
 
 /// How far [`begin`] came.
@@ -42,6 +46,8 @@ pub enum Begun {
 /// What stays of a request when its bytes are gone.
 pub struct Exchange {
     pub live: Rc<Live>,
+    /// The stage, also where it has no such method.
+    selected: Option<StageIndex>,
     pub found: Option<(StageIndex, MethodIndex)>,
     pub ids: RequestIds,
     pub started: Instant,
@@ -50,9 +56,16 @@ pub struct Exchange {
     /// The client can take another answer on this connection.
     pub keep_alive: bool,
     remembered: Remembered,
+    request_parts: RequestParts,
     line: Option<Vec<u8>>,
     /// For the log: what went wrong, with its place.
     pub note: Option<String>,
+    /// What there is to say of an error beyond its kind.
+    pub detail: Option<Box<ErrorDetail>>,
+    /// For the log: what the gateway answered instead of the integration.
+    pub gateway_error: Cell<Option<GatewayError>>,
+    /// For the log: what the integration answered.
+    pub integration_status: Cell<Option<u16>>,
 }
 
 /// What the request said of itself: one text for all, since every forwarded request has it made.
@@ -115,6 +128,7 @@ impl Exchange {
             host: self.remembered.text(4),
             time_ms: shard.unix_ms(self.started),
             error: None,
+            request_parts: Some(&self.request_parts),
         }
     }
 
@@ -126,6 +140,10 @@ impl Exchange {
         }
     }
 
+    fn log_format<'e>(&'e self, shard: &'e Shard) -> &'e LogFormat {
+        log_format(&self.live, self.selected, shard)
+    }
+
     pub fn ending(&self) -> Ending {
         if self.keep_alive { Ending::Continue } else { Ending::Close }
     }
@@ -133,7 +151,7 @@ impl Exchange {
     /// Counts and logs the exchange. Exactly once, whatever happened.
     pub fn conclude(self, shard: &Shard, ended: Ended) {
         if let Some(trace) = &shard.trace {
-            trace.ended(&self.ids, &ended, self.note.as_deref());
+            trace.ended(&self, &ended);
         }
         let total_us = self.started.elapsed().as_micros() as u64;
         if let Some((stage, method)) = self.found {
@@ -143,10 +161,27 @@ impl Exchange {
         if let Some(line) = self.line {
             let Ended { status, response_bytes, integration_us, error } = ended;
             let error = self.note.as_deref().or(error);
-            let outcome = Outcome { status, response_bytes, total_us, integration_us, error };
-            shard.count_log(shard.access_log.record(line, &outcome));
+            let (gateway_error, integration_status) = (self.gateway_error.get(), self.integration_status.get());
+            let outcome = Outcome {
+                status,
+                response_bytes,
+                total_us,
+                integration_us,
+                error,
+                gateway_error,
+                detail: self.detail.as_deref(),
+                integration_status,
+            };
+            let format = log_format(&self.live, self.selected, shard);
+            shard.count_log(shard.access_log.record(format, line, &outcome));
         }
     }
+}
+
+/// The stage's, or the setting's. A line ends in the format that it began in.
+fn log_format<'e>(live: &'e Live, selected: Option<StageIndex>, shard: &'e Shard) -> &'e LogFormat {
+    let of_stage = selected.and_then(|stage| live.plan.stage(stage).access_log_format.as_ref());
+    of_stage.unwrap_or(&shard.settings.access_log.format)
 }
 
 /// How an exchange ended.
@@ -208,6 +243,7 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
     let last = shard.is_draining() || requests_max > 0 && connection.served >= requests_max;
     let mut exchange = Exchange {
         live: Rc::clone(&live),
+        selected: None,
         found: None,
         ids,
         started,
@@ -215,8 +251,12 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         to_head_request: head.method == "HEAD",
         keep_alive: head.keep_alive && !last,
         remembered: Remembered::default(),
+        request_parts: RequestParts::default(),
         line: shard.access_log.line(),
         note: None,
+        detail: None,
+        gateway_error: Cell::new(None),
+        integration_status: Cell::new(None),
     };
     let mut scratch = String::new();
     let parsed = target::parse(head.target, &mut scratch);
@@ -235,22 +275,31 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         host: target.authority.or(head.host).unwrap_or(""),
         time_ms: shard.unix_ms(started),
         error: None,
+        request_parts: None,
     };
-    let found = if parsed.is_err() { Err(GatewayError::BadRequest) } else { find(&live, &mut facts) };
+    let found =
+        if parsed.is_err() { Err(GatewayError::BadRequest) } else { find(&live, &mut facts, &mut exchange.selected) };
     exchange.found = found.as_ref().ok().map(|found| (found.stage, found.method));
-    if let Some(line) = &mut exchange.line {
-        begin_line(&facts, line);
+    if let Some(mut line) = exchange.line.take() {
+        begin_line(exchange.log_format(shard), &facts, &mut line);
+        exchange.line = Some(line);
     }
     // A client that was not told to continue may send the body or the next request: nobody can tell which.
     let unread = head.expects_continue && head.framing != Framing::None;
     let unasked = |method: &MethodPlan| matches!(method.integration, Integration::Mock(_)) && !method.needs_body();
     exchange.keep_alive &= !(unread && exchange.method().is_some_and(unasked));
+    let mut detail = None;
     let outcome = found.and_then(|found| {
         refuse_large(head.framing, shard)?;
-        if live.plan.stage(found.stage).method(found.method).needs_body() {
+        let path = &target.path[found.prefix_bytes..];
+        if let Some(validator) = facts.method.and_then(|method| method.validator.as_deref()) {
+            let query = target.query.unwrap_or("");
+            let parts = ValidatedParts { path, path_parameters: &found.parameters, query };
+            validate_parameters(validator, &parts, head, &mut detail)?;
+        }
+        if facts.method.is_some_and(MethodPlan::needs_body) {
             return Ok(Integrated::Collect(found));
         }
-        let path = &target.path[found.prefix_bytes..];
         let inbound = Inbound {
             head,
             target: &target,
@@ -265,29 +314,39 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         };
         integrate(&inbound, &found, &exchange, shard, &mut connection.out)
     });
+    let request_parts = || {
+        let wanted = facts.stage.map_or(&[][..], |stage| &stage.gateway_responses.request_parts);
+        let found = found.as_ref().ok().zip(facts.method);
+        let found = found.map(|(found, method)| (method, &target.path[found.prefix_bytes..], &found.parameters));
+        RequestParts::take(wanted, &PartsOf { head, target: &target, found })
+    };
     match outcome {
         Ok(Integrated::Answered(ended)) => Step::Answered(Box::new((exchange, ended))),
         Ok(Integrated::Request { request, timeout_ms, chooses_template }) => {
             let accept = if chooses_template { mock::accepted_type(head) } else { None };
             if needs_facts_later(&exchange) {
                 exchange.remembered = Remembered::new(&facts);
+                exchange.request_parts = request_parts();
             }
             let body_bytes_max = shard.settings.body_bytes_max;
             Step::Forward(Box::new(Forward::new(exchange, head, request, timeout_ms, body_bytes_max, accept)))
         }
         Ok(Integrated::Collect(found)) => {
             exchange.remembered = Remembered::new(&facts);
+            exchange.request_parts = request_parts();
             let request = WholeRequest::new(found.parameters, found.prefix_bytes);
             Step::Collect(Box::new(Collect::new(exchange, head, request, shard.settings.body_bytes_max)))
         }
         Err(error) => {
             count_unrouted(error, shard);
             exchange.keep_alive &= parsed.is_ok() && !unread && error != GatewayError::RequestTooLarge;
+            exchange.gateway_error.set(Some(error));
+            exchange.detail = detail.map(Box::new);
             let before = connection.out.len();
-            let status = write_error(error, &facts, &shard.date(), exchange.persistence(), &mut connection.out);
-            if let Some(trace) = &shard.trace {
-                trace.failed(error, status);
-            }
+            let request_parts = request_parts();
+            let facts = Facts { request_parts: Some(&request_parts), ..facts };
+            let (detail, date, persistence) = (exchange.detail.as_deref(), shard.date(), exchange.persistence());
+            let status = write_error(error, detail, &facts, &date, persistence, &mut connection.out);
             let ended = Ended {
                 status,
                 response_bytes: body_bytes(&connection.out[before..]),
@@ -306,6 +365,20 @@ fn needs_facts_later(exchange: &Exchange) -> bool {
     let mapped =
         matches!(exchange.method().map(|method| &method.integration), Some(Integration::Http(http)) if !http.proxy);
     responses || mapped
+}
+
+/// Says in `detail` which parameters are missing.
+fn validate_parameters(
+    validator: &Validator,
+    parts: &ValidatedParts<'_>,
+    head: &RequestHead<'_, '_>,
+    detail: &mut Option<ErrorDetail>,
+) -> Result<(), GatewayError> {
+    let fields = head.fields.iter().map(|field| (field.name, field.value));
+    validator.parameters(parts, fields).map_err(|message| {
+        *detail = Some(ErrorDetail::message(message));
+        GatewayError::MissingParameters
+    })
 }
 
 fn refuse_large(framing: Framing, shard: &Shard) -> Result<(), GatewayError> {
@@ -329,8 +402,9 @@ struct Found {
 
 /// The method for a request. The stage is noted in `facts` as soon as it is known: its gateway responses are for
 /// requests that find no method, too.
-fn find<'l>(live: &'l Live, facts: &mut Facts<'l>) -> Result<Found, GatewayError> {
+fn find<'l>(live: &'l Live, facts: &mut Facts<'l>, selected: &mut Option<StageIndex>) -> Result<Found, GatewayError> {
     let selection = live.plan.selector.select(facts.host.as_bytes(), facts.path).ok_or(GatewayError::NoStage)?;
+    *selected = Some(selection.stage);
     let stage = live.plan.stage(selection.stage);
     facts.stage = Some(stage);
     let path = &facts.path[selection.prefix_bytes..];
@@ -439,12 +513,11 @@ pub fn body_refusal(error: BodyError, shard: &Shard) -> GatewayError {
 /// Writes the response for an error that came up after the request's head was gone, and returns its status and length.
 pub fn answer_error(connection: &mut Connection, exchange: &Exchange, error: GatewayError) -> (u16, u64) {
     let shard = Rc::clone(&connection.shard);
+    exchange.gateway_error.set(Some(error));
     let facts = exchange.facts(&shard);
     let before = connection.out.len();
-    let status = write_error(error, &facts, &shard.date(), exchange.persistence(), &mut connection.out);
-    if let Some(trace) = &shard.trace {
-        trace.failed(error, status);
-    }
+    let (detail, persistence) = (exchange.detail.as_deref(), exchange.persistence());
+    let status = write_error(error, detail, &facts, &shard.date(), persistence, &mut connection.out);
     (status, body_bytes(&connection.out[before..]))
 }
 
@@ -454,6 +527,7 @@ pub fn refuse(connection: &mut Connection, error: GatewayError) {
     let ids = shard.ids.ids();
     let mut exchange = Exchange {
         live: shard.live(),
+        selected: None,
         found: None,
         ids,
         started: Instant::now(),
@@ -461,13 +535,17 @@ pub fn refuse(connection: &mut Connection, error: GatewayError) {
         to_head_request: false,
         keep_alive: false,
         remembered: Remembered::default(),
+        request_parts: RequestParts::default(),
         line: None,
         note: None,
+        detail: None,
+        gateway_error: Cell::new(None),
+        integration_status: Cell::new(None),
     };
     let source_ip = &*connection.client.address_text;
     exchange.remembered = Remembered::new(&Facts { source_ip, ..exchange.facts(&shard) });
     exchange.line = shard.access_log.line().map(|mut line| {
-        begin_line(&exchange.facts(&shard), &mut line);
+        begin_line(exchange.log_format(&shard), &exchange.facts(&shard), &mut line);
         line
     });
     let (status, response_bytes) = answer_error(connection, &exchange, error);

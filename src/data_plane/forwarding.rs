@@ -180,7 +180,7 @@ impl Inbound<'_> {
         }
         let passed = if integration.proxy { self.target.query.unwrap_or("") } else { "" };
         for pair in passed.split('&') {
-            let name = percent_decoded(pair.split('=').next().unwrap_or(pair));
+            let name = form_decoded(pair.split('=').next().unwrap_or(pair));
             if !integration.query_parameters.iter().any(|mapped| mapped.name.as_bytes() == name) {
                 part(pair.as_bytes(), out);
             }
@@ -372,7 +372,7 @@ impl Inbound<'_> {
 pub fn query_pairs(query: Option<&str>) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
     query.unwrap_or("").split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (percent_decoded(name), percent_decoded(value))
+        (form_decoded(name), form_decoded(value))
     })
 }
 
@@ -407,8 +407,17 @@ fn is_twin_of_ours(name: &str, mapped: &[MappedParameter]) -> bool {
         && (GUARDED.iter().any(|guarded| is_twin(name, guarded)) || mapped.iter().any(|ours| is_twin(name, &ours.name)))
 }
 
-/// Form decoding: `+` is a space, `%XX` a byte, a broken escape itself.
+/// Form decoding, for queries: `+` is a space, `%XX` a byte, a broken escape itself.
+pub fn form_decoded(text: &str) -> Vec<u8> {
+    decoded(text, b' ')
+}
+
+/// For paths, where `+` is itself. (RFC 3986, 3.3.)
 pub fn percent_decoded(text: &str) -> Vec<u8> {
+    decoded(text, b'+')
+}
+
+fn decoded(text: &str, plus: u8) -> Vec<u8> {
     let bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;
@@ -419,7 +428,7 @@ pub fn percent_decoded(text: &str) -> Vec<u8> {
                 decoded.push((high * 16 + low) as u8);
                 at += 2;
             }
-            (b'+', _, _) => decoded.push(b' '),
+            (b'+', _, _) => decoded.push(plus),
             (byte, _, _) => decoded.push(byte),
         }
         at += 1;
@@ -494,6 +503,7 @@ mod tests {
             host: "gw.test",
             time_ms: 0,
             error: None,
+            request_parts: None,
         };
         let client = Client::new("192.0.2.1".parse().expect("an address"), 8080, false, settings);
         let inbound = Inbound {

@@ -5,6 +5,8 @@
 use crate::http::encode;
 use crate::plan::gateway_response::{GatewayResponse, GatewayResponseType};
 
+use crate::plan::template::Text;
+
 use super::context::{ErrorFacts, Facts, RequestIds};
 
 /// Why an exchange does not end with the integration's answer.
@@ -16,6 +18,12 @@ pub enum GatewayError {
     BadRequestParameters,
     /// A mapping template wants JSON, and the body is none.
     BadRequestBody,
+    /// A mapped parameter wants JSON, and the body only looks like it.
+    InvalidJson,
+    /// A required parameter is missing; the [`ErrorDetail`] says which.
+    MissingParameters,
+    /// The body does not fit its model; the [`ErrorDetail`] says why.
+    InvalidBody,
     RequestTimeout,
     TargetTooLong,
     HeaderTooLarge,
@@ -40,7 +48,12 @@ pub enum GatewayError {
 impl GatewayError {
     pub fn status(self) -> u16 {
         match self {
-            GatewayError::BadRequest | GatewayError::BadRequestParameters | GatewayError::BadRequestBody => 400,
+            GatewayError::BadRequest
+            | GatewayError::BadRequestParameters
+            | GatewayError::BadRequestBody
+            | GatewayError::InvalidJson
+            | GatewayError::MissingParameters
+            | GatewayError::InvalidBody => 400,
             GatewayError::NoStage | GatewayError::NoRoute => 403,
             GatewayError::RequestTimeout => 408,
             GatewayError::RequestTooLarge => 413,
@@ -55,11 +68,15 @@ impl GatewayError {
         }
     }
 
+    /// What there is to say of the kind; an [`ErrorDetail`] may say more.
     pub fn message(self) -> &'static str {
         match self {
             GatewayError::BadRequest => "Bad Request",
             GatewayError::BadRequestParameters => "Invalid request parameters",
             GatewayError::BadRequestBody => "Could not parse request body into json",
+            GatewayError::InvalidJson => "Invalid JSON in request body",
+            GatewayError::MissingParameters => "Missing required request parameters",
+            GatewayError::InvalidBody => "Invalid request body",
             GatewayError::NoStage => "Forbidden",
             GatewayError::NoRoute => "Missing Authentication Token",
             GatewayError::RequestTimeout => "Request Timeout",
@@ -75,11 +92,24 @@ impl GatewayError {
         }
     }
 
+    /// Whether the integration is at fault rather than the request or the gateway.
+    pub fn is_of_integration(self) -> bool {
+        matches!(
+            self,
+            GatewayError::IntegrationTimeout
+                | GatewayError::IntegrationFailure
+                | GatewayError::IntegrationMalformed
+                | GatewayError::IntegrationBusy
+        )
+    }
+
     /// The gateway response that a stage may have configured for it.
     pub fn response_type(self) -> GatewayResponseType {
         match self {
-            GatewayError::BadRequestParameters => GatewayResponseType::BadRequestParameters,
-            GatewayError::BadRequestBody => GatewayResponseType::BadRequestBody,
+            GatewayError::BadRequestParameters | GatewayError::MissingParameters => {
+                GatewayResponseType::BadRequestParameters
+            }
+            GatewayError::BadRequestBody | GatewayError::InvalidBody => GatewayResponseType::BadRequestBody,
             GatewayError::NoRoute => GatewayResponseType::MissingAuthenticationToken,
             GatewayError::NoStage => GatewayResponseType::AccessDenied,
             GatewayError::RequestTooLarge => GatewayResponseType::RequestTooLarge,
@@ -88,6 +118,7 @@ impl GatewayError {
             GatewayError::IntegrationTimeout => GatewayResponseType::IntegrationTimeout,
             GatewayError::IntegrationFailure => GatewayResponseType::IntegrationFailure,
             GatewayError::BadRequest
+            | GatewayError::InvalidJson
             | GatewayError::RequestTimeout
             | GatewayError::TargetTooLong
             | GatewayError::HeaderTooLarge => GatewayResponseType::Default4xx,
@@ -103,6 +134,25 @@ impl GatewayError {
             GatewayError::NoStage => "ForbiddenException",
             other => other.response_type().error_type(),
         }
+    }
+}
+
+/// What an error says beyond its kind, made for the requests that have it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ErrorDetail {
+    /// `$context.error.message`, where the kind's own says too little.
+    pub message: Option<Box<str>>,
+    /// `$context.error.validationErrorString`.
+    pub validation_error: Option<Box<str>>,
+}
+
+impl ErrorDetail {
+    pub fn message(message: String) -> ErrorDetail {
+        ErrorDetail { message: Some(message.into()), validation_error: None }
+    }
+
+    pub fn validation_error(text: String) -> ErrorDetail {
+        ErrorDetail { message: None, validation_error: Some(text.into()) }
     }
 }
 
@@ -139,16 +189,19 @@ pub fn write_date(date: &[u8], out: &mut Vec<u8>) {
 /// Appends the whole response for an error, and returns its status. A `HEAD` request gets no body.
 pub fn write_error(
     error: GatewayError,
+    detail: Option<&ErrorDetail>,
     facts: &Facts<'_>,
     date: &[u8],
     persistence: Persistence,
     out: &mut Vec<u8>,
 ) -> u16 {
     let kind = error.response_type();
-    let facts = Facts {
-        error: Some(ErrorFacts { message: error.message(), response_type: kind.name(), validation_error: None }),
-        ..*facts
+    let error_facts = ErrorFacts {
+        message: detail.and_then(|detail| detail.message.as_deref()).unwrap_or(error.message()),
+        validation_error: detail.and_then(|detail| detail.validation_error.as_deref()),
+        response_type: kind.name(),
     };
+    let facts = Facts { error: Some(error_facts), ..*facts };
     // REQUEST_TOO_LARGE cannot be customised, by the guide.
     let customised = facts.stage.filter(|_| kind != GatewayResponseType::RequestTooLarge);
     let configured = customised.and_then(|stage| stage.gateway_responses.find(kind, error.status()));
@@ -176,8 +229,16 @@ pub fn write_error(
     status
 }
 
+/// The template for the first media type of `Accept`, else the first, as for integration responses.
+fn template_for<'r>(response: &'r GatewayResponse, facts: &Facts<'_>) -> Option<&'r (Box<str>, Text)> {
+    let accept = facts.stage.and_then(|stage| stage.gateway_responses.accept);
+    let accepted = accept.and_then(|index| facts.request_part(index));
+    let fits = |known: &str| accepted.is_some_and(|wanted| known.as_bytes().eq_ignore_ascii_case(wanted));
+    response.templates.iter().find(|(known, _)| fits(known)).or(response.templates.first())
+}
+
 fn write_error_body<'r>(configured: Option<&'r GatewayResponse>, facts: &Facts<'_>, body: &mut Vec<u8>) -> &'r str {
-    if let Some((content_type, template)) = configured.and_then(|response| response.templates.first()) {
+    if let Some((content_type, template)) = configured.and_then(|response| template_for(response, facts)) {
         facts.write_text(template, body);
         return content_type;
     }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::http::head::HeadLimits;
+use crate::plan::access_log::LogFormat;
 
 /// All of it is the same for all shards and does not change while they run.
 #[derive(Clone, Debug)]
@@ -60,8 +61,10 @@ pub struct ForwardingSettings {
     pub drop_twins: bool,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct AccessLogSettings {
+    /// For stages without a format of their own, and where there is no stage.
+    pub format: LogFormat,
     /// What a shard buffers for the writer while it is busy; records beyond are dropped and counted.
     pub buffer_bytes_max: usize,
 }

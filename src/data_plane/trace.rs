@@ -7,8 +7,7 @@ use std::cell::RefCell;
 
 use crate::plan::integration::Origin;
 
-use super::context::RequestIds;
-use super::exchange::Ended;
+use super::exchange::{Ended, Exchange};
 use super::respond::GatewayError;
 
 /// The notes on a traced shard's only exchange.
@@ -18,13 +17,13 @@ pub struct Trace(RefCell<Noted>);
 /// In the order in which it comes about; what did not come about is empty.
 #[derive(Clone, Debug, Default)]
 pub struct Noted {
-    /// Steps before the integration, in the words of AWS's log: what validators and authorizers found.
-    pub before_integration: Vec<String>,
     pub endpoint_request: Option<EndpointRequest>,
     /// The head of the origin's answer, as it came.
     pub endpoint_response_head: Option<Vec<u8>>,
     /// `None` where nothing needed it whole: it then went through as it came, or was not read.
     pub endpoint_response_body: Option<Vec<u8>>,
+    /// What a request validator found wrong with the body.
+    pub validation_error: Option<String>,
     /// The gateway's own answer, and its status.
     pub failed: Option<(GatewayError, u16)>,
     /// Why, where there is more to say than the answer does: a template's place, what the origin did.
@@ -48,11 +47,6 @@ impl Trace {
         self.0.take()
     }
 
-    /// A step before the integration, as a line of AWS's log: `Request validation succeeded for content type …`.
-    pub fn before_integration(&self, line: impl Into<String>) {
-        self.0.borrow_mut().before_integration.push(line.into());
-    }
-
     pub fn sending(&self, origin: &Origin, request: &[u8], whole: bool) {
         let scheme = if origin.tls { "https" } else { "http" };
         let origin = format!("{scheme}://{}", origin.authority);
@@ -67,14 +61,14 @@ impl Trace {
         self.0.borrow_mut().endpoint_response_body = Some(body.to_vec());
     }
 
-    pub fn failed(&self, error: GatewayError, status: u16) {
-        self.0.borrow_mut().failed = Some((error, status));
-    }
-
-    pub fn ended(&self, ids: &RequestIds, ended: &Ended, note: Option<&str>) {
+    pub fn ended(&self, exchange: &Exchange, ended: &Ended) {
         let mut noted = self.0.borrow_mut();
-        noted.request_id = String::from_utf8_lossy(ids.request()).into_owned();
+        let detail = exchange.detail.as_deref();
+        noted.request_id = String::from_utf8_lossy(exchange.ids.request()).into_owned();
         noted.integration_us = ended.integration_us;
-        noted.why = note.or(ended.error).map(str::to_owned);
+        noted.failed = exchange.gateway_error.get().map(|error| (error, ended.status));
+        noted.validation_error = detail.and_then(|detail| detail.validation_error.as_deref()).map(str::to_owned);
+        let message = detail.and_then(|detail| detail.message.as_deref());
+        noted.why = exchange.note.as_deref().or(message).or(ended.error).map(str::to_owned);
     }
 }

@@ -321,7 +321,6 @@ pub struct ResponseHead<'h, 'b> {
     /// Whether the connection can serve another request afterwards.
     pub keep_alive: bool,
     pub content_type: Option<&'b [u8]>,
-    pub has_date: bool,
     /// `Connection` names fields beyond `close` and `keep-alive`.
     pub nominates: bool,
 }
@@ -362,7 +361,6 @@ pub fn response<'h, 'b>(
         framing: Framing::UntilClose,
         keep_alive: minor == 1,
         content_type: None,
-        has_date: false,
         nominates: false,
     };
     if !(100..=999).contains(&head.status) {
@@ -403,7 +401,6 @@ fn read_response_fields<'b>(
                 }
             }
             FieldKind::ContentType => head.content_type = Some(field.value),
-            FieldKind::Date => head.has_date = true,
             _ => {}
         }
     }

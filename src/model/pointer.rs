@@ -38,6 +38,10 @@ impl Pointer {
         Pointer::root().child("requestValidators").child(name)
     }
 
+    pub fn model(name: &str) -> Pointer {
+        Pointer::root().child("models").child(name)
+    }
+
     pub fn authorizer(name: &str) -> Pointer {
         Pointer::root().child("authorizers").child(name)
     }

@@ -17,7 +17,7 @@ use super::keys;
 use super::reader::Reader;
 use super::tree::{Mapping, Node, Position};
 use super::{BasePath, ImportOptions};
-use crate::model::{Pointer, RestApiId, Stage};
+use crate::model::{AccessLogSettings, Pointer, RestApiId, Stage};
 
 const STAGE_NAME: &str = "default";
 /// AWS's limit on stage names.
@@ -146,7 +146,19 @@ fn stage<'d>(reader: &mut Reader<'d>, root: &'d Mapping, options: &ImportOptions
         }
     }
     variables.extend(options.stage_variables.iter().map(|(name, value)| (name.clone(), value.clone())));
-    Stage { stage_name: name.to_owned(), variables, ..Stage::default() }
+    let access_log_settings = access_log_settings(reader, root);
+    Stage { stage_name: name.to_owned(), variables, access_log_settings, ..Stage::default() }
+}
+
+/// Of AWS's two settings the format: where the lines go is the gateway's own setting.
+fn access_log_settings<'d>(reader: &mut Reader<'d>, root: &'d Mapping) -> Option<AccessLogSettings> {
+    const KEY: &str = "x-tollgate-access-log-format";
+    let format = reader.string(root, KEY)?.to_owned();
+    if let Some(node) = root.get(KEY) {
+        let pointer = Pointer::root().child("stage").child("accessLogSettings").child("format");
+        reader.stands_at(pointer, node.position);
+    }
+    Some(AccessLogSettings { format: Some(format), destination_arn: None })
 }
 
 fn rest_api_id<'d>(reader: &mut Reader<'d>, root: &'d Mapping, name: &str, exported: Option<&str>) -> RestApiId {

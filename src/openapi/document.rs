@@ -59,8 +59,10 @@ pub fn read<'d>(reader: &mut Reader<'d>, name: &str, options: &'d ImportOptions)
     definition.documentation_parts = extension::documentation_parts(reader, root);
     let (security_schemes, authorizers) = security::schemes(reader, version, root);
     definition.authorizers = authorizers;
-    let mut models = Models::read(reader, version, root);
     let validators = definition.request_validators.iter();
+    let bodies_are_validated = validators.clone().any(|validator| validator.validate_request_body);
+    let rest_api_id = definition.rest_api.id.as_str();
+    let mut models = Models::read(reader, version, root, rest_api_id, bodies_are_validated);
     let document = Document {
         version,
         root,

@@ -18,7 +18,7 @@ pub struct Unknown {
 }
 
 /// Every extension that AWS or this gateway knows, wherever it belongs.
-const EXTENSIONS: [(&str, &str); 23] = [
+const EXTENSIONS: [(&str, &str); 24] = [
     ("x-amazon-apigateway-any-method", "a path"),
     ("x-amazon-apigateway-api-key-source", "the document's root"),
     ("x-amazon-apigateway-auth", "an operation"),
@@ -39,6 +39,7 @@ const EXTENSIONS: [(&str, &str); 23] = [
     ("x-amazon-apigateway-request-validators", "the document's root"),
     ("x-amazon-apigateway-security-policy", "the document's root"),
     ("x-amazon-apigateway-tag-value", "a tag"),
+    ("x-tollgate-access-log-format", "the document's root"),
     ("x-tollgate-api-id", "the document's root"),
     ("x-tollgate-stage-name", "the document's root"),
     ("x-tollgate-stage-variables", "the document's root"),
@@ -147,6 +148,7 @@ const ROOT_EXTENSIONS: &[&str] = &[
     "x-amazon-apigateway-request-validator",
     "x-amazon-apigateway-request-validators",
     "x-amazon-apigateway-security-policy",
+    "x-tollgate-access-log-format",
     "x-tollgate-api-id",
     "x-tollgate-stage-name",
     "x-tollgate-stage-variables",

@@ -72,7 +72,7 @@ impl Resources {
 pub fn resources<'d>(
     reader: &mut Reader<'d>,
     document: &Document<'d>,
-    models: &mut Models,
+    models: &mut Models<'d>,
     api_id: &str,
     prefix: &str,
 ) -> Vec<Resource> {
@@ -123,7 +123,7 @@ fn resource_path(reader: &mut Reader<'_>, entry: &Entry, prefix: &str) -> Option
 fn path_item<'d>(
     reader: &mut Reader<'d>,
     document: &Document<'d>,
-    models: &mut Models,
+    models: &mut Models<'d>,
     resource: &mut Resource,
     entry: &'d Entry,
 ) -> bool {
@@ -177,7 +177,7 @@ fn operation_keys(version: Version) -> Keys {
 fn method<'d>(
     reader: &mut Reader<'d>,
     document: &Document<'d>,
-    models: &mut Models,
+    models: &mut Models<'d>,
     http_method: &str,
     entry: &'d Entry,
     item: &'d Mapping,
@@ -188,13 +188,17 @@ fn method<'d>(
     method.operation_name = reader.string(operation, "operationId").map(str::to_owned);
     let mut parameters = reader.sequence(item, "parameters").iter().collect::<Vec<_>>();
     parameters.extend(reader.sequence(operation, "parameters"));
+    let consumed = consumed(reader, document, operation);
     for node in parameters {
-        parameter(reader, document.version, models, node, &mut method, pointer);
+        parameter(reader, document.version, models, &consumed, node, &mut method, pointer);
     }
     if let Some(node) = operation.get("requestBody")
         && let Some(body) = reader.object(node, &keys::REQUEST_BODY)
     {
         method.request_models = content_models(reader, models, body, pointer.as_str());
+        for entry in reader.entries(body, "content") {
+            reader.stands_at(pointer.child("requestModels").child(&entry.key), entry.key_position);
+        }
     }
     responses(reader, document.version, models, operation, &mut method, pointer);
     security::apply(reader, document, operation, &mut method, pointer);
@@ -203,10 +207,18 @@ fn method<'d>(
     Some((method, operation.get("security").is_none()))
 }
 
+/// The content types of an operation's body in OpenAPI 2: its own, or the document's, or JSON.
+fn consumed<'d>(reader: &mut Reader<'d>, document: &Document<'d>, operation: &'d Mapping) -> Vec<String> {
+    let of_operation = operation.get("consumes").is_some();
+    let consumed = reader.strings(if of_operation { operation } else { document.root }, "consumes");
+    if document.version == Version::V3 || consumed.is_empty() { vec!["application/json".to_owned()] } else { consumed }
+}
+
 fn parameter<'d>(
     reader: &mut Reader<'d>,
     version: Version,
-    models: &mut Models,
+    models: &mut Models<'d>,
+    consumed: &[String],
     node: &'d Node,
     method: &mut Method,
     pointer: &Pointer,
@@ -234,8 +246,11 @@ fn parameter<'d>(
         "cookie" | "formData" => return,
         "body" => {
             if let Some(schema) = object.get("schema") {
-                let model = models.name_of(schema, pointer.as_str());
-                method.request_models.insert("application/json".to_owned(), model);
+                let model = models.name_of(reader, schema, pointer.as_str());
+                for content_type in consumed {
+                    reader.stands_at(pointer.child("requestModels").child(content_type), node.position);
+                    method.request_models.insert(content_type.clone(), model.clone());
+                }
             }
             return;
         }
@@ -251,7 +266,7 @@ fn parameter<'d>(
 /// Models by content type, of a request body or a response in OpenAPI 3.
 fn content_models<'d>(
     reader: &mut Reader<'d>,
-    models: &mut Models,
+    models: &mut Models<'d>,
     parent: &'d Mapping,
     owner: &str,
 ) -> OrderedMap<String> {
@@ -260,7 +275,7 @@ fn content_models<'d>(
         let Some(media_type) = reader.object(&entry.value, &keys::MEDIA_TYPE) else { continue };
         if let Some(schema) = media_type.get("schema") {
             let owner = format!("{owner} {}", entry.key);
-            by_content_type.insert(entry.key.to_string(), models.name_of(schema, &owner));
+            by_content_type.insert(entry.key.to_string(), models.name_of(reader, schema, &owner));
         }
     }
     by_content_type
@@ -269,7 +284,7 @@ fn content_models<'d>(
 fn responses<'d>(
     reader: &mut Reader<'d>,
     version: Version,
-    models: &mut Models,
+    models: &mut Models<'d>,
     operation: &'d Mapping,
     method: &mut Method,
     pointer: &Pointer,
@@ -293,7 +308,7 @@ fn responses<'d>(
         let owner = format!("{pointer} {}", entry.key);
         let mut response_models = content_models(reader, models, response, &owner);
         if let Some(schema) = response.get("schema") {
-            response_models.insert("application/json".to_owned(), models.name_of(schema, &owner));
+            response_models.insert("application/json".to_owned(), models.name_of(reader, schema, &owner));
         }
         // A method response has a status of its own; `default` and `2XX` are for documentation.
         if entry.key.parse::<u16>().is_ok() {

@@ -1,22 +1,37 @@
-//! Models: the document's schemas, as JSON text. What stands inside a schema is not checked here: nothing acts on it yet.
+//! Models: the document's schemas, as JSON text. What stands inside a schema is checked when a method's bodies are
+//! validated with it; here its references become references to models, as AWS's import makes them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::base_path::derived_id;
 use super::document::Version;
 use super::reader::Reader;
-use super::tree::{Mapping, Node};
-use crate::model::{Model, ModelId};
+use super::tree::{Mapping, Node, Position, Value};
+use crate::model::{Model, ModelId, Pointer};
 
-/// The models so far, and their names: a document may have thousands of both schemas and operations.
-pub struct Models {
+/// The models so far: a document may have thousands of both schemas and operations.
+pub struct Models<'d> {
     pub list: Vec<Model>,
     names: HashSet<String>,
+    /// The name of the model that stands at a place.
+    by_position: HashMap<Position, String>,
+    /// Named, but not read yet: what is referred to need not be a model of its own in the document.
+    pending: VecDeque<(String, &'d Node)>,
+    /// What a reference to a model begins with.
+    base: String,
+    /// Whether the places inside the schemas are to be noted.
+    noted: bool,
 }
 
-impl Models {
-    /// `definitions`, or `components.schemas`.
-    pub fn read<'d>(reader: &mut Reader<'d>, version: Version, root: &'d Mapping) -> Models {
+impl<'d> Models<'d> {
+    /// `definitions`, or `components.schemas`. With `noted`, what is wrong inside a schema can be shown at its place.
+    pub fn read(
+        reader: &mut Reader<'d>,
+        version: Version,
+        root: &'d Mapping,
+        rest_api_id: &str,
+        noted: bool,
+    ) -> Models<'d> {
         let entries = match version {
             Version::V2 => reader.entries(root, "definitions"),
             Version::V3 => match root.get("components").and_then(Node::as_mapping) {
@@ -24,32 +39,109 @@ impl Models {
                 None => &[],
             },
         };
-        let list = entries.iter().map(|entry| model(&entry.key, &entry.value)).collect();
-        Models { list, names: entries.iter().map(|entry| entry.key.to_string()).collect() }
+        let mut models = Models {
+            list: Vec::new(),
+            names: HashSet::new(),
+            by_position: HashMap::new(),
+            pending: VecDeque::new(),
+            base: format!("https://apigateway.amazonaws.com/restapis/{rest_api_id}/models/"),
+            noted,
+        };
+        for entry in entries {
+            models.add(entry.key.to_string(), &entry.value);
+        }
+        models.read_pending(reader);
+        models
     }
 
     /// The name of the model that a request or a response has: the one referred to, or a new one for a schema in place,
     /// as AWS's import makes one.
-    pub fn name_of(&mut self, schema: &Node, owner: &str) -> String {
-        let referred = schema.reference().and_then(|(target, _)| target.rsplit('/').next());
-        if let Some(name) = referred.filter(|name| self.names.contains(*name)) {
-            return name.to_owned();
+    pub fn name_of(&mut self, reader: &mut Reader<'d>, schema: &'d Node, owner: &str) -> String {
+        if schema.reference().is_some()
+            && let Some(referred) = reader.files.referred(schema)
+        {
+            let name = self.name_at(referred);
+            self.read_pending(reader);
+            return name;
         }
         let name = format!("MODEL{}", &derived_id(&["in place", owner])[..6]);
-        if self.names.insert(name.clone()) {
-            self.list.push(model(&name, schema));
+        if !self.names.contains(&name) {
+            self.add(name.clone(), schema);
+            self.read_pending(reader);
         }
         name
     }
-}
 
-fn model(name: &str, schema: &Node) -> Model {
-    let description = schema.as_mapping().and_then(|schema| schema.get("description")).and_then(Node::as_str);
-    Model {
-        id: ModelId(derived_id(&["model", name])[..6].to_owned()),
-        name: name.to_owned(),
-        description: description.map(str::to_owned),
-        schema: schema.to_json().to_string(),
-        content_type: "application/json".to_owned(),
+    fn add(&mut self, name: String, schema: &'d Node) {
+        self.names.insert(name.clone());
+        self.by_position.entry(schema.position).or_insert_with(|| name.clone());
+        self.pending.push_back((name, schema));
+    }
+
+    /// The model that stands there; it becomes one where it is not.
+    fn name_at(&mut self, schema: &'d Node) -> String {
+        if let Some(name) = self.by_position.get(&schema.position) {
+            return name.clone();
+        }
+        let Position { file, line, column } = schema.position;
+        let place = format!("{} {line} {column}", file.0);
+        let name = format!("MODEL{}", &derived_id(&["referred to", &place])[..6]);
+        self.add(name.clone(), schema);
+        name
+    }
+
+    fn read_pending(&mut self, reader: &mut Reader<'d>) {
+        while let Some((name, schema)) = self.pending.pop_front() {
+            let described = schema.as_mapping().and_then(|schema| schema.get("description"));
+            let pointer = Pointer::model(&name).child("schema");
+            let json = self.json(reader, schema, &pointer, false);
+            self.list.push(Model {
+                id: ModelId(derived_id(&["model", &name])[..6].to_owned()),
+                description: described.and_then(Node::as_str).map(str::to_owned),
+                schema: json.to_string(),
+                content_type: "application/json".to_owned(),
+                name,
+            });
+        }
+    }
+
+    /// The schema with its references leading to models. With `names`, the keys are the author's own.
+    fn json(&mut self, reader: &mut Reader<'d>, node: &'d Node, pointer: &Pointer, names: bool) -> serde_json::Value {
+        const DATA: [&str; 4] = ["default", "enum", "example", "examples"];
+        const NAMED: [&str; 4] = ["definitions", "dependencies", "patternProperties", "properties"];
+        if self.noted {
+            reader.stands_at(pointer.clone(), node.position);
+        }
+        match &node.value {
+            Value::Sequence(nodes) => {
+                let item =
+                    |(at, node): (usize, &'d Node)| self.json(reader, node, &pointer.child(&at.to_string()), false);
+                nodes.iter().enumerate().map(item).collect()
+            }
+            Value::Mapping(mapping) if !names && node.reference().is_some() => {
+                let referred = reader.files.referred(node).map(|referred| self.name_at(referred));
+                let members = mapping.entries().iter().map(|entry| {
+                    let value = match (&*entry.key, &referred) {
+                        ("$ref", Some(name)) => format!("{}{name}", self.base).into(),
+                        _ => entry.value.to_json(),
+                    };
+                    (entry.key.to_string(), value)
+                });
+                members.collect()
+            }
+            Value::Mapping(mapping) => {
+                let member = |entry: &'d super::tree::Entry| {
+                    let key = &*entry.key;
+                    let value = if !names && (DATA.contains(&key) || key.starts_with("x-")) {
+                        entry.value.to_json()
+                    } else {
+                        self.json(reader, &entry.value, &pointer.child(key), !names && NAMED.contains(&key))
+                    };
+                    (key.to_owned(), value)
+                };
+                mapping.entries().iter().map(member).collect()
+            }
+            Value::Null | Value::Boolean(_) | Value::Number(_) | Value::String(_) => node.to_json(),
+        }
     }
 }

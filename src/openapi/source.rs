@@ -175,6 +175,13 @@ impl Files {
         &self.files[0].root
     }
 
+    fn model(&self, name: &str) -> Option<&Node> {
+        let root = self.root().as_mapping()?;
+        let components = root.get("components").and_then(Node::as_mapping);
+        let schemas = root.get("definitions").or(components.and_then(|components| components.get("schemas")))?;
+        schemas.as_mapping()?.get(name)
+    }
+
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         self.files.iter().map(|file| file.path.as_path())
     }
@@ -197,6 +204,12 @@ impl Files {
         None
     }
 
+    /// What a reference object names, one step away.
+    pub fn referred<'f>(&'f self, node: &'f Node) -> Option<&'f Node> {
+        let (target, position) = node.reference()?;
+        self.target_once(position.file, target).ok()
+    }
+
     /// What a reference names, however many steps away.
     fn target(&self, from: FileIndex, target: &str) -> Result<&Node, (String, String)> {
         let node = self.target_once(from, target)?;
@@ -208,6 +221,12 @@ impl Files {
 
     fn target_once(&self, from: FileIndex, target: &str) -> Result<&Node, (String, String)> {
         let (file, pointer) = split_target(target);
+        if let Some(name) = model_name(file) {
+            return self.model(name).ok_or_else(|| {
+                let message = format!("the reference `{target}` names no model: there is no `{name}`");
+                (message, "models are in `components.schemas`, or in `definitions` of OpenAPI 2".to_owned())
+            });
+        }
         if let Some(scheme) = scheme(file) {
             let message = format!("the reference `{target}` names something on the network ({scheme})");
             return Err((message, "save it as a file beside this one and refer to that".to_owned()));
@@ -231,6 +250,12 @@ impl Files {
             (message, "check the spelling; `/` in a key is written `~1`".to_owned())
         })
     }
+}
+
+/// The model that a reference names as AWS's own documents do: `https://apigateway.amazonaws.com/restapis/{id}/models/Pet`.
+fn model_name(file: &str) -> Option<&str> {
+    let path = file.strip_prefix("https://apigateway.amazonaws.com/restapis/")?;
+    path.split_once("/models/").map(|(_, name)| name)
 }
 
 /// Follows a JSON pointer; on failure, the segment that is not there.

@@ -347,3 +347,65 @@ fn ten_thousand_routes_are_loaded_and_compiled() {
     eprintln!("{} lines loaded in {:?}", text.lines().count(), start.elapsed());
     assert_eq!(imported.definition.resources.len(), 20_001);
 }
+
+fn model<'i>(imported: &'i Imported, name: &str) -> &'i str {
+    let found = imported.definition.models.iter().find(|model| model.name == name);
+    &found.unwrap_or_else(|| panic!("no model {name}")).schema
+}
+
+#[test]
+fn references_between_schemas_become_references_to_models() {
+    let text = format!(
+        "{}components:
+  schemas:
+    Pet:
+      id: ignored
+      properties:
+        owner: {{$ref: '#/components/schemas/Owner'}}
+        $ref: {{type: string}}
+        age: {{$ref: '#/components/schemas/Owner/properties/age'}}
+        self: {{$ref: 'https://apigateway.amazonaws.com/restapis/a1b2c3/models/Pet'}}
+      example: {{$ref: data}}
+    Owner: {{properties: {{age: {{type: integer}}}}}}
+    Alias: {{$ref: '#/components/schemas/Pet'}}
+",
+        with_operation(&format!(
+            "requestBody: {{content: {{application/json: {{schema: {{$ref: '#/components/schemas/Alias'}}}}, $default: {{schema: {{type: array}}}}}}}}\n{MOCK}"
+        ))
+    );
+    let imported = import_with(&text, &ImportOptions::default());
+    let base = format!("https://apigateway.amazonaws.com/restapis/{}/models/", imported.definition.rest_api.id);
+    let pet: serde_json::Value = serde_json::from_str(model(&imported, "Pet")).expect("JSON");
+    assert_eq!(pet["properties"]["owner"]["$ref"], format!("{base}Owner"));
+    assert_eq!(pet["properties"]["self"]["$ref"], format!("{base}Pet"));
+    assert_eq!(pet["example"]["$ref"], "data");
+    let age = pet["properties"]["age"]["$ref"].as_str().and_then(|target| target.strip_prefix(&base)).expect("a model");
+    assert_eq!(model(&imported, age), r#"{"type":"integer"}"#);
+    assert_eq!(model(&imported, "Alias"), format!(r#"{{"$ref":"{base}Pet"}}"#));
+    let models = &method(&imported).request_models;
+    assert_eq!(models["application/json"], "Alias");
+    assert_eq!(model(&imported, &models["$default"]), r#"{"type":"array"}"#);
+    let dangling = text.replace("a1b2c3/models/Pet", "a1b2c3/models/Pot");
+    check(
+        &dangling,
+        &[
+            "19:22: the reference `https://apigateway.amazonaws.com/restapis/a1b2c3/models/Pot` names no model: there is no `Pot`",
+        ],
+    );
+}
+
+#[test]
+fn a_body_of_openapi_2_is_of_the_consumed_types() {
+    let text = |root: &str, own: &str| {
+        format!(
+            "swagger: '2.0'\ninfo: {{title: T, version: '1'}}\n{root}paths:\n  /a:\n    post:\n{own}      parameters:\n      - {{in: body, name: b, schema: {{type: object}}}}\n      responses: {{}}\n      x-amazon-apigateway-integration: {{type: mock}}\n"
+        )
+    };
+    let types = |text: String| {
+        let imported = import_with(&text, &ImportOptions::default());
+        method(&imported).request_models.keys().cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(types(text("", "")), ["application/json"]);
+    assert_eq!(types(text("consumes: [text/json]\n", "")), ["text/json"]);
+    assert_eq!(types(text("consumes: [text/json]\n", "      consumes: [a/b, c/d]\n")), ["a/b", "c/d"]);
+}

@@ -5,6 +5,7 @@
 //!
 //! - `method`: a method, and what is refused of one.
 //! - `integration`: its integration.
+//! - `validation`: its request validator, and models.
 //! - `uri`: an integration's URI in parts.
 //! - `expression`: `method.request.header.x` and the like.
 //! - `gateway_responses`: the stage's error answers.
@@ -14,15 +15,19 @@ mod gateway_responses;
 mod integration;
 mod method;
 mod uri;
+mod validation;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::sync::Arc;
 
+use super::access_log::LogFormat;
 use super::integration::Origin;
 use super::route::{RouteConflict, RouteTable};
 use super::select::{Selector, StageAddress};
+use super::validation::Schema;
 use super::{MethodIndex, OriginIndex, Plan, StagePlan};
 use crate::model::{ApiDefinition, Pointer, Resource, Stage};
 
@@ -92,6 +97,8 @@ struct Compiler {
     origin_indices: HashMap<Origin, OriginIndex>,
     /// Expressions for statuses repeat in every method; a compiled one costs some 10 KB.
     patterns: HashMap<String, regex::Regex>,
+    /// Models by source and name; `None` for one that was refused.
+    schemas: HashMap<(usize, String), Option<Arc<Schema>>>,
     /// The position of the stage that is being compiled.
     source: usize,
     generation: u64,
@@ -148,11 +155,22 @@ impl Compiler {
             routes: RouteTable::default(),
             methods: Vec::new(),
             gateway_responses: gateway_responses::compile(self, definition, stage),
+            access_log_format: self.access_log_format(stage),
         };
         for resource in &definition.resources {
             self.resource(source, resource, &mut plan);
         }
         plan
+    }
+
+    fn access_log_format(&mut self, stage: &Stage) -> Option<LogFormat> {
+        let format = stage.access_log_settings.as_ref()?.format.as_deref()?;
+        LogFormat::parse(format)
+            .map_err(|error| {
+                let pointer = Pointer::root().child("stage").child("accessLogSettings").child("format");
+                self.refuse(pointer, error.message).help(error.help);
+            })
+            .ok()
     }
 
     /// What is asked of the API as a whole.
@@ -168,19 +186,6 @@ impl Compiler {
             refusal.help(
                 "take `x-amazon-apigateway-minimum-compression-size` away; what the backend compressed passes through",
             );
-        }
-        let methods = definition.resources.iter().flat_map(|resource| resource.resource_methods.values());
-        let used: HashSet<_> = methods.filter_map(|method| method.request_validator_id.as_ref()).collect();
-        for validator in &definition.request_validators {
-            let acts = validator.validate_request_body || validator.validate_request_parameters;
-            if acts && used.contains(&validator.id) {
-                let message = format!(
-                    "the request validator `{}` is in use, but requests are not validated by this version",
-                    validator.name
-                );
-                let refusal = self.refuse(Pointer::request_validator(&validator.name), message);
-                refusal.help("set both of its values to false, or take `x-amazon-apigateway-request-validator` away");
-            }
         }
     }
 

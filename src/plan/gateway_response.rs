@@ -2,7 +2,7 @@
 //!
 //! Names and default statuses: developer guide, `supported-gateway-response-types`.
 
-use super::template::Text;
+use super::template::{RequestPartIndex, Text};
 
 /// `(variant, AWS's name, default status, x-amzn-ErrorType)`; a status of 0 is "as the error that occurred".
 macro_rules! gateway_response_types {
@@ -52,7 +52,7 @@ gateway_response_types! {
     ResourceNotFound "RESOURCE_NOT_FOUND" 404 "NotFoundException",
     Throttled "THROTTLED" 429 "TooManyRequestsException",
     Unauthorized "UNAUTHORIZED" 401 "UnauthorizedException",
-    UnsupportedMediaType "UNSUPPORTED_MEDIA_TYPE" 415 "UnsupportedMediaTypeException",
+    UnsupportedMediaType "UNSUPPORTED_MEDIA_TYPE" 415 "BadRequestException",
     WafFiltered "WAF_FILTERED" 403 "ForbiddenException",
 }
 
@@ -66,7 +66,7 @@ impl GatewayResponseType {
 #[derive(Clone, Debug, Default)]
 pub struct GatewayResponse {
     pub status: Option<u16>,
-    /// `gatewayresponse.header.Name`: static text or a `$context` variable.
+    /// `gatewayresponse.header.Name`, in lower case.
     pub headers: Vec<GatewayResponseHeader>,
     /// By content type, in the document's order; empty keeps `{"message": …}`.
     pub templates: Vec<(Box<str>, Text)>,
@@ -78,10 +78,29 @@ pub struct GatewayResponseHeader {
     pub value: Text,
 }
 
+/// What a gateway response may take from the request that it answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RequestPart {
+    /// `method.request.path.name`: of the resource, where one was found.
+    Path(Box<str>),
+    /// `method.request.querystring.name`: the first of that name, percent-decoded.
+    QueryString(Box<str>),
+    /// `method.request.header.name`: the last of that name; the name in lower case.
+    Header(Box<str>),
+    /// `method.input.params.name`, as the guide's example in OpenAPI has it: the first of path, query and headers.
+    Any(Box<str>),
+    /// The media type that chooses among templates.
+    Accept,
+}
+
 /// What a stage has configured, one place a type.
 #[derive(Debug, Default)]
 pub struct GatewayResponses {
     configured: [Option<Box<GatewayResponse>>; 21],
+    /// What has to be kept of every request, since an error may come when its bytes are gone. Empty for most stages.
+    pub request_parts: Vec<RequestPart>,
+    /// Where a response has several templates.
+    pub accept: Option<RequestPartIndex>,
 }
 
 impl GatewayResponses {

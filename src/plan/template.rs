@@ -12,7 +12,13 @@ use crate::{jsonpath, vtl};
 pub enum TextPart {
     Literal(Box<str>),
     Context(ContextVariable),
+    /// A part of the request, by its position in the list of those that are kept for gateway responses.
+    Request(RequestPartIndex),
 }
+
+/// The position in [`GatewayResponses::request_parts`](super::gateway_response::GatewayResponses::request_parts).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestPartIndex(pub u16);
 
 /// Text with variables in it. Without variables it is one literal (or none, when empty).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +38,16 @@ impl Text {
     /// # Errors
     /// The reference that this engine cannot fill in, as it stands in the text.
     pub fn parse(source: &str) -> Result<Text, String> {
+        Text::parse_with(source, |name| {
+            name.strip_prefix("context.").and_then(ContextVariable::named).map(TextPart::Context)
+        })
+    }
+
+    /// The same with a say in what variables there are: `variable` is asked for the name behind the `$`.
+    ///
+    /// # Errors
+    /// The first reference that it does not know, as it stands in the text.
+    pub fn parse_with(source: &str, mut variable: impl FnMut(&str) -> Option<TextPart>) -> Result<Text, String> {
         let mut parts = Vec::new();
         let mut literal = String::new();
         let mut rest = source;
@@ -51,12 +67,11 @@ impl Text {
                 rest = &rest[1..];
                 continue;
             };
-            let variable = name.strip_prefix("context.").and_then(ContextVariable::named);
-            let variable = variable.ok_or_else(|| rest[..rest.len() - after.len()].to_owned())?;
+            let part = variable(name).ok_or_else(|| rest[..rest.len() - after.len()].to_owned())?;
             if !literal.is_empty() {
                 parts.push(TextPart::Literal(std::mem::take(&mut literal).into()));
             }
-            parts.push(TextPart::Context(variable));
+            parts.push(part);
             rest = after;
         }
         literal.push_str(rest);
@@ -77,7 +92,7 @@ impl Text {
 }
 
 /// `$name.name` or `${name.name}` or `$!…` at the start of `text`: the name, and what follows.
-fn reference(text: &str) -> Option<(&str, &str)> {
+pub(super) fn reference(text: &str) -> Option<(&str, &str)> {
     let body = &text[1..];
     let body = body.strip_prefix('!').unwrap_or(body);
     if let Some(inner) = body.strip_prefix('{') {
@@ -171,6 +186,7 @@ mod tests {
                 .map(|part| match part {
                     TextPart::Literal(text) => text.to_string(),
                     TextPart::Context(variable) => format!("<{variable:?}>"),
+                    TextPart::Request(index) => format!("<{index:?}>"),
                 })
                 .collect::<String>()
         });

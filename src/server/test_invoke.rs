@@ -49,10 +49,10 @@ pub struct TestInvoke {
 
 impl TestInvoke {
     /// # Errors
-    /// The settings name certificate authorities that cannot be read.
+    /// The settings name certificate authorities that cannot be read, or a log format that is none.
     pub fn new(config: &Config) -> Result<TestInvoke, String> {
         Ok(TestInvoke {
-            settings: Arc::new(super::settings(config, 1)),
+            settings: Arc::new(super::settings(config, 1)?),
             client_tls: Arc::new(ClientTls::load(config.tls.upstream_ca_file.as_deref())?),
             dns_timeout: Duration::from_millis(config.upstream.dns_timeout_ms),
         })

@@ -88,8 +88,11 @@ fn a_proxy_passes_and_the_answer_has_the_shape_of_aws() {
     let keys: Vec<&str> = answer.as_object().expect("an object").keys().map(String::as_str).collect();
     assert_eq!(keys, ["status", "body", "headers", "multiValueHeaders", "log", "latency"]);
     assert_eq!((&answer["status"], &answer["body"]), (&json!(404), &json!(body)));
-    assert_eq!(answer["headers"], json!({"Content-Type": "text/plain", "X-Two": "2"}));
-    assert_eq!(answer["multiValueHeaders"], json!({"Content-Type": ["text/plain"], "X-Two": ["1", "2"]}));
+    assert_eq!(answer["headers"], json!({"Content-Type": "text/plain", "X-Two": "2", "x-amzn-Remapped-Date": "today"}));
+    assert_eq!(
+        answer["multiValueHeaders"],
+        json!({"Content-Type": ["text/plain"], "X-Two": ["1", "2"], "x-amzn-Remapped-Date": ["today"]})
+    );
     assert!(answer["latency"].is_u64(), "{}", answer["latency"]);
     let events = events(&answer["log"]);
     let uri = format!("{}/base/a?q=1", backend.url());
@@ -107,7 +110,10 @@ fn a_proxy_passes_and_the_answer_has_the_shape_of_aws() {
         let shown = event(&events, start);
         assert_eq!(shown, format!("{} [TRUNCATED]", &body[..1024 - start.len()]));
     }
-    assert_eq!(event(&events, "Method response headers: "), "{Content-Type=text/plain, X-Two=1,2}");
+    assert_eq!(
+        event(&events, "Method response headers: "),
+        "{Content-Type=text/plain, X-Two=1,2, x-amzn-Remapped-Date=today}"
+    );
     assert_eq!(events[events.len() - 2..], ["Successfully completed execution", "Method completed with status: 404"]);
 }
 
@@ -213,6 +219,31 @@ fn failures_say_why() {
     let why = "Execution failed due to a network error communicating with endpoint: cannot resolve `nobody.invalid`: ";
     assert_eq!(answered["status"], 504);
     event(&self::events(&answered["log"]), why);
+}
+
+#[test]
+fn validators_are_heard() {
+    let route = "POST /pets";
+    let model = json!({"type": "object", "required": ["name"]});
+    let api = Api::new()
+        .route(route, mock(200, "made"))
+        .on(route, "parameters", json!([{"name": "q", "in": "query", "required": true, "schema": {"type": "string"}}]))
+        .on(route, "requestBody", json!({"content": {"application/json": {"schema": model}}}))
+        .with(
+            "x-amazon-apigateway-request-validators",
+            json!({"all": {"validateRequestBody": true, "validateRequestParameters": true}}),
+        )
+        .with("x-amazon-apigateway-request-validator", json!("all"));
+    let events = |arguments: &[&str]| events(&answer(&api, arguments)["log"]);
+    let accepted = events(&["POST", "/pets?q=1", "-d", r#"{"name": 1}"#]);
+    assert_eq!(event(&accepted, "Request validation succeeded for content type "), "application/json");
+    let misfit = events(&["POST", "/pets?q=1", "-d", "{}", "-H", "Content-Type: application/json"]);
+    let said = event(&misfit, "Request body does not match model schema for content type application/json: ");
+    assert!(said.starts_with('[') && said.contains("name"), "{said}");
+    let end = ["Gateway response type: BAD_REQUEST_BODY with status code: 400", "Method completed with status: 400"];
+    assert_eq!(misfit[misfit.len() - 2..], end);
+    let missing = events(&["POST", "/pets", "-d", "{}"]);
+    assert_eq!(missing[missing.len() - 3], "Missing required request parameters: [q]");
 }
 
 #[test]

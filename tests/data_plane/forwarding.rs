@@ -240,16 +240,21 @@ fn an_answer_is_rebuilt(driver: Driver) {
     let backend = Backend::answering(
         "HTTP/1.1 418 I'm a teapot\r\nContent-Type: a/b\r\nX-Hop: 1\r\nConnection: X-Hop\r\nKeep-Alive: timeout=5\r\n\
          Set-Cookie: a=1\r\nSet-Cookie: b=2\r\nProxy-Authenticate: x\r\nUpgrade: h2c\r\nX-Amzn-RequestId: theirs\r\n\
-         X-Bytes: caf\u{e9}\r\nServer: them\r\nContent-Length: 3\r\n\r\ntea",
+         X-Bytes: caf\u{e9}\r\nServer: them\r\nDate: then\r\nx-amzn-Remapped-Date: forged\r\n\
+         Content-Length: 3\r\n\r\ntea",
     );
     let gateway = Gateway::with(&proxy(&backend)).driver(driver).start();
     let answer = gateway.get("/a");
     assert_eq!((answer.status(), answer.text()), (418, "tea"));
     assert_eq!(answer.values("set-cookie").collect::<Vec<_>>(), ["a=1", "b=2"]);
-    assert_eq!(answer.field("server"), Some("them"));
+    for (name, value) in [("server", "them"), ("date", "then"), ("connection", "X-Hop"), ("content-length", "3")] {
+        let values: Vec<_> = answer.values(&format!("x-amzn-remapped-{name}")).collect();
+        assert_eq!(values, [value], "{name}");
+    }
+    assert_ne!(answer.field("date"), Some("then"));
     assert_eq!(answer.field("x-bytes"), Some("caf\u{e9}"));
     assert!(answer.has("date"));
-    for name in ["x-hop", "keep-alive", "proxy-authenticate", "upgrade", "connection"] {
+    for name in ["x-hop", "keep-alive", "proxy-authenticate", "upgrade", "connection", "server"] {
         assert!(!answer.has(name), "{name} in\n{}", answer.head);
     }
     assert_ne!(answer.field("x-amzn-requestid"), Some("theirs"));

@@ -4,7 +4,13 @@ use serde_json::{Value, json};
 
 use crate::harness::{Api, Backend, Driver, Gateway, http_proxy};
 
-on_both_drivers! { customised_responses, defaults_by_class, texts_are_escaped }
+on_both_drivers! {
+    customised_responses,
+    defaults_by_class,
+    texts_are_escaped,
+    parts_of_the_request,
+    the_accepted_type_chooses,
+}
 
 fn with(backend: &Backend, responses: Value) -> Api {
     let proxied = http_proxy(format!("{}/{{proxy}}", backend.url()));
@@ -86,4 +92,59 @@ fn texts_are_escaped(driver: Driver) {
     let gateway = Gateway::with(&api).driver(driver).start();
     let answer = gateway.get("/a%0d%0aX-Evil:%201");
     assert_eq!((answer.field("x-path"), answer.has("x-evil")), (Some("/a%0D%0AX-Evil:%201"), false));
+}
+
+/// Both before there is a resource and after the request's bytes are gone.
+fn parts_of_the_request(driver: Driver) {
+    let backend = resetting();
+    let response = json!({
+        "statusCode": "404",
+        "responseParameters": {
+            "gatewayresponse.header.X-Request-Path": "method.request.path.proxy",
+            "gatewayresponse.header.X-Request-Query": "method.request.querystring.q",
+            "gatewayresponse.header.X-Request-Header": "method.request.header.Origin",
+            "gatewayresponse.header.X-Any": "method.input.params.q",
+            "gatewayresponse.header.X-Stage": "stageVariables.a",
+        },
+        "responseTemplates": {
+            "application/json": "{\"q\": \"$method.request.querystring.q\", \"o\": \"${method.request.header.origin}\", \"a\": \"$stageVariables.a\", \"s\": \"$context.stage\"}",
+        },
+    });
+    let responses = json!({"MISSING_AUTHENTICATION_TOKEN": response, "INTEGRATION_FAILURE": response});
+    let api = with(&backend, responses).with("x-tollgate-stage-variables", json!({"a": "1"}));
+    let gateway = Gateway::with(&api).driver(driver).start();
+    let client = &mut gateway.connect();
+    let fields = "Host: a\r\nOrigin: http://x\r\nOrigin: http://y\r\n\r\n";
+    let answer = client.exchange(format!("GET /none?p=1&q=a%20b&q=c HTTP/1.1\r\n{fields}"));
+    assert_eq!((answer.field("x-request-path"), answer.field("x-request-query")), (None, Some("a b")));
+    assert_eq!((answer.field("x-request-header"), answer.field("x-any")), (Some("http://y"), Some("a b")));
+    assert_eq!(answer.field("x-stage"), Some("1"));
+    let body = r#"{"q": "a b", "o": "http://y", "a": "1", "s": "default"}"#;
+    assert_eq!((answer.status(), answer.text()), (404, body));
+    let answer = client.exchange(format!("GET /to/a/b%2Fc?q=a+b HTTP/1.1\r\n{fields}"));
+    assert_eq!((answer.field("x-request-path"), answer.field("x-request-query")), (Some("a/b/c"), Some("a b")));
+    assert_eq!((answer.status(), answer.text()), (404, body));
+    // A value that cannot stand in a header is left out of it.
+    let answer = client.get("/none?q=a%0d%0aX-Evil:1");
+    assert_eq!((answer.field("x-request-query"), answer.has("x-evil")), (None, false));
+    assert_eq!(client.get("/none").field("x-request-query"), None);
+}
+
+fn the_accepted_type_chooses(driver: Driver) {
+    let backend = resetting();
+    let templates = json!({"application/json": "{}", "text/plain": "plain", "application/xml": "<x/>"});
+    let response = json!({"responseTemplates": templates});
+    let api = with(&backend, json!({"DEFAULT_4XX": response, "DEFAULT_5XX": response}));
+    let gateway = Gateway::with(&api).driver(driver).start();
+    let client = &mut gateway.connect();
+    for path in ["/none", "/to/a"] {
+        for (accept, content_type, text) in [
+            ("text/plain", "text/plain", "plain"),
+            ("Application/XML;q=1, text/plain", "application/xml", "<x/>"),
+            ("image/png", "application/json", "{}"),
+        ] {
+            let answer = client.exchange(format!("GET {path} HTTP/1.1\r\nHost: a\r\nAccept: {accept}\r\n\r\n"));
+            assert_eq!((answer.field("content-type"), answer.text()), (Some(content_type), text), "{path} {accept}");
+        }
+    }
 }

@@ -144,7 +144,7 @@ fn mocks_select_by_content_type(driver: Driver) {
                 .exchange(format!("POST {path} HTTP/1.1\r\nHost: a\r\n{content_type}Content-Length: 2\r\n\r\n{{}}"));
             assert_eq!(answer.status(), expected, "{path} {content_type}");
             if expected == 415 {
-                let expected = (r#"{"message":"Unsupported Media Type"}"#, Some("UnsupportedMediaTypeException"));
+                let expected = (r#"{"message":"Unsupported Media Type"}"#, Some("BadRequestException"));
                 assert_eq!((answer.text(), answer.field("x-amzn-errortype")), expected);
             }
         }

@@ -12,6 +12,7 @@ on_both_drivers! {
     overrides_change_the_request_and_the_answer,
     content_types_choose_or_pass_or_are_refused,
     bodies_may_come_late_chunked_and_in_pieces,
+    methods_without_a_body_send_none,
     a_mock_answers_by_template,
     templates_that_fail_are_500_and_bodies_that_are_no_json_400,
     recordings_of_the_service,
@@ -103,6 +104,8 @@ fn parameters_come_from_anywhere(driver: Driver) {
     let request = backend.last();
     assert_eq!(request.target(), "/orders/7?many=1&many=3&one=b");
     assert_eq!(request.text(), body, "without a template the body passes");
+    let answer = gateway.exchange(post("/orders/7", "application/json", "{broken"));
+    assert_eq!((answer.status(), answer.text()), (400, r#"{"message":"Invalid JSON in request body"}"#));
     let fields = ["x-name", "x-tags", "x-none", "x-all"].map(|name| request.field(name));
     assert_eq!(fields, [Some("Rex"), Some("[1,\"b\"]"), None, Some("a,b")]);
 }
@@ -186,6 +189,15 @@ fn bodies_may_come_late_chunked_and_in_pieces(driver: Driver) {
     client.expect_end();
 }
 
+fn methods_without_a_body_send_none(driver: Driver) {
+    let backend = echo();
+    let api = mapped(&backend, json!({"httpMethod": "GET", "requestTemplates": {"application/json": "made"}}));
+    let gateway = Gateway::with(&api).driver(driver).start();
+    assert_eq!(gateway.exchange(post("/orders/1", "application/json", "{}")).status(), 200);
+    let request = backend.last();
+    assert_eq!((request.method(), request.text(), request.field("content-length")), ("GET", "", None));
+}
+
 fn a_mock_answers_by_template(driver: Driver) {
     let integration = json!({
         "type": "mock",
@@ -204,6 +216,9 @@ fn a_mock_answers_by_template(driver: Driver) {
     let answer = client.get("/mocks/a%20b");
     let body: Value = serde_json::from_str(answer.text()).expect("JSON");
     assert_eq!((&body["id"], &body["v"], &body["ip"]), (&json!("a b"), &json!("variable"), &json!("127.0.0.1")));
+    // In a path a plus is a plus.
+    let body: Value = serde_json::from_str(client.get("/mocks/a+b%2Bc").text()).expect("JSON");
+    assert_eq!(body["id"], json!("a+b+c"));
     let answer = client.get("/mocks/1?fail=yes");
     assert_eq!((answer.status(), answer.text()), (502, "failed 1"));
     client.send("HEAD /mocks/1 HTTP/1.1\r\nHost: gw.test\r\n\r\n");

@@ -20,14 +20,17 @@ impl Api {
 
     /// Adds a method: `GET /pets/{id}`; `ANY` is written as AWS does.
     pub fn route(mut self, method_and_path: &str, integration: Value) -> Api {
-        let (method, path) = method_and_path.split_once(' ').expect("a method and a path");
-        let key = match method {
-            "ANY" => "x-amazon-apigateway-any-method".to_owned(),
-            method => method.to_ascii_lowercase(),
-        };
+        let (key, path) = operation(method_and_path);
         let operation = json!({"responses": {}, "x-amazon-apigateway-integration": integration});
         let item = self.0["paths"].as_object_mut().expect("an object").entry(path).or_insert_with(|| json!({}));
         item[key] = operation;
+        self
+    }
+
+    /// Sets a member of a method that was added.
+    pub fn on(mut self, method_and_path: &str, member: &str, value: Value) -> Api {
+        let (key, path) = operation(method_and_path);
+        self.0["paths"][path][key][member] = value;
         self
     }
 
@@ -44,6 +47,16 @@ impl Api {
     pub fn text(&self) -> String {
         format!("{:#}", self.0)
     }
+}
+
+/// The keys of an operation: `get` and `/pets/{id}` of `GET /pets/{id}`.
+fn operation(method_and_path: &str) -> (String, &str) {
+    let (method, path) = method_and_path.split_once(' ').expect("a method and a path");
+    let key = match method {
+        "ANY" => "x-amazon-apigateway-any-method".to_owned(),
+        method => method.to_ascii_lowercase(),
+    };
+    (key, path)
 }
 
 /// `http_proxy`, with the parameters in braces mapped to those of the same name.

@@ -296,11 +296,18 @@ impl Gateway {
 /// The lines of an access log, when there are at least so many.
 #[track_caller]
 pub fn read_log(path: &Path, lines: usize) -> Vec<Value> {
+    let lines = read_log_lines(path, lines);
+    lines.iter().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+}
+
+/// The same as they stand there.
+#[track_caller]
+pub fn read_log_lines(path: &Path, lines: usize) -> Vec<String> {
     let text = wait_for("lines in the access log", || {
         let text = std::fs::read_to_string(path).unwrap_or_default();
         (text.ends_with('\n') && text.lines().count() >= lines || lines == 0).then_some(text)
     });
-    text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+    text.lines().map(str::to_owned).collect()
 }
 
 impl Drop for Gateway {

@@ -25,7 +25,7 @@ use super::super::body::{BodyError, Incoming, Outgoing};
 use super::super::connection::{Connection, Ending};
 use super::super::exchange::{Ended, Exchange, answer_error, body_refusal};
 use super::super::forwarding::Inbound;
-use super::super::respond::{GatewayError, write_date, write_own_fields};
+use super::super::respond::{ErrorDetail, GatewayError, write_date, write_own_fields};
 use super::super::shard::Shard;
 use super::super::upstream::{self, Upstream};
 use super::http::{Failure, Forward, parse};
@@ -76,8 +76,21 @@ pub async fn run(connection: &mut Connection, mut collect: Box<Collect>) -> Endi
     }
     let Collect { mut exchange, request, .. } = *collect;
     let live = Rc::clone(&exchange.live);
-    let integration = exchange.found.map(|(stage, method)| &live.plan.stage(stage).method(method).integration);
-    match integration {
+    let method = exchange.found.map(|(stage, method)| live.plan.stage(stage).method(method));
+    if let Some(validator) = method.and_then(|method| method.validator.as_deref()) {
+        let verdict = with_inbound(connection, &exchange, &request, |inbound| {
+            validator.body(inbound.head.content_type, &request.body)
+        });
+        match verdict {
+            Ok(Ok(())) => {}
+            Ok(Err(fault)) => {
+                exchange.detail = Some(Box::new(ErrorDetail::validation_error(fault.validation_error)));
+                return conclude(connection, exchange, Err(GatewayError::InvalidBody), None).await;
+            }
+            Err(error) => return conclude(connection, exchange, Err(error), None).await,
+        }
+    }
+    match method.map(|method| &method.integration) {
         Some(Integration::Mock(mock)) => {
             let answered = answer_mock(connection, &mut exchange, &request, mock);
             conclude(connection, exchange, answered, None).await
@@ -195,26 +208,39 @@ fn with_inbound<R>(
 struct Failed {
     error: GatewayError,
     note: Option<String>,
+    detail: Option<ErrorDetail>,
 }
 
 impl From<GatewayError> for Failed {
     fn from(error: GatewayError) -> Failed {
-        Failed { error, note: None }
+        Failed { error, note: None, detail: None }
     }
 }
 
 impl Failed {
     /// Of a request's template. A body that is no JSON is the client's fault there, and the backend's in an answer.
     fn of_request(error: RenderError) -> Failed {
-        let kind = if error.cause == Cause::Body { GatewayError::BadRequestBody } else { GatewayError::Configuration };
-        Failed { error: kind, note: Some(format!("request template {error}")) }
+        let note = Some(format!("request template {error}"));
+        match error.cause {
+            Cause::Body => {
+                let message = format!("{}: {}", GatewayError::BadRequestBody.message(), error.message);
+                Failed { error: GatewayError::BadRequestBody, note, detail: Some(ErrorDetail::message(message)) }
+            }
+            Cause::Template | Cause::Budget => Failed { error: GatewayError::Configuration, note, detail: None },
+        }
     }
 
     fn of_response(error: RenderError) -> Failed {
-        Failed { error: GatewayError::Configuration, note: Some(format!("response template {error}")) }
+        Failed::configuration(format!("response template {error}"))
+    }
+
+    /// What only the API's owner can mend.
+    fn configuration(note: String) -> Failed {
+        Failed { error: GatewayError::Configuration, note: Some(note), detail: None }
     }
 
     fn noted(self, exchange: &mut Exchange) -> GatewayError {
+        exchange.detail = self.detail.map(Box::new);
         exchange.note = self.note.or(exchange.note.take());
         self.error
     }
@@ -261,7 +287,7 @@ fn mocked_status(mock: &MockIntegration, inbound: &Inbound<'_>, overrides: &mut 
         }
         None => return Err(GatewayError::UnsupportedMediaType.into()),
     };
-    status.ok_or(Failed { error: GatewayError::Configuration, note: Some("the mock's request names no status".into()) })
+    status.ok_or_else(|| Failed::configuration("the mock's request names no status".to_owned()))
 }
 
 /// A request that is ready to be sent.
@@ -299,13 +325,22 @@ fn prepare(
     if inbound.has_refused_twin(&http.headers) {
         return Err(GatewayError::BadRequest.into());
     }
+    refuse_broken_json(http, inbound)?;
     let mut overrides = Overrides::default();
     let made = make_body(http, inbound, &mut overrides)?;
     let (content_type, body) = match &made {
         Some((content_type, body)) => (Some(content_type.as_bytes()), body.as_bytes()),
         None => (inbound.content_type, inbound.body.map_or(&b""[..], |body| body.text().as_bytes())),
     };
-    let framing = if made.is_some() { Framing::Length(body.len() as u64) } else { inbound.framing };
+    let method = http.http_method.as_deref().unwrap_or(inbound.head.method);
+    // The service sends no body with these methods, whatever a template makes.
+    let bodiless = !http.proxy && matches!(method, "GET" | "HEAD" | "OPTIONS");
+    let body = if bodiless { b"" } else { body };
+    let framing = match made {
+        _ if bodiless => Framing::None,
+        Some(_) => Framing::Length(body.len() as u64),
+        None => inbound.framing,
+    };
     let effective = with_overrides(http, &overrides)?;
     let outbound = Inbound { content_type, framing, ..*inbound };
     let mut bytes = Vec::with_capacity(1024 + body.len());
@@ -313,7 +348,6 @@ fn prepare(
     let host_line = &exchange.live.upstream(http.origin).host_line;
     outbound.write_head(effective.as_ref().unwrap_or(http), host_line, exchange.live.api_line(stage), &mut bytes)?;
     bytes.extend_from_slice(body);
-    let method = http.http_method.as_deref().unwrap_or(inbound.head.method);
     let prepared = Prepared {
         bytes,
         method_is_idempotent: matches!(method, "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE"),
@@ -322,6 +356,22 @@ fn prepare(
         mapped: None,
     };
     Ok((prepared, overrides))
+}
+
+/// Parameters that come from the body want JSON. What does not even begin like it has nothing for them, and passes.
+fn refuse_broken_json(http: &HttpIntegration, inbound: &Inbound<'_>) -> Result<(), GatewayError> {
+    let mut path = http.path.iter().filter_map(|part| match part {
+        PathPart::Value(_, source) => Some(source),
+        PathPart::Literal(_) => None,
+    });
+    let mut named = http.query_parameters.iter().chain(&http.headers).map(|mapped| &mapped.source);
+    let is_path = |source: &ValueSource| matches!(source, ValueSource::BodyPath(_));
+    if !path.any(is_path) && !named.any(is_path) {
+        return Ok(());
+    }
+    let Some(body) = inbound.body else { return Ok(()) };
+    let looks_like_json = body.text().trim_start().starts_with(['{', '[', '"', '\'']);
+    if looks_like_json && body.json().is_err() { Err(GatewayError::InvalidJson) } else { Ok(()) }
 }
 
 /// The body that a template makes, with its type; `None` where the client's passes through.
@@ -484,6 +534,7 @@ fn answer(
     });
     let answered = with_inbound(connection, exchange, &mapped.request, |inbound| {
         let written = parse(raw_head, exchange.to_head_request, |head| {
+            exchange.integration_status.set(Some(head.status));
             let response =
                 http.and_then(|http| select(&http.responses, head.status)).ok_or(GatewayError::Configuration)?;
             let body = Body::new(String::from_utf8_lossy(raw));
@@ -560,6 +611,6 @@ fn write_answer(
 fn overridden_status(overrides: &Overrides) -> Result<Option<u16>, Failed> {
     let Some(text) = &overrides.response_status else { return Ok(None) };
     let status = text.trim().parse::<u16>().ok().filter(|status| (200..=599).contains(status));
-    let note = || Some(format!("{text:?} was set as the status of the answer"));
-    status.map(Some).ok_or_else(|| Failed { error: GatewayError::Configuration, note: note() })
+    let refused = || Failed::configuration(format!("{text:?} was set as the status of the answer"));
+    status.map(Some).ok_or_else(refused)
 }

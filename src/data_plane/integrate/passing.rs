@@ -78,6 +78,7 @@ fn pass(
         replaced: None,
         mapped: false,
     };
+    exchange.integration_status.set(Some(head.status));
     match integration(exchange) {
         Some(http) if !http.proxy => passing.write_mapped(http, head, exchange, accept, shard)?,
         _ => passing.write_passed(head, shard),
@@ -108,26 +109,29 @@ impl Passing {
         self.framing
     }
 
-    /// `http_proxy`: the origin's status and fields.
+    /// `http_proxy`: the origin's status and fields. Those that the gateway answers itself with keep the origin's value
+    /// under another name. (Guide, `api-gateway-known-issues`; which of its list, recordings of the service tell.)
     fn write_passed(&mut self, head: &ResponseHead<'_, '_>, shard: &Shard) {
         let out = &mut self.head;
         encode::status_line(head.status, out);
         for (field, kind) in head.fields.iter().zip(head.kinds) {
             match kind {
-                FieldKind::Connection
-                | FieldKind::ContentLength
-                | FieldKind::GatewayOwned
+                FieldKind::GatewayOwned
                 | FieldKind::HopByHop
                 | FieldKind::Te
                 | FieldKind::Trailer
                 | FieldKind::TransferEncoding => {}
+                FieldKind::Connection => encode::field("x-amzn-Remapped-Connection", field.value, out),
+                FieldKind::ContentLength => encode::field("x-amzn-Remapped-Content-Length", field.value, out),
+                FieldKind::Date => encode::field("x-amzn-Remapped-Date", field.value, out),
                 _ if head.is_nominated(field.name) => {}
+                _ if field.name.eq_ignore_ascii_case("server") => {
+                    encode::field("x-amzn-Remapped-Server", field.value, out);
+                }
                 _ => encode::field(field.name, field.value, out),
             }
         }
-        if !head.has_date {
-            write_date(&shard.date(), out);
-        }
+        write_date(&shard.date(), out);
     }
 
     /// `http`: the method response that the status selects, with what is mapped to it.

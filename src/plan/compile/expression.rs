@@ -18,9 +18,8 @@ fn refused<T>(message: String, help: &str) -> Result<T, Refused> {
     Err(Refused { message, help: help.to_owned() })
 }
 
-/// The source of an integration request's parameter. `path` is the resource's, or none for a gateway response, which is
-/// also made where no resource was found.
-pub fn request_source(text: &str, path: Option<&str>, variables: &StageVariables) -> Result<ValueSource, Refused> {
+/// The source of an integration request's parameter. `path` is the resource's.
+pub fn request_source(text: &str, path: &str, variables: &StageVariables) -> Result<ValueSource, Refused> {
     if let Some(value) = common(text, variables)? {
         return Ok(match value {
             Common::Static(text) => ValueSource::Static(text),
@@ -28,10 +27,6 @@ pub fn request_source(text: &str, path: Option<&str>, variables: &StageVariables
         });
     }
     if let Some(name) = text.strip_prefix("method.request.path.") {
-        let Some(path) = path else {
-            let message = format!("`{text}` is not served in gateway responses: most errors have no path parameters");
-            return refused(message, "use `method.request.header.…`, `method.request.querystring.…` or `context.path`");
-        };
         let position = route::parameter_names(path).position(|parameter| parameter == name);
         let index = position.and_then(|position| u8::try_from(position).ok());
         let unknown = || Refused {
@@ -105,12 +100,12 @@ fn body_path(text: &str) -> Result<BodyPath, Refused> {
 }
 
 /// What requests and responses can both take a value from.
-enum Common {
+pub enum Common {
     Static(Box<str>),
     Context(ContextVariable),
 }
 
-fn common(text: &str, variables: &StageVariables) -> Result<Option<Common>, Refused> {
+pub fn common(text: &str, variables: &StageVariables) -> Result<Option<Common>, Refused> {
     if let Some(inner) = text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')) {
         if inner.contains(|next: char| next.is_control() && next != '\t') {
             return refused(format!("the constant {text} has control characters"), "write it on one line");
@@ -130,7 +125,7 @@ fn common(text: &str, variables: &StageVariables) -> Result<Option<Common>, Refu
     Ok(None)
 }
 
-fn context_variable_help(name: &str) -> String {
+pub fn context_variable_help(name: &str) -> String {
     match ContextVariable::nearest(name) {
         Some(near) => format!("did you mean `context.{near}`?"),
         None => "the names are those of AWS's mapping template and access logging reference".to_owned(),
@@ -188,6 +183,14 @@ pub fn with_stage_variables(text: &str, variables: &StageVariables) -> Result<St
 
 /// A template without logic: `$context` variables stay variables, stage variables become text.
 pub fn template(source: &str, variables: &StageVariables) -> Result<Text, Refused> {
+    Text::parse(&with_all_stage_variables(source, variables)?).map_err(|unknown| Refused {
+        message: format!("the template has `{unknown}`, which this version does not evaluate"),
+        help: "use plain text and `$context` variables such as `$context.requestId`".to_owned(),
+    })
+}
+
+/// Puts the values of `${stageVariables.name}` and `$stageVariables.name` in.
+pub fn with_all_stage_variables(source: &str, variables: &StageVariables) -> Result<String, Refused> {
     let source = with_stage_variables(source, variables)?;
     let mut text = String::with_capacity(source.len());
     let mut rest = source.as_str();
@@ -200,8 +203,5 @@ pub fn template(source: &str, variables: &StageVariables) -> Result<Text, Refuse
         rest = after;
     }
     text.push_str(rest);
-    Text::parse(&text).map_err(|unknown| Refused {
-        message: format!("the template has `{unknown}`, which this version does not evaluate"),
-        help: "use plain text and `$context` variables such as `$context.requestId`".to_owned(),
-    })
+    Ok(text)
 }

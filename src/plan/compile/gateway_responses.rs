@@ -1,13 +1,18 @@
 //! The stage's own error answers. (Guide, `api-gateway-gatewayResponse-definition`, `supported-gateway-response-types`.)
 
+use super::Compiler;
+use super::expression::{self, Common, Refused};
 use super::integration::writable_header;
-use super::{Compiler, expression};
-use crate::model::{self, ApiDefinition, Pointer, Stage};
-use crate::plan::gateway_response::{GatewayResponse, GatewayResponseHeader, GatewayResponseType, GatewayResponses};
-use crate::plan::template::{Text, TextPart, ValueSource};
+use crate::model::{self, ApiDefinition, Pointer, Stage, StageVariables};
+use crate::plan::context::ContextVariable;
+use crate::plan::gateway_response::{
+    GatewayResponse, GatewayResponseHeader, GatewayResponseType, GatewayResponses, RequestPart,
+};
+use crate::plan::template::{RequestPartIndex, Text, TextPart};
 
 pub fn compile(compiler: &mut Compiler, definition: &ApiDefinition, stage: &Stage) -> GatewayResponses {
     let mut responses = GatewayResponses::default();
+    let mut parts = RequestParts::default();
     for response in &definition.gateway_responses {
         let pointer = Pointer::gateway_response(&response.response_type);
         let Some(kind) = GatewayResponseType::named(&response.response_type) else {
@@ -16,8 +21,13 @@ pub fn compile(compiler: &mut Compiler, definition: &ApiDefinition, stage: &Stag
             compiler.refuse(pointer, message).help(help);
             continue;
         };
-        responses.set(kind, one(compiler, response, stage, &pointer));
+        let compiled = one(compiler, response, &stage.variables, &mut parts, &pointer);
+        if compiled.templates.len() > 1 {
+            responses.accept = parts.index(RequestPart::Accept);
+        }
+        responses.set(kind, compiled);
     }
+    responses.request_parts = parts.list;
     responses
 }
 
@@ -28,10 +38,29 @@ fn nearest_type(name: &str) -> String {
     best.map(|kind| format!("did you mean `{}`?", kind.name())).unwrap_or_default()
 }
 
+/// What the stage's responses take from requests, each once.
+#[derive(Default)]
+struct RequestParts {
+    list: Vec<RequestPart>,
+}
+
+impl RequestParts {
+    /// `None` where there are too many, far beyond what a document of 6 MB was written for.
+    fn index(&mut self, part: RequestPart) -> Option<RequestPartIndex> {
+        let known = self.list.iter().position(|known| *known == part);
+        let index = u16::try_from(known.unwrap_or(self.list.len())).ok()?;
+        if known.is_none() {
+            self.list.push(part);
+        }
+        Some(RequestPartIndex(index))
+    }
+}
+
 fn one(
     compiler: &mut Compiler,
     response: &model::GatewayResponse,
-    stage: &Stage,
+    variables: &StageVariables,
+    parts: &mut RequestParts,
     pointer: &Pointer,
 ) -> GatewayResponse {
     let mut compiled = GatewayResponse::default();
@@ -43,7 +72,7 @@ fn one(
         }
     }
     for (target, source) in &response.response_parameters {
-        match header(target, source, stage) {
+        match header(target, source, variables, parts) {
             Ok(header) => compiled.headers.push(header),
             Err(refused) => {
                 let pointer = pointer.child("responseParameters").child(target);
@@ -51,8 +80,8 @@ fn one(
             }
         }
     }
-    for (content_type, template) in &response.response_templates {
-        match expression::template(template, &stage.variables) {
+    for (content_type, source) in &response.response_templates {
+        match template(source, variables, parts) {
             Ok(text) => compiled.templates.push((content_type.as_str().into(), text)),
             Err(refused) => {
                 let pointer = pointer.child("responseTemplates").child(content_type);
@@ -63,21 +92,74 @@ fn one(
     compiled
 }
 
-fn header(target: &str, source: &str, stage: &Stage) -> Result<GatewayResponseHeader, expression::Refused> {
+fn header(
+    target: &str,
+    source: &str,
+    variables: &StageVariables,
+    parts: &mut RequestParts,
+) -> Result<GatewayResponseHeader, Refused> {
     let Some(name) = target.strip_prefix("gatewayresponse.header.") else {
         let message = format!("`{target}` is not a part of a gateway response");
-        return Err(expression::Refused { message, help: "write `gatewayresponse.header.Name`".to_owned() });
+        return Err(Refused { message, help: "write `gatewayresponse.header.Name`".to_owned() });
     };
     writable_header(name)?;
-    let value = match expression::request_source(source, None, &stage.variables)? {
-        ValueSource::Static(text) => Text::literal(text),
-        ValueSource::Context(variable) => Text { parts: vec![TextPart::Context(variable)] },
-        _ => {
-            let message =
-                format!("`{source}`: parts of the request are not available to gateway responses in this version");
-            let help = "use static text ('…') or a $context variable".to_owned();
-            return Err(expression::Refused { message, help });
-        }
+    let value = match expression::common(source, variables)? {
+        Some(Common::Static(text)) => Text::literal(text),
+        Some(Common::Context(variable)) => Text { parts: vec![TextPart::Context(variable)] },
+        None => match request_part(source)?.and_then(|part| parts.index(part)) {
+            Some(index) => Text { parts: vec![TextPart::Request(index)] },
+            None => return Err(no_source(source)),
+        },
     };
     Ok(GatewayResponseHeader { name: name.into(), value })
+}
+
+fn no_source(source: &str) -> Refused {
+    let message = if source.starts_with("method.request.body") || source.starts_with("method.request.multivalue") {
+        format!("`{source}` is not available to gateway responses")
+    } else {
+        format!("`{source}` is not a mapping expression")
+    };
+    let help = "write `method.request.header.name` (or `querystring`, `path`), `context.name`, `stageVariables.name`, or \
+                a constant in single quotes: `\"'text'\"`";
+    Refused { message, help: help.to_owned() }
+}
+
+/// `method.request.position.name`, if that is what it is.
+fn request_part(source: &str) -> Result<Option<RequestPart>, Refused> {
+    let named = |prefix: &str| source.strip_prefix(prefix).filter(|name| !name.is_empty());
+    Ok(if let Some(name) = named("method.request.path.") {
+        Some(RequestPart::Path(name.into()))
+    } else if let Some(name) = named("method.request.querystring.") {
+        Some(RequestPart::QueryString(name.into()))
+    } else if let Some(name) = named("method.request.header.") {
+        Some(RequestPart::Header(expression::header_name(name)?))
+    } else {
+        named("method.input.params.").map(|name| RequestPart::Any(name.into()))
+    })
+}
+
+/// A template without logic: stage variables become text, `$context` and the request's parts stay variables.
+fn template(source: &str, variables: &StageVariables, parts: &mut RequestParts) -> Result<Text, Refused> {
+    let source = expression::with_all_stage_variables(source, variables)?;
+    let parsed = Text::parse_with(&source, |name| match name.strip_prefix("context.") {
+        Some(name) => ContextVariable::named(name).map(TextPart::Context),
+        None => request_part(name).ok().flatten().and_then(|part| parts.index(part)).map(TextPart::Request),
+    });
+    parsed.map_err(|unknown| {
+        let name = unknown.trim_start_matches(['$', '!', '{']).trim_end_matches('}');
+        match name.strip_prefix("context.") {
+            Some(name) => Refused {
+                message: format!("the template has `{unknown}`, which is not a variable that API Gateway has"),
+                help: expression::context_variable_help(name),
+            },
+            None => Refused {
+                message: format!("the template has `{unknown}`, which gateway responses do not evaluate"),
+                help:
+                    "they know plain text, `$context.name`, `$stageVariables.name` and `$method.request.header.name` \
+                       (or `querystring`, `path`)"
+                        .to_owned(),
+            },
+        }
+    })
 }

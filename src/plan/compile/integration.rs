@@ -436,7 +436,7 @@ impl Context<'_, '_> {
                 message: format!("`{target}` is not a part of a request that can be mapped"),
                 help: "write `integration.request.path.name`, `….querystring.name` or `….header.name`".to_owned(),
             })?;
-        let source = expression::request_source(source, Some(self.path), self.variables)?;
+        let source = expression::request_source(source, self.path, self.variables)?;
         match kind {
             "path" => parameters.path.push((name.into(), source)),
             "querystring" => parameters.query.push(MappedParameter { name: name.into(), source }),

@@ -1,6 +1,6 @@
-//! A method: what stands before its integration, which this version has nothing of yet.
+//! A method: what stands before its integration.
 
-use super::{Compiler, StageSource, integration};
+use super::{Compiler, StageSource, integration, validation};
 use crate::model::{AuthorizationType, Method, Pointer, Resource};
 use crate::plan::MethodPlan;
 
@@ -15,6 +15,7 @@ pub fn compile(
     let pointer = Pointer::method(path, &method.http_method);
     let before = compiler.problems.len();
     refuse_what_is_not_enforced(compiler, source, method, &pointer);
+    let validator = validation::compile(compiler, source, path, method, &pointer);
     let Some(described) = &method.method_integration else {
         let message = format!("`{} {path}` has no integration", method.http_method);
         compiler.refuse(pointer, message).help("give it one of type `http_proxy`, `http` or `mock`");
@@ -24,7 +25,8 @@ pub fn compile(
         integration::compile(compiler, source.stage, path, described, &pointer.child("methodIntegration"))?;
     let http_method = method.http_method.as_str().into();
     let resource_id = resource.id.0.as_str().into();
-    let plan = || MethodPlan { http_method, resource_path: path.into(), resource_id, integration };
+    let resource_path = path.into();
+    let plan = || MethodPlan { http_method, resource_path, resource_id, validator, integration };
     (compiler.problems.len() == before).then(plan)
 }
 

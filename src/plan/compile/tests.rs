@@ -8,6 +8,7 @@ use crate::model::{
 use crate::plan::integration::{self as plan_integration, HttpIntegration, PathPart, ResponseSource};
 use crate::plan::route::PATH_PARAMETERS_MAX;
 use crate::plan::template::{ContextVariable, ValueSource};
+use crate::plan::validation::ParameterPlace;
 
 const PATH: &str = "/pets/{petId}";
 
@@ -233,12 +234,15 @@ fn a_door_that_is_described_as_locked_is_not_served_open() {
     guarded.authorizer_id = Some(crate::model::AuthorizerId("a1".to_owned()));
     guarded.api_key_required = true;
     guarded.request_validator_id = Some(RequestValidatorId("v1".to_owned()));
+    guarded.request_models = map(&[("application/json", "Pet")]);
     let mut definition = definition(vec![resource(PATH, vec![guarded])]);
     let (id, name) = (crate::model::AuthorizerId("a1".to_owned()), "lambda".to_owned());
     definition.authorizers = vec![Authorizer { id, name, ..Authorizer::default() }];
     let (id, name) = (RequestValidatorId("v1".to_owned()), "all".to_owned());
     definition.request_validators =
         vec![RequestValidator { id, name, validate_request_body: true, validate_request_parameters: false }];
+    let (name, schema) = ("Pet".to_owned(), "{}".to_owned());
+    definition.models = vec![crate::model::Model { name, schema, ..crate::model::Model::default() }];
     definition.rest_api.policy = Some("{}".to_owned());
     definition.rest_api.minimum_compression_size = Some(0);
     check_refused(
@@ -246,7 +250,6 @@ fn a_door_that_is_described_as_locked_is_not_served_open() {
         &[
             "/restApi/policy: resource policies are not enforced by this version",
             "/restApi/minimumCompressionSize: answers are not compressed by this version",
-            "/requestValidators/all: the request validator `all` is in use, but requests are not validated by this version",
             "/authorizationType: authorization CUSTOM by `lambda` is not enforced by this version",
             "/apiKeyRequired: API keys are not checked by this version",
         ],
@@ -378,7 +381,7 @@ fn gateway_responses_are_compiled_or_refused() {
     odd.status_code = None;
     let mut bad = response("DEFAULT_4XX");
     bad.status_code = Some("4XX".to_owned());
-    bad.response_parameters = map(&[("gatewayresponse.header.X", "method.request.path.y")]);
+    bad.response_parameters = map(&[("gatewayresponse.header.X", "method.request.body.y")]);
     bad.response_templates = map(&[("text/plain", "#if(1)")]);
     api.gateway_responses = vec![odd, bad];
     check_refused(
@@ -386,10 +389,10 @@ fn gateway_responses_are_compiled_or_refused() {
         &[
             "/gatewayResponses/THROTLED: `THROTLED` is not a type of gateway response",
             "/gatewayResponses/DEFAULT_4XX/statusCode: `4XX` is not a status for an answer",
-            "/gatewayResponses/DEFAULT_4XX/responseParameters/gatewayresponse.header.X: `method.request.path.y` is not \
-             served in gateway responses: most errors have no path parameters",
-            "/gatewayResponses/DEFAULT_4XX/responseTemplates/text~1plain: the template has `#if`, which this version \
-             does not evaluate",
+            "/gatewayResponses/DEFAULT_4XX/responseParameters/gatewayresponse.header.X: `method.request.body.y` is not \
+             available to gateway responses",
+            "/gatewayResponses/DEFAULT_4XX/responseTemplates/text~1plain: the template has `#if`, which gateway \
+             responses do not evaluate",
         ],
     );
 }
@@ -435,4 +438,100 @@ fn ten_thousand_routes_compile_in_less_than_200_ms() {
     let plan = compiled(&definition).expect("all routes can be served");
     eprintln!("{} routes compiled in {:?}", plan.stages[0].methods.len(), start.elapsed());
     assert!(start.elapsed().as_millis() < 200);
+}
+
+/// A definition with a validator of parameters, and a method that uses it.
+fn validated(parameters: &[(&str, bool)]) -> ApiDefinition {
+    let mut validated = method("ANY", mock());
+    validated.request_validator_id = Some(RequestValidatorId("v1".to_owned()));
+    validated.request_parameters = parameters.iter().map(|(name, required)| ((*name).to_owned(), *required)).collect();
+    let mut definition = definition(vec![resource(PATH, vec![validated])]);
+    let (id, name) = (RequestValidatorId("v1".to_owned()), "all".to_owned());
+    definition.request_validators =
+        vec![RequestValidator { id, name, validate_request_body: false, validate_request_parameters: true }];
+    definition
+}
+
+#[test]
+fn required_parameters_are_listed_as_the_service_does() {
+    let parameters = [
+        ("method.request.querystring.qs1", true),
+        ("method.request.path.petId", true),
+        ("method.request.path.issuer", true),
+        ("method.request.querystring.optional", false),
+        ("method.request.header.x-header-param", true),
+    ];
+    let plan = compiled(&validated(&parameters)).expect("a plan");
+    let validator = plan.stages[0].methods[0].validator.as_ref().expect("a validator");
+    let shown: Vec<_> = validator.required.iter().map(|one| (&*one.name, one.place)).collect();
+    let expected = [
+        ("x-header-param", ParameterPlace::Header),
+        ("issuer", ParameterPlace::Path(None)),
+        ("petId", ParameterPlace::Path(Some(0))),
+        ("qs1", ParameterPlace::QueryString),
+    ];
+    assert_eq!(shown, expected);
+    assert!(!plan.stages[0].methods[0].validates_body());
+    let nothing = compiled(&validated(&[("method.request.path.petId", false)])).expect("a plan");
+    assert!(nothing.stages[0].methods[0].validator.is_none(), "what checks nothing is not there");
+    check_refused(
+        &validated(&[("method.request.cookie.a", true)]),
+        &["/requestParameters/method.request.cookie.a: `method.request.cookie.a` is not a parameter of a request"],
+    );
+    let mut unknown = validated(&[]);
+    unknown.request_validators.clear();
+    check_refused(&unknown, &["/requestValidatorId: there is no request validator `v1`"]);
+}
+
+/// The problems with models.
+#[track_caller]
+fn check_model(models: &[(&str, &str)], content_type: &str, expected: &[&str]) {
+    let mut definition = validated(&[]);
+    definition.request_validators[0].validate_request_body = true;
+    let method = definition.resources[0].resource_methods.get_mut("ANY").expect("the method");
+    method.request_models = map(&[(content_type, models[0].0)]);
+    let model = |(name, schema): &(&str, &str)| crate::model::Model {
+        name: (*name).to_owned(),
+        schema: (*schema).to_owned(),
+        ..crate::model::Model::default()
+    };
+    definition.models = models.iter().map(model).collect();
+    let problems = compiled(&definition).err().unwrap_or_default();
+    assert_eq!(problems, expected);
+}
+
+#[test]
+fn models_are_refused_where_they_are_wrong() {
+    let to =
+        |name: &str| format!(r#"{{"items": {{"$ref": "https://apigateway.amazonaws.com/restapis/x/models/{name}"}}}}"#);
+    let check = |models: &[(&str, &str)], expected: &[&str]| check_model(models, "application/json", expected);
+    check(&[("A", &to("B")), ("B", &to("A"))], &[]);
+    check(&[("A", r##"{"items": {"$ref": "#/definitions/x"}, "definitions": {"x": {"$ref": "#"}}}"##)], &[]);
+    check(&[("A", r##"{"items": {"$ref": "#/definitions/B"}}"##), ("B", r#"{"type": "null"}"#)], &[]);
+    check(
+        &[("A", &to("B")), ("B", r#"{"properties": {"a/b": {"pattern": "("}}}"#)],
+        &[
+            "/models/B/schema/properties/a~1b/pattern: model `B`: the pattern `(` cannot be used: it is malformed, too large, or refers back",
+        ],
+    );
+    check(
+        &[("A", &to("C"))],
+        &[
+            "/models/A/schema: the reference `https://apigateway.amazonaws.com/restapis/x/models/C` names no model: there is no `C`",
+        ],
+    );
+    check(
+        &[("A", r#"{"$ref": "http://a.test/schema.json"}"#)],
+        &["/models/A/schema: the reference `http://a.test/schema.json` leads out of the API; models refer to models"],
+    );
+    check(&[("A", r##"{"$ref": "#/nothing"}"##)], &["/models/A/schema: the reference `#/nothing` names nothing"]);
+    check(
+        &[("A", "{")],
+        &["/models/A/schema: the model `A` is not JSON: EOF while parsing an object at line 1 column 1"],
+    );
+    check_model(
+        &[("A", "{}")],
+        "*/*",
+        &["/requestModels/*~1*: `*/*` is no content type that a body could be of: its model would never be used"],
+    );
 }

@@ -55,7 +55,7 @@ impl Steps<'_> {
         let mut log = Log { text: format!("Execution log for request {id}\n"), time: date(self.started_ms) };
         log.line(format!("Starting execution for request: {id}"));
         self.method_request(&mut log);
-        self.noted.before_integration.iter().for_each(|step| log.line(step));
+        self.validation(&mut log);
         if let Some(sent) = &self.noted.endpoint_request {
             self.endpoint_request(sent, &mut log);
         }
@@ -78,6 +78,19 @@ impl Steps<'_> {
         log.line(format!("Method request query string: {}", map(&route.query)));
         log.line(format!("Method request headers: {}", headers(&request.headers)));
         log.line(format!("Method request body before transformations: {}", body(&request.body)));
+    }
+
+    /// What the method's validator said, where it has one.
+    fn validation(&self, log: &mut Log) {
+        let named = |(name, _): &&(String, String)| name.eq_ignore_ascii_case("content-type");
+        let content_type = self.request.headers.iter().find(named).map_or("application/json", |(_, value)| value);
+        if let Some(wrong) = &self.noted.validation_error {
+            log.line(format!("Request body does not match model schema for content type {content_type}: {wrong}"));
+        } else if self.method.validator.is_some()
+            && (self.noted.endpoint_request.is_some() || self.noted.failed.is_none())
+        {
+            log.line(format!("Request validation succeeded for content type {content_type}"));
+        }
     }
 
     fn endpoint_request(&self, sent: &EndpointRequest, log: &mut Log) {
@@ -148,7 +161,7 @@ impl Steps<'_> {
                 log.line(format!("{sentence}{because}"));
             }
             // It has been said.
-            _ if !self.noted.before_integration.is_empty() && why.is_none() => {}
+            GatewayError::InvalidBody if self.noted.validation_error.is_some() => {}
             _ => match why.filter(|why| why.contains(error.message())) {
                 Some(why) => log.line(why),
                 None => log.line(format!("{}{because}", error.message())),

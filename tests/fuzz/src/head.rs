@@ -111,8 +111,8 @@ fn shown_request(head: &RequestHead<'_, '_>) -> String {
 
 /// Without `keep_alive`: what came as HTTP/1.0 goes out as HTTP/1.1.
 fn shown_response(head: &ResponseHead<'_, '_>) -> String {
-    let ResponseHead { status, fields, kinds, framing, content_type, has_date, nominates, .. } = head;
-    format!("{status} {fields:?} {kinds:?} {framing:?} {content_type:?} {has_date} {nominates}")
+    let ResponseHead { status, fields, kinds, framing, content_type, nominates, .. } = head;
+    format!("{status} {fields:?} {kinds:?} {framing:?} {content_type:?} {nominates}")
 }
 
 /// Some lengths below `bytes`: the last ones, and others spread evenly.

@@ -8,6 +8,7 @@ pub mod head;
 pub mod jsonpath;
 pub mod openapi;
 pub mod route;
+pub mod schema;
 pub mod target;
 pub mod template;
 pub mod vtl;

@@ -28,6 +28,6 @@ fn literal_bytes(part: &TextPart) -> usize {
             assert!(!literal.is_empty(), "an empty literal");
             literal.len()
         }
-        TextPart::Context(_) => 0,
+        TextPart::Context(_) | TextPart::Request(_) => 0,
     }
 }

@@ -24,6 +24,7 @@ fn text(body: &str, noted: Noted, answer: Answer) -> String {
         http_method: "ANY".into(),
         resource_path: "/pets/{petId}".into(),
         resource_id: "abc".into(),
+        validator: Some(Box::default()),
         integration: Integration::Mock(Box::new(mock)),
     };
     let request = TestInvocationRequest {
@@ -72,6 +73,7 @@ fn check(noted: Noted, answer: Answer, expected: &str) {
 fn an_answer_from_the_gateway_alone() {
     let noted = Noted::default();
     let expected = "\
+Request validation succeeded for content type application/json
 Method response body after transformations: out
 Method response headers: {Content-Type=application/json}
 Successfully completed execution
@@ -83,7 +85,6 @@ Method completed with status: 201
 #[test]
 fn an_answer_from_an_endpoint() {
     let noted = Noted {
-        before_integration: vec!["Request validation succeeded for content type application/json".to_owned()],
         endpoint_request: sent(
             "POST /p?x=1 HTTP/1.1\r\nHost: petstore.test\r\nAuthorization: Bearer 0123456789\r\n\r\nmapped",
         ),
@@ -165,6 +166,8 @@ fn failures_in_the_services_words() {
              Gateway response type: INTEGRATION_FAILURE"
         ),
     );
+    let missing = "Missing required request parameters: [a, b]";
+    fails(E::MissingParameters, missing, &format!("{missing}\nGateway response type: BAD_REQUEST_PARAMETERS"));
     fails(E::UnsupportedMediaType, "", "Unsupported Media Type\nGateway response type: UNSUPPORTED_MEDIA_TYPE");
     fails(
         E::BadRequestBody,
@@ -175,16 +178,16 @@ fn failures_in_the_services_words() {
 }
 
 #[test]
-fn what_a_step_before_the_integration_said_is_not_said_again() {
-    let error = GatewayError::BadRequestBody;
+fn a_body_that_does_not_fit_its_model() {
+    let error = GatewayError::InvalidBody;
     let noted = Noted {
-        before_integration: vec!["Request body does not match model schema".to_owned()],
+        validation_error: Some("[object has missing required properties ([\"id\"])]".to_owned()),
         failed: Some((error, 400)),
         why: Some(error.message().to_owned()),
         ..Noted::default()
     };
     let expected = "\
-Request body does not match model schema
+Request body does not match model schema for content type application/json: [object has missing required properties ([\"id\"])]
 Gateway response type: BAD_REQUEST_BODY with status code: 400
 Method completed with status: 400
 ";
@@ -194,7 +197,7 @@ Method completed with status: 400
 #[test]
 fn an_answer_that_was_not_finished() {
     let cut = || Answer { broken_off: Some("it broke off".to_owned()), ..answer(200, "", "ou") };
-    let said = "Method response body after transformations: ou\nMethod response headers: {}\n";
+    let said = "Request validation succeeded for content type application/json\nMethod response body after transformations: ou\nMethod response headers: {}\n";
     let ended = "Method completed with status: 200\n";
     let why = Noted { why: Some("the answer stalled".to_owned()), ..Noted::default() };
     check(why, cut(), &format!("{said}The answer was not finished: it broke off; the answer stalled\n{ended}"));
