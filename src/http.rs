@@ -4,9 +4,11 @@
 //! - [`target`]: the request target, parsed once into the one path string that everybody uses.
 //! - [`field`]: field names with a meaning to a proxy, and field values.
 //! - [`chunked`]: the chunked coding, both ways, with trailers.
+//! - [`coding`]: `gzip` and `deflate`, and who wants them.
 //! - [`encode`]: status lines, numbers and dates as bytes.
 
 pub mod chunked;
+pub mod coding;
 pub mod encode;
 pub mod field;
 pub mod head;

@@ -6,6 +6,7 @@
 //! - [`select`]: which stage serves a request, by host and path prefix.
 //! - [`route`]: which method of that stage, with the path's parameters.
 //! - [`integration`]: what the method does: an HTTP request to build, or a mock answer.
+//! - [`content`]: text and binary bodies, and how one becomes the other.
 //! - [`context`]: the names of `$context`'s variables.
 //! - [`mock_status`]: the status that a mock's template names.
 //! - [`template`]: text with `$context` variables, and the sources of mapped parameters.
@@ -18,6 +19,7 @@
 
 pub mod access_log;
 pub mod compile;
+pub mod content;
 pub mod context;
 pub mod delivery;
 pub mod gateway_response;
@@ -30,6 +32,7 @@ pub mod test_invocation;
 pub mod validation;
 
 use access_log::LogFormat;
+use content::BinaryMediaTypes;
 use gateway_response::GatewayResponses;
 use integration::{Integration, Origin};
 use route::RouteTable;
@@ -76,6 +79,9 @@ pub struct StagePlan {
     pub gateway_responses: GatewayResponses,
     /// The stage's own; without one, the setting's.
     pub access_log_format: Option<LogFormat>,
+    pub binary_media_types: BinaryMediaTypes,
+    /// `minimumCompressionSize`, in bytes; `None` compresses nothing.
+    pub minimum_compression_size: Option<u32>,
 }
 
 /// One method of one resource, ready to run.

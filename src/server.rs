@@ -16,7 +16,9 @@ use crate::control_plane::publish::Builder;
 use crate::control_plane::resolver::lookup::SystemLookup;
 use crate::control_plane::{self, Control, ControlPlane, ExitReason};
 use crate::data_plane::access_log::LogSink;
-use crate::data_plane::settings::{AccessLogSettings, Cidr, ForwardingSettings, Settings, UpstreamSettings};
+use crate::data_plane::settings::{
+    AccessLogSettings, Cidr, CompressionSettings, ForwardingSettings, Settings, UpstreamSettings,
+};
 use crate::data_plane::shard::{Letter, ListenerInfo, ShardHandle, ShardParts, ShardState, run};
 use crate::http::head::HeadLimits;
 use crate::net::listener::Bound;
@@ -240,6 +242,11 @@ fn settings(config: &Config, shards: usize) -> Result<Settings, String> {
         access_log: AccessLogSettings {
             format,
             buffer_bytes_max: bytes(config.access_log.buffer_bytes_max) / shards.max(1) / 2,
+        },
+        compression: CompressionSettings {
+            level: config.compression.level,
+            concurrent_max: config.compression.concurrent_max,
+            request_ratio_max: config.compression.request_ratio_max.into(),
         },
         account_id: config.account_id.as_str().into(),
     })

@@ -1,4 +1,5 @@
-//! The rooms of the source and who may know whom, as `src/lib.rs` states it under "Architecture Invariants".
+//! The rooms of the source and who may know whom, as `src/lib.rs` states it under "Architecture Invariants"; and those of the
+//! load tester, as `loadtest/src/lib.rs` states it.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -56,6 +57,12 @@ const UNSAFE: &[&str] = &[
 /// Packages that only `net` names.
 const OF_NET: &[&str] = &["monoio", "io_uring", "rustls", "rustls_native_certs", "webpki"];
 
+/// Where `unsafe` may stand in the load tester.
+const LOADTEST_UNSAFE: &[&str] = &["engine/epoll.rs", "engine/ring.rs", "measure/process.rs"];
+
+/// What only the load tester's `engine` names.
+const OF_ENGINE: &[&str] = &["io_uring", "rustls", "rustls_native_certs"];
+
 #[test]
 fn rooms_name_only_what_they_may() {
     let mut wrong = Vec::new();
@@ -96,24 +103,60 @@ fn the_data_plane_knows_no_tokio_and_no_stage_of_the_other() {
 #[test]
 fn unsafe_stands_where_the_map_says() {
     let map = read(&root().join("src/lib.rs"));
-    for file in sources() {
+    check_unsafe(&sources(), UNSAFE);
+    let net: Vec<_> = UNSAFE.iter().filter_map(|name| name.strip_prefix("net/")?.strip_suffix(".rs")).collect();
+    assert!(map.contains(&format!("net/{{{}}}.rs", net.join(","))), "src/lib.rs lists other files");
+}
+
+#[test]
+fn in_the_load_tester_only_the_engine_talks_to_the_kernel_and_to_tls() {
+    let sources = sources_below("loadtest/src");
+    check_unsafe(&sources, LOADTEST_UNSAFE);
+    let map = read(&root().join("loadtest/src/lib.rs"));
+    assert!(map.contains("`engine/{epoll,ring}.rs` and\n//!    `measure/process.rs`"), "its map lists other files");
+    for file in sources.iter().filter(|file| room(&file.name) != "engine") {
+        for (number, line) in file.code() {
+            let named = OF_ENGINE.iter().find(|package| names(line, package));
+            assert_eq!(named, None, "loadtest/src/{}:{number}", file.name);
+            assert!(!line.contains("libc::epoll"), "loadtest/src/{}:{number} names epoll", file.name);
+        }
+    }
+}
+
+#[test]
+fn the_load_tester_and_the_gateway_do_not_know_each_other() {
+    for (folder, manifest, other) in
+        [("loadtest", "loadtest/Cargo.toml", "tollgate"), ("src", "Cargo.toml", "loadtest")]
+    {
+        let manifest = read(&root().join(manifest));
+        let dependency =
+            manifest.lines().find(|line| line.starts_with(other) || line.contains(&format!("\"{other}\" }}")));
+        assert_eq!(dependency, None);
+        for file in sources_below(folder) {
+            let named = file.code().find(|(_, line)| names(line, other));
+            assert_eq!(named, None, "{folder}/{} names {other}", file.name);
+        }
+    }
+}
+
+#[track_caller]
+fn check_unsafe(sources: &[Source], allowed: &[&str]) {
+    for file in sources {
         let has = file.code().any(|(_, line)| line.contains("unsafe ") && !line.contains("unsafe_"));
-        let listed = UNSAFE.contains(&file.name.as_str());
-        assert_eq!(has, listed, "`unsafe` in src/{}", file.name);
+        let listed = allowed.contains(&file.name.as_str());
+        assert_eq!(has, listed, "`unsafe` in {}", file.name);
         for (number, line) in file.code().filter(|(_, line)| line.contains("unsafe {")) {
             let before = file.text.lines().take(number).collect::<Vec<_>>();
             let noted = before.iter().rev().take(6).any(|line| line.contains("SAFETY:"));
-            assert!(noted, "src/{}:{number} has no SAFETY note: {line}", file.name);
+            assert!(noted, "{}:{number} has no SAFETY note: {line}", file.name);
         }
     }
-    let net: Vec<_> = UNSAFE.iter().filter_map(|name| name.strip_prefix("net/")?.strip_suffix(".rs")).collect();
-    assert!(map.contains(&format!("net/{{{}}}.rs", net.join(","))), "src/lib.rs lists other files");
 }
 
 /// `foo.rs` next to `foo/`.
 #[test]
 fn there_is_no_mod_rs() {
-    for folder in ["src", "tests"] {
+    for folder in ["src", "tests", "loadtest"] {
         for file in files(&root().join(folder)) {
             assert!(!file.ends_with("mod.rs"), "{}", file.display());
         }
@@ -145,7 +188,7 @@ fn crate_paths_are_found() {
 }
 
 struct Source {
-    /// Below `src`.
+    /// Below the package's `src`.
     name: String,
     text: String,
 }
@@ -230,7 +273,11 @@ fn read(file: &Path) -> String {
 }
 
 fn sources() -> Vec<Source> {
-    let folder = root().join("src");
+    sources_below("src")
+}
+
+fn sources_below(folder: &str) -> Vec<Source> {
+    let folder = root().join(folder);
     let name = |file: &PathBuf| file.strip_prefix(&folder).expect("below src").display().to_string();
     files(&folder).iter().map(|file| Source { name: name(file), text: read(file) }).collect()
 }

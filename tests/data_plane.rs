@@ -2,6 +2,8 @@
 
 mod access_log_formats;
 mod bodies;
+mod compression;
+mod content;
 mod forwarding;
 mod gateway_responses;
 mod http1;

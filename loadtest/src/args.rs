@@ -11,6 +11,7 @@ mod secrets;
 mod workload;
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Parser;
@@ -44,7 +45,7 @@ impl ArgsError {
         match self {
             // There is nobody left to tell if printing fails.
             ArgsError::Clap(error) => drop(error.print()),
-            ArgsError::Refused(message) => eprintln!("error: {message}"),
+            ArgsError::Refused(message) => drop(writeln!(std::io::stderr(), "error: {message}")),
         }
     }
 
@@ -91,8 +92,13 @@ fn run(options: Options, arguments: &[OsString]) -> Result<Settings, String> {
 
 fn outputs(options: &Options) -> Result<Outputs, String> {
     let files = [&options.json, &options.html, &options.csv, &options.hgrm, &options.hlog];
-    if files.into_iter().flatten().filter(|path| path.as_os_str() == "-").count() > 1 {
-        return Err("only one report can go to the standard output; name a file for the others".to_owned());
+    let mut named: Vec<&PathBuf> = files.into_iter().flatten().collect();
+    named.sort();
+    if let Some(twice) = named.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(match twice[0].as_os_str() == "-" {
+            true => "only one report can go to the standard output; name a file for the others".to_owned(),
+            false => format!("two reports cannot go to one file: {}", twice[0].display()),
+        });
     }
     Ok(Outputs {
         json: options.json.clone(),

@@ -1,4 +1,9 @@
 //! The command `loadtest`: runs or compares, writes what was asked for, and says by its exit code how it went.
+//!
+//! - `outputs`: files to write; `signals`: Ctrl-C.
+
+mod outputs;
+mod signals;
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
@@ -7,10 +12,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
-
+use self::outputs::{is_stdout, print};
 use crate::args::{self, Command};
-use crate::report::{Report, compare, csv, hgrm, html, json, text};
+use crate::report::{Report, compare, html, json, text};
 use crate::run::{self, RunError};
 use crate::settings::{Outputs, Settings};
 
@@ -20,8 +24,6 @@ const NOT_MET: u8 = 1;
 const USAGE: u8 = 2;
 /// The server could not be reached, or answered nothing.
 const UNREACHABLE: u8 = 3;
-/// Ended by a second Ctrl-C, as a shell has it.
-const INTERRUPTED: i32 = 130;
 
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let code = match args::settings(arguments) {
@@ -33,56 +35,70 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     ExitCode::from(code.unwrap_or_else(|message| {
-        eprintln!("error: {message}");
+        complain(&message);
         USAGE
     }))
 }
 
+/// Where the standard error cannot be written either, the exit code has to say it.
+fn complain(message: &str) {
+    let _ = writeln!(std::io::stderr(), "error: {message}");
+}
+
 fn load_test(settings: Settings) -> Result<u8, String> {
     let stop = Arc::new(AtomicBool::new(false));
-    stop_on_signals(&stop)?;
-    let outputs = settings.outputs.clone();
+    signals::stop_on_signals(&stop)?;
+    let wanted = settings.outputs.clone();
     let expectations = settings.expectations.clone();
+    let opened = outputs::open(&wanted)?;
     let report = match run::run(settings, stop) {
         Ok(report) => report,
-        Err(RunError::Setup(message)) => return Err(message),
-        Err(RunError::Unreachable(message)) => {
-            eprintln!("error: {message}");
-            return Ok(UNREACHABLE);
+        Err(error) => {
+            outputs::discard(opened);
+            return match error {
+                RunError::Setup(message) => Err(message),
+                RunError::Unreachable(message) => {
+                    complain(&message);
+                    Ok(UNREACHABLE)
+                }
+            };
         }
     };
-    write_outputs(&outputs, &report)?;
-    // What goes to the standard output as a file does not mix with the summary.
-    let mut out: Box<dyn Write> = match outputs.takes_stdout() {
-        true => Box::new(std::io::stderr()),
-        false => Box::new(std::io::stdout()),
-    };
-    if !outputs.quiet {
-        let colour =
-            !outputs.takes_stdout() && std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        print(&mut out, &text::summary(&report, colour));
-    }
+    let mut failed = outputs::write(opened, &report);
     let mut code = if report.total.answered == 0 { UNREACHABLE } else { 0 };
+    let mut said = String::new();
+    if !wanted.quiet {
+        said.push_str(&text::summary(&report, in_colour(&wanted)));
+    }
     for verdict in expectations.judge(&report) {
         if !verdict.met {
             code = code.max(NOT_MET);
         }
-        if !verdict.met || !outputs.quiet {
-            print(&mut out, &format!("{verdict}\n"));
+        if !verdict.met || !wanted.quiet {
+            said.push_str(&format!("{verdict}\n"));
         }
     }
-    Ok(code)
+    failed.extend(say(&wanted, &said).err());
+    for message in &failed {
+        complain(message);
+    }
+    Ok(if failed.is_empty() { code } else { USAGE })
 }
 
-/// The first signal ends the run, the second the process.
-fn stop_on_signals(stop: &Arc<AtomicBool>) -> Result<(), String> {
-    for signal in [SIGINT, SIGTERM] {
-        // In this order: the flag is not set yet when the first signal asks for it.
-        signal_hook::flag::register_conditional_shutdown(signal, INTERRUPTED, Arc::clone(stop))
-            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(stop)))
-            .map_err(|error| format!("signals cannot be handled: {error}"))?;
+/// What goes to the standard output as a file does not mix with the summary.
+fn say(wanted: &Outputs, text: &str) -> Result<(), String> {
+    if text.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let said = match wanted.takes_stdout() {
+        true => print(&mut std::io::stderr(), text),
+        false => print(&mut std::io::stdout(), text),
+    };
+    said.map_err(|error| format!("the summary cannot be written: {error}"))
+}
+
+fn in_colour(wanted: &Outputs) -> bool {
+    !wanted.takes_stdout() && std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }
 
 impl Outputs {
@@ -91,54 +107,19 @@ impl Outputs {
     }
 }
 
-fn is_stdout(path: &Path) -> bool {
-    path == Path::new("-")
-}
-
-fn write_outputs(outputs: &Outputs, report: &Report) -> Result<(), String> {
-    if let Some(path) = &outputs.json {
-        write(path, &json::write(report))?;
-    }
-    if let Some(path) = &outputs.html {
-        write(path, &html::page(std::slice::from_ref(report)))?;
-    }
-    if let Some(path) = &outputs.csv {
-        write(path, &csv::write(report))?;
-    }
-    if let Some(path) = &outputs.hgrm {
-        write(path, &hgrm::percentiles(&report.total.latency)?)?;
-    }
-    if let Some(path) = &outputs.hlog {
-        write(path, &hgrm::interval_log(report)?)?;
-    }
-    Ok(())
-}
-
-fn write(path: &Path, content: &str) -> Result<(), String> {
-    if is_stdout(path) {
-        print(&mut std::io::stdout(), content);
-        return Ok(());
-    }
-    std::fs::write(path, content).map_err(|error| format!("{} cannot be written: {error}", path.display()))
-}
-
-/// A reader that has gone, such as `head`, is no error of ours.
-fn print(out: &mut dyn Write, content: &str) {
-    let _ = out.write_all(content.as_bytes()).and_then(|()| out.flush());
-}
-
 fn compare_reports(paths: &[PathBuf], page: Option<&Path>) -> Result<u8, String> {
-    let mut reports = Vec::new();
+    let mut reports: Vec<Report> = Vec::new();
     for path in paths {
         let name = path.display().to_string();
         let bytes = std::fs::read(path).map_err(|error| format!("{name} cannot be read: {error}"))?;
         reports.push(json::read(&bytes, &name)?);
     }
     if let Some(page) = page {
-        write(page, &html::page(&reports))?;
+        outputs::write_text(page, &html::page(&reports))?;
     }
     if !page.is_some_and(is_stdout) {
-        print(&mut std::io::stdout(), &compare::text(&reports));
+        print(&mut std::io::stdout(), &compare::text(&reports))
+            .map_err(|error| format!("the comparison cannot be written: {error}"))?;
     }
     Ok(0)
 }

@@ -65,7 +65,8 @@ pub enum Message {
     Ready {
         driver: &'static str,
         opened: usize,
-        failure: Option<Failure>,
+        /// The last one, and what system or TLS said of it.
+        failure: Option<(Failure, Option<String>)>,
         tls: Option<String>,
     },
     /// An interval of the measured run, by number, and the schedule's phase it belongs to.

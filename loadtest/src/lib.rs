@@ -22,8 +22,9 @@
 //!
 //! # Invariants
 //!
-//! 1. Only `engine` names io_uring, epoll and rustls; `unsafe` stands in `engine/{ring,epoll,socket}.rs` and
+//! 1. Only `engine` names io_uring, epoll and rustls; `unsafe` stands in `engine/{epoll,ring}.rs` and
 //!    `measure/process.rs` only, each block with its SAFETY note.
+//!    This package and `tollgate` do not depend on each other. `tests/architecture.rs` of the repository holds all of that.
 //! 2. Every request that was sent is counted once: as an answer, as a failure, or as in flight at the end.
 //! 3. Memory does not grow with the run's length: histograms and a bounded number of intervals are kept, no samples.
 

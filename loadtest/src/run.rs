@@ -30,6 +30,14 @@ pub enum RunError {
     Unreachable(String),
 }
 
+impl std::fmt::Display for RunError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            RunError::Setup(message) | RunError::Unreachable(message) => f.write_str(message),
+        }
+    }
+}
+
 /// Runs the load test. `stop` ends it early, with the report so far.
 ///
 /// # Errors
@@ -76,12 +84,16 @@ impl Run {
     fn repeats(&mut self, repeats: usize, facts: &mut assemble::Facts) -> Result<Report, RunError> {
         let load = self.load.clone();
         let mut outcomes = Vec::new();
+        let mut failed = None;
         for repeat in 1..=repeats {
             let title = if repeats == 1 { String::new() } else { format!("repeat {repeat} of {repeats}") };
             match self.once(&load, &title) {
                 Ok(outcome) => outcomes.push(outcome),
-                // What was measured before is worth more than the error; the report says that a repeat is missing.
-                Err(_) if !outcomes.is_empty() => break,
+                // What was measured before is worth more than the error, which the report tells as a warning.
+                Err(error) if !outcomes.is_empty() => {
+                    failed = Some(error);
+                    break;
+                }
                 Err(error) => return Err(error),
             }
             if self.stopped() {
@@ -89,9 +101,11 @@ impl Run {
             }
         }
         self.progress.finish();
-        let mut report = assemble::report(facts, &self.target, &load, outcomes, self.stopped());
+        let interrupted = failed.is_none() && self.stopped();
+        let mut report = assemble::report(facts, &self.target, &load, outcomes, interrupted);
         if report.repeats.len() < repeats {
-            report.warnings.push(format!("only {} of {repeats} repeats were run", report.repeats.len()));
+            let why = failed.map(|error| format!(": {error}")).unwrap_or_default();
+            report.warnings.push(format!("only {} of {repeats} repeats were run{why}", report.repeats.len()));
         }
         Ok(report)
     }
@@ -103,9 +117,20 @@ impl Run {
         let mut steps: Vec<Step> = Vec::new();
         let mut best: Option<(bool, f64, Outcome)> = None;
         let mut tool_is_short = false;
+        let mut failed = None;
         while let Some(rate) = bounds.next() {
-            let outcome = self.once(&trial(&self.load, rate, search.trial), &progress::at_rate(rate))?;
-            if self.stopped() && !steps.is_empty() {
+            let outcome = match self.once(&trial(&self.load, rate, search.trial), &progress::at_rate(rate)) {
+                Ok(outcome) => outcome,
+                // The trials before it are worth more than the error.
+                Err(error) if best.is_some() => {
+                    failed = Some(error);
+                    break;
+                }
+                Err(error) => return Err(error),
+            };
+            // A trial that was cut short says nothing about its rate.
+            if self.stopped() {
+                best = best.or(Some((false, rate, outcome)));
                 break;
             }
             let measured = assemble::measured(&outcome, true);
@@ -121,19 +146,20 @@ impl Run {
             }) {
                 best = Some((passed, rate, outcome));
             }
-            if self.stopped() {
-                break;
-            }
         }
         self.progress.finish();
         let (_, rate, outcome) = best.expect("a search has at least one trial");
         let load = trial(&self.load, rate, search.trial);
-        let mut report = assemble::report(facts, &self.target, &load, vec![outcome], self.stopped());
+        let interrupted = failed.is_none() && self.stopped();
+        let mut report = assemble::report(facts, &self.target, &load, vec![outcome], interrupted);
         report.load.schedule =
             format!("search from {} to {}", progress::at_rate(search.rate_min), progress::at_rate(search.rate_max));
         let (rate, failed_rate) = bounds.found();
         report.found = Some(Found { condition: search.condition.to_string(), rate, failed_rate });
         report.steps = steps;
+        if let Some(error) = failed {
+            report.warnings.push(format!("the search ended early: {error}"));
+        }
         if tool_is_short {
             report.warnings.push(
                 "the search ended where the load tester itself was busy: the server may hold more; give --workers"

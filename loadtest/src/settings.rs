@@ -33,6 +33,9 @@ pub struct Load {
     pub duration: Duration,
     /// Ends the run after so many requests (all workers together) if that comes before `duration`.
     pub requests_max: Option<u64>,
+    /// Ends the run when no connection could be opened for `timeout`: where only a number of requests would end it, it
+    /// would wait for a server that is gone.
+    pub gives_up: bool,
     /// Load without record before the run.
     pub warm_up: Duration,
     /// All workers together; at least one a worker.

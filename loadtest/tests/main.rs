@@ -1,9 +1,13 @@
 //! Whole runs over real sockets, through the same door as the command's.
 
+mod command;
 mod counts;
 mod failures;
 mod omission;
+mod schedules;
 mod server;
+mod tls;
+mod workloads;
 
 use std::ffi::OsString;
 use std::sync::Arc;

@@ -125,6 +125,19 @@ settings! {
         unresolved: Unresolved = Unresolved::Refuse => Facts::plain();
     }
 
+    /// Answers of APIs with a `minimumCompressionSize`, and compressed requests.
+    compression: Compression {
+        /// How hard answers are compressed: 1 is the fastest, 9 the smallest. 2 makes JSON some 10 % longer than 4, in
+        /// less than half the time.
+        level: u32 = 2 => Facts::count(1, 9);
+        /// The most answers that are being compressed at a time, for each shard, with 380 KB each; one more is sent
+        /// as it is.
+        concurrent_max: u32 = 256 => Facts::count(0, 100_000);
+        /// How many times as long as it came a body may get that is decompressed, once it is longer than 1 MiB; a body
+        /// beyond that, or beyond `limits.body_bytes_max`, is answered 413.
+        request_ratio_max: u32 = 200 => Facts::count(1, 1_100);
+    }
+
     /// What a backend learns of the client, and of the gateway.
     forwarding: Forwarding {
         /// The networks of proxies in front of this gateway, whose `X-Forwarded-For`, `X-Forwarded-Proto`,

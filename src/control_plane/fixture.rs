@@ -24,6 +24,8 @@ pub fn plan_value(generation: u64, methods: &[&str], hosts: &[&str]) -> Plan {
         methods: methods.iter().map(|method| mock(method)).collect(),
         gateway_responses: Default::default(),
         access_log_format: None,
+        binary_media_types: Default::default(),
+        minimum_compression_size: None,
     };
     Plan { generation, stages: vec![stage], origins: hosts.iter().map(|host| origin(host)).collect(), ..Plan::empty() }
 }
@@ -33,6 +35,7 @@ fn mock(method: &str) -> MethodPlan {
     let mock = MockIntegration {
         statuses: Vec::new(),
         mapped: false,
+        content_handling: None,
         passthrough: PassthroughBehavior::WhenNoMatch,
         responses: Vec::new(),
     };

@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
+use crate::http::coding::Coding;
 use crate::http::head::{self, FieldSpace, Framing, HeadError, RequestHead};
 use crate::http::target::{self, Target};
 use crate::plan::access_log::LogFormat;
@@ -20,6 +21,7 @@ use crate::stats::Counter;
 
 use super::access_log::{Outcome, begin_line};
 use super::body::{BodyError, Incoming, Outgoing};
+use super::compress::{Asked, asked, compress_whole, request_coding};
 use super::connection::{Connection, Ending};
 use super::context::{Facts, RequestIds};
 use super::forwarding::{Inbound, source_ip};
@@ -55,6 +57,8 @@ pub struct Exchange {
     pub to_head_request: bool,
     /// The client can take another answer on this connection.
     pub keep_alive: bool,
+    /// How its answer may be compressed.
+    pub compress: Option<Asked>,
     remembered: Remembered,
     request_parts: RequestParts,
     line: Option<Vec<u8>>,
@@ -250,6 +254,7 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         minor: head.minor,
         to_head_request: head.method == "HEAD",
         keep_alive: head.keep_alive && !last,
+        compress: None,
         remembered: Remembered::default(),
         request_parts: RequestParts::default(),
         line: shard.access_log.line(),
@@ -280,6 +285,7 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
     let found =
         if parsed.is_err() { Err(GatewayError::BadRequest) } else { find(&live, &mut facts, &mut exchange.selected) };
     exchange.found = found.as_ref().ok().map(|found| (found.stage, found.method));
+    exchange.compress = asked(facts.stage, head);
     if let Some(mut line) = exchange.line.take() {
         begin_line(exchange.log_format(shard), &facts, &mut line);
         exchange.line = Some(line);
@@ -297,8 +303,11 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
             let parts = ValidatedParts { path, path_parameters: &found.parameters, query };
             validate_parameters(validator, &parts, head, &mut detail)?;
         }
-        if facts.method.is_some_and(MethodPlan::needs_body) {
-            return Ok(Integrated::Collect(found));
+        let stage = live.plan.stage(found.stage);
+        let needs_body = stage.method(found.method).needs_body();
+        let coding = request_coding(head, stage, needs_body)?;
+        if needs_body || coding.is_some() {
+            return Ok(Integrated::Collect(found, coding));
         }
         let inbound = Inbound {
             head,
@@ -331,11 +340,11 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
             let body_bytes_max = shard.settings.body_bytes_max;
             Step::Forward(Box::new(Forward::new(exchange, head, request, timeout_ms, body_bytes_max, accept)))
         }
-        Ok(Integrated::Collect(found)) => {
+        Ok(Integrated::Collect(found, coding)) => {
             exchange.remembered = Remembered::new(&facts);
             exchange.request_parts = request_parts();
             let request = WholeRequest::new(found.parameters, found.prefix_bytes);
-            Step::Collect(Box::new(Collect::new(exchange, head, request, shard.settings.body_bytes_max)))
+            Step::Collect(Box::new(Collect::new(exchange, head, request, coding, &shard.settings)))
         }
         Err(error) => {
             count_unrouted(error, shard);
@@ -347,6 +356,7 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
             let facts = Facts { request_parts: Some(&request_parts), ..facts };
             let (detail, date, persistence) = (exchange.detail.as_deref(), shard.date(), exchange.persistence());
             let status = write_error(error, detail, &facts, &date, persistence, &mut connection.out);
+            compress_whole(exchange.compress, &shard.encoders, before, &mut connection.out);
             let ended = Ended {
                 status,
                 response_bytes: body_bytes(&connection.out[before..]),
@@ -416,8 +426,13 @@ fn find<'l>(live: &'l Live, facts: &mut Facts<'l>, selected: &mut Option<StageIn
 /// What the integration makes of a request without waiting.
 enum Integrated {
     Answered(Ended),
-    Request { request: Vec<u8>, timeout_ms: u64, chooses_template: bool },
-    Collect(Found),
+    Request {
+        request: Vec<u8>,
+        timeout_ms: u64,
+        chooses_template: bool,
+    },
+    /// With the coding to free the body from.
+    Collect(Found, Option<Coding>),
 }
 
 fn integrate(
@@ -431,6 +446,7 @@ fn integrate(
         Integration::Mock(mock) => {
             let before = out.len();
             let status = mock::answer(mock, inbound, &shard.date(), exchange.persistence(), out)?;
+            compress_whole(exchange.compress, &shard.encoders, before, out);
             let response_bytes = body_bytes(&out[before..]);
             Ok(Integrated::Answered(Ended { status, response_bytes, integration_us: None, error: None }))
         }
@@ -490,9 +506,7 @@ fn collected(
     buffer: &mut crate::net::buffer::Buffer,
     mut collect: Box<Collect>,
 ) -> Begun {
-    let taken = collect.body.take(buffer, &mut collect.request.body);
-    let Err(error) = taken else { return Begun::Collect(collect) };
-    let error = body_refusal(error, shard);
+    let Err(error) = collect.take(buffer, shard) else { return Begun::Collect(collect) };
     let mut exchange = collect.exchange;
     exchange.keep_alive = false;
     let (status, response_bytes) = answer_error(connection, &exchange, error);
@@ -518,6 +532,7 @@ pub fn answer_error(connection: &mut Connection, exchange: &Exchange, error: Gat
     let before = connection.out.len();
     let (detail, persistence) = (exchange.detail.as_deref(), exchange.persistence());
     let status = write_error(error, detail, &facts, &shard.date(), persistence, &mut connection.out);
+    compress_whole(exchange.compress, &shard.encoders, before, &mut connection.out);
     (status, body_bytes(&connection.out[before..]))
 }
 
@@ -534,6 +549,7 @@ pub fn refuse(connection: &mut Connection, error: GatewayError) {
         minor: 1,
         to_head_request: false,
         keep_alive: false,
+        compress: None,
         remembered: Remembered::default(),
         request_parts: RequestParts::default(),
         line: None,

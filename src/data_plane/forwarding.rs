@@ -470,8 +470,10 @@ mod tests {
             query_parameters: Vec::new(),
             headers: vec![MappedParameter { name: "x-gw".into(), source: ValueSource::Static("1".into()) }],
             request: Default::default(),
+            content_handling: None,
             mapped: false,
             timeout_ms: 1000,
+            streams: false,
             responses: Vec::new(),
         }
     }

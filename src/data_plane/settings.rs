@@ -29,6 +29,7 @@ pub struct Settings {
     pub upstream: UpstreamSettings,
     pub forwarding: ForwardingSettings,
     pub access_log: AccessLogSettings,
+    pub compression: CompressionSettings,
     /// `$context.accountId`.
     pub account_id: Box<str>,
 }
@@ -59,6 +60,16 @@ pub struct ForwardingSettings {
     pub via: Option<Box<str>>,
     /// Fields that differ from a gateway's own by `_` or `.` for `-` are dropped rather than refused.
     pub drop_twins: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct CompressionSettings {
+    /// 1 to 9.
+    pub level: u32,
+    /// Answers of a shard that are being compressed; one more goes out as it is.
+    pub concurrent_max: u32,
+    /// How many times as long as its compressed form a long request body may be.
+    pub request_ratio_max: u64,
 }
 
 #[derive(Clone, Debug)]

@@ -22,6 +22,7 @@ use crate::plan::delivery::{AddressBook, Delivery};
 use crate::stats::{Counter, Recorder};
 
 use super::access_log::{AccessLog, Handed};
+use super::compress::Encoders;
 use super::connection;
 use super::context::IdSource;
 use super::live::{Live, Upstreams, resolve};
@@ -81,6 +82,7 @@ pub struct Shard {
     pub client_tls: Arc<ClientTls>,
     /// For `tollgate test-invoke`; shards that serve clients have none. Boxed, to be a pointer among the hot fields.
     pub trace: Option<Box<Trace>>,
+    pub encoders: Rc<Encoders>,
     index: usize,
     fleet: Arc<Vec<ShardHandle>>,
     listeners: Vec<ListenerInfo>,
@@ -105,6 +107,7 @@ impl Shard {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let seed = (unix.as_nanos() as u64) ^ (parts.index as u64) << 56 ^ u64::from(std::process::id()) << 32;
         let shard = Shard {
+            encoders: Encoders::new(parts.settings.compression),
             settings: parts.settings,
             wheel: Wheel::default(),
             recorder: parts.recorder,

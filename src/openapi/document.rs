@@ -136,7 +136,10 @@ fn rest_api<'d>(reader: &mut Reader<'d>, version: Version, root: &'d Mapping) ->
             reader.error_with_help(position, "`info` is missing", "add `info: {title: My API, version: \"1.0\"}`");
         }
     }
-    rest_api.binary_media_types = reader.strings(root, "x-amazon-apigateway-binary-media-types");
+    if let Some(entry) = root.entry("x-amazon-apigateway-binary-media-types") {
+        reader.stands_at(Pointer::rest_api("binaryMediaTypes"), entry.key_position);
+        rest_api.binary_media_types = reader.strings(root, &entry.key);
+    }
     if let Some(entry) = root.entry("x-amazon-apigateway-minimum-compression-size") {
         reader.stands_at(Pointer::rest_api("minimumCompressionSize"), entry.key_position);
         rest_api.minimum_compression_size = reader.integer(root, &entry.key);

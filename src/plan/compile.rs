@@ -7,9 +7,11 @@
 //! - `integration`: its integration.
 //! - `validation`: its request validator, and models.
 //! - `uri`: an integration's URI in parts.
+//! - `content`: `binaryMediaTypes`, `minimumCompressionSize`, `contentHandling`.
 //! - `expression`: `method.request.header.x` and the like.
 //! - `gateway_responses`: the stage's error answers.
 
+mod content;
 mod expression;
 mod gateway_responses;
 mod integration;
@@ -156,6 +158,8 @@ impl Compiler {
             methods: Vec::new(),
             gateway_responses: gateway_responses::compile(self, definition, stage),
             access_log_format: self.access_log_format(stage),
+            binary_media_types: content::binary_media_types(self, definition),
+            minimum_compression_size: content::minimum_compression_size(self, definition),
         };
         for resource in &definition.resources {
             self.resource(source, resource, &mut plan);
@@ -179,13 +183,6 @@ impl Compiler {
         if rest_api.policy.is_some() {
             let message = "resource policies are not enforced by this version";
             self.refuse(Pointer::rest_api("policy"), message).help("take `x-amazon-apigateway-policy` away");
-        }
-        if rest_api.minimum_compression_size.is_some() {
-            let message = "answers are not compressed by this version";
-            let refusal = self.refuse(Pointer::rest_api("minimumCompressionSize"), message);
-            refusal.help(
-                "take `x-amazon-apigateway-minimum-compression-size` away; what the backend compressed passes through",
-            );
         }
     }
 

@@ -1,6 +1,7 @@
 //! What a method does with a request: send one to an HTTP origin, or answer from the plan itself.
 
 use super::OriginIndex;
+use super::content::ContentHandling;
 use super::template::{BodyPath, BodyTemplate, ValueSource};
 use crate::vtl;
 
@@ -41,10 +42,14 @@ pub struct HttpIntegration {
     pub headers: Vec<MappedParameter>,
     /// `http` only: `requestTemplates`, which make the body to send.
     pub request: RequestTemplates,
+    /// What happens to the request's body before that.
+    pub content_handling: Option<ContentHandling>,
     /// Whether templates or parameters need whole bodies: the request's, or the origin's answer's.
     pub mapped: bool,
     /// How long the answer's head may take, from the start of the integration. 50 or more.
     pub timeout_ms: u32,
+    /// `responseTransferMode: STREAM`: the answer is not compressed.
+    pub streams: bool,
     /// `http` only: how a status becomes a method response; first match decides.
     pub responses: Vec<IntegrationResponse>,
 }
@@ -85,6 +90,7 @@ pub struct IntegrationResponse {
     pub headers: Vec<ResponseHeader>,
     /// `responseTemplates` by content type, in the document's order; empty passes the body on.
     pub templates: Vec<(Box<str>, BodyTemplate)>,
+    pub content_handling: Option<ContentHandling>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,6 +122,8 @@ pub struct MockIntegration {
     pub statuses: Vec<(Box<str>, MockTemplate)>,
     /// Whether templates need the request's body.
     pub mapped: bool,
+    /// What happens to the request's body before templates see it.
+    pub content_handling: Option<ContentHandling>,
     /// `passthroughBehavior`: whether a content type without a template is an error 415.
     pub passthrough: PassthroughBehavior,
     /// As in [`HttpIntegration::responses`].
@@ -158,6 +166,19 @@ impl Integration {
             Integration::Http(http) => http.mapped,
             Integration::Mock(mock) => mock.mapped,
         }
+    }
+
+    /// What happens to a request's body.
+    pub fn content_handling(&self) -> Option<ContentHandling> {
+        match self {
+            Integration::Http(http) => http.content_handling,
+            Integration::Mock(mock) => mock.content_handling,
+        }
+    }
+
+    /// Fields and bodies pass through.
+    pub fn is_proxy(&self) -> bool {
+        matches!(self, Integration::Http(http) if http.proxy)
     }
 }
 

@@ -16,6 +16,8 @@ const SEARCH_BOUNDS_DEFAULT: (f64, f64) = (100.0, 1e6);
 const BY_COUNT_MAX: Duration = Duration::from_secs(24 * 3600);
 /// More would be more than a second's phases in a run of a day.
 const STEPS_MAX: u64 = 10_000;
+/// Memory is set aside for every request that may be in flight, on each connection.
+const DEPTH_MAX: u64 = 4096;
 
 pub fn search(options: &Options) -> Result<Option<Search>, String> {
     let Some(condition) = options.find_max.clone() else { return Ok(None) };
@@ -52,6 +54,9 @@ pub fn load(options: &Options, search: Option<&Search>, cpus: usize) -> Result<L
     if !pin.is_empty() && pin.len() < workers {
         return Err(format!("--pin names {} CPUs for {workers} workers; name one for each", pin.len()));
     }
+    if options.depth > DEPTH_MAX {
+        return Err(format!("--depth {} is more than {DEPTH_MAX} requests in flight on a connection", options.depth));
+    }
     if options.connections_per_second == Some(0.0) {
         return Err("--connections-per-second has to be above 0; leave it out for connections that stay".to_owned());
     }
@@ -62,6 +67,7 @@ pub fn load(options: &Options, search: Option<&Search>, cpus: usize) -> Result<L
         },
         schedule,
         requests_max: options.requests_total,
+        gives_up: options.requests_total.is_some() && options.duration.is_none() && options.rate.is_none(),
         warm_up: options.warm_up,
         connections,
         depth: options.depth as usize,

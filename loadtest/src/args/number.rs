@@ -24,10 +24,18 @@ impl FromStr for Rate {
 
 /// A second: `500`, `10k`, `1.5M`.
 pub fn rate(text: &str) -> Result<f64, String> {
-    scaled(text, &[("k", 1e3), ("K", 1e3), ("M", 1e6), ("m", 1e6), ("", 1.0)]).ok_or_else(|| {
-        format!("`{text}` is not a rate; write 500, 10k or 1.5M requests a second, or a range such as 1k..50k")
-    })
+    scaled(text, &[("k", 1e3), ("K", 1e3), ("M", 1e6), ("m", 1e6), ("", 1.0)])
+        .filter(|rate| *rate <= RATE_MAX)
+        .ok_or_else(|| {
+            format!(
+                "`{text}` is not a rate; write 500, 10k or 1.5M requests a second, up to 1000M, or a range such as \
+                 1k..50k"
+            )
+        })
 }
+
+/// A request a nanosecond: times are counted in these.
+const RATE_MAX: f64 = 1e9;
 
 /// A whole number from 1: `500`, `10k`, `2M`.
 pub fn count(text: &str) -> Result<u64, String> {
@@ -44,10 +52,13 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     }
     // "s" last: the other units end with it too.
     let units = [("ns", 1e-9), ("us", 1e-6), ("µs", 1e-6), ("ms", 1e-3), ("m", 60.0), ("h", 3600.0), ("s", 1.0)];
-    scaled(text, &units)
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .ok_or_else(|| format!("`{text}` is not a duration; write a number and us, ms, s, m or h, such as 500ms"))
+    scaled(text, &units).filter(|seconds| *seconds <= DURATION_MAX_S).map(Duration::from_secs_f64).ok_or_else(|| {
+        format!("`{text}` is not a duration; write a number and us, ms, s, m or h, such as 500ms, up to 10000h")
+    })
 }
+
+/// More than a year. Sums of a few fit 64 bits of nanoseconds.
+const DURATION_MAX_S: f64 = 10_000.0 * 3600.0;
 
 pub fn positive_duration(text: &str) -> Result<Duration, String> {
     match duration(text)? {
@@ -111,7 +122,7 @@ mod tests {
         check("2M".parse(), Some(Rate::Constant(2e6)));
         check("1k..50k".parse(), Some(Rate::Range(1e3, 5e4)));
         check("5..0".parse(), Some(Rate::Range(5.0, 0.0)));
-        for wrong in ["", "k", "-1", "1e3", "inf", "NaN", "1 k", "1..", "..1", "1..2..3", "1g"] {
+        for wrong in ["", "k", "-1", "1e3", "inf", "NaN", "1 k", "1..", "..1", "1..2..3", "1g", "1001M"] {
             check(wrong.parse::<Rate>(), None);
         }
     }
@@ -137,7 +148,7 @@ mod tests {
         check(duration("10s"), Some(Duration::from_secs(10)));
         check(duration("2m"), Some(Duration::from_secs(120)));
         check(duration("0.5h"), Some(Duration::from_secs(1800)));
-        for wrong in ["", "10", "s", "-1s", "1 s", "1d", "99999999999999999999999h"] {
+        for wrong in ["", "10", "s", "-1s", "1 s", "1d", "10001h", "99999999999999999999999h"] {
             check(duration(wrong), None);
         }
         check(positive_duration("0ms"), None);

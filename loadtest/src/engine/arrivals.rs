@@ -93,14 +93,14 @@ impl Arrivals {
 
     /// How many measured requests were due before `end` and never left; they count as intended.
     pub fn count_unsent(&mut self, end: u64) -> u64 {
-        let mut unsent = 0;
-        while self.next_due < end && self.remaining > 0 {
-            if self.next_due >= self.measured_from {
-                unsent += 1;
-                self.remaining -= 1;
-            }
-            self.advance();
+        let Some((_, measured)) = &mut self.open else { return 0 };
+        if self.next_due >= end || end < self.measured_from {
+            return 0;
         }
+        let next = u64::from(self.next_due >= self.measured_from);
+        let unsent = (next + measured.skip_to(end - self.measured_from)).min(self.remaining);
+        self.next_due = NEVER;
+        self.remaining -= unsent;
         self.intended += unsent;
         unsent
     }
@@ -119,6 +119,7 @@ mod tests {
             schedule,
             duration: Duration::from_millis(100),
             requests_max,
+            gives_up: false,
             warm_up: Duration::from_millis(warm_up_ms),
             connections: 2,
             depth: 1,

@@ -84,13 +84,22 @@ fn certificates(path: &std::path::Path) -> Result<Vec<CertificateDer<'static>>, 
 #[derive(Debug)]
 pub struct Session {
     tls: ClientConnection,
+    /// Why [`Session::receive`] failed.
+    error: Option<rustls::Error>,
 }
 
 impl Session {
     pub fn new(client: &Client) -> Session {
-        let tls = ClientConnection::new(Arc::clone(&client.config), client.name.clone())
+        let mut tls = ClientConnection::new(Arc::clone(&client.config), client.name.clone())
             .expect("the configuration was accepted, and a name needs nothing more");
-        Session { tls }
+        // A request is encrypted whole, whatever its size; rustls would take 64 KiB of it and no more.
+        tls.set_buffer_limit(None);
+        Session { tls, error: None }
+    }
+
+    /// Why it failed, in rustls's words.
+    pub fn error(&self) -> Option<String> {
+        self.error.as_ref().map(rustls::Error::to_string)
     }
 
     pub fn is_handshaking(&self) -> bool {
@@ -110,8 +119,14 @@ impl Session {
     pub fn receive(&mut self, mut cipher: &[u8], plain: &mut Vec<u8>) -> Result<(), Failure> {
         while !cipher.is_empty() {
             // It takes what its buffer has room for; processing makes room.
-            self.tls.read_tls(&mut cipher).map_err(|_| Failure::Tls)?;
-            let state = self.tls.process_new_packets().map_err(|_| Failure::Tls)?;
+            if self.tls.read_tls(&mut cipher).map_err(|_| Failure::Tls)? == 0 {
+                // After the server's goodbye (close_notify) nothing is read any more.
+                return Ok(());
+            }
+            let state = self.tls.process_new_packets().map_err(|error| {
+                self.error = Some(error);
+                Failure::Tls
+            })?;
             let before = plain.len();
             plain.resize(before + state.plaintext_bytes_to_read(), 0);
             self.tls.reader().read_exact(&mut plain[before..]).map_err(|_| Failure::Tls)?;

@@ -12,6 +12,7 @@ use super::arrivals::Arrivals;
 use super::connection::{Connection, State, connect_failure, stream_failure};
 use super::driver::{Chunk, Driver, Event, Slot};
 use super::recorder::{Flight, Recorder};
+use super::tls::Session;
 use super::{End, Message, Shared};
 use crate::measure::{Failure, Tally, process};
 use crate::schedule::Schedule;
@@ -39,8 +40,8 @@ pub struct Worker<D: Driver> {
     /// Connections with room for a request, the one that waits longest first: all of them get their share.
     free: VecDeque<Slot>,
     connecting: usize,
-    /// The last failure to open a connection.
-    connect_failure: Option<Failure>,
+    /// The last failure to open a connection, and what system or TLS said of it.
+    connect_failure: Option<(Failure, Option<String>)>,
     recorder: Recorder,
     arrivals: Arrivals,
     /// Where the target's order goes on.
@@ -54,6 +55,8 @@ pub struct Worker<D: Driver> {
     cipher: Vec<u8>,
     chores_at: u64,
     churn: Option<Churn>,
+    /// Since when no connection has been open.
+    alone_since: Option<u64>,
     /// ns that went by looking for events in vain, in the measured run.
     spun: u64,
     /// CPU time of this thread when the measured run began.
@@ -97,6 +100,7 @@ impl<D: Driver> Worker<D> {
             cipher: Vec::new(),
             chores_at: 0,
             churn,
+            alone_since: None,
             spun: 0,
             cpu_before: None,
             driver,
@@ -166,7 +170,7 @@ impl<D: Driver> Worker<D> {
         self.recorder.tell(Message::Ready {
             driver: D::NAME,
             opened: open.count(),
-            failure: self.connect_failure,
+            failure: self.connect_failure.clone(),
             tls: session.and_then(|session| session.description()),
         });
     }
@@ -306,7 +310,7 @@ impl<D: Driver> Worker<D> {
             match event {
                 Event::Received(slot, chunk) => self.receive(slot, chunk, at),
                 Event::Connected(slot) => self.connected(slot, at),
-                Event::ConnectFailed(slot, error) => self.connect_failed(slot, connect_failure(&error), at),
+                Event::ConnectFailed(slot, error) => self.connect_refused(slot, &error, at),
                 Event::Ended(slot) => self.ended(slot, at),
                 Event::Broken(slot, error) => self.broken(slot, stream_failure(&error), at),
             }
@@ -339,9 +343,8 @@ impl<D: Driver> Worker<D> {
             self.driver.send(slot, &self.cipher);
         }
         match result {
-            Err(failure) if handshaking => self.connect_failed(slot, failure, at),
-            // A record that cannot be read is an answer that cannot be read.
-            Err(Failure::Tls) => self.broken(slot, Failure::Malformed, at),
+            Err(failure) if handshaking => self.handshake_failed(slot, failure, at),
+            Err(Failure::Tls) => self.tls_broken(slot, at),
             Err(failure) => self.broken(slot, failure, at),
             Ok(()) if handshaking => self.opened_if_shaken(slot, at),
             Ok(()) => self.after_answers(slot, at),
@@ -400,8 +403,33 @@ impl<D: Driver> Worker<D> {
     }
 
     #[cold]
-    fn connect_failed(&mut self, slot: Slot, failure: Failure, at: u64) {
-        self.connect_failure = Some(failure);
+    fn connect_refused(&mut self, slot: Slot, error: &io::Error, at: u64) {
+        self.connect_failed(slot, connect_failure(error), Some(error.to_string()), at);
+    }
+
+    #[cold]
+    fn handshake_failed(&mut self, slot: Slot, failure: Failure, at: u64) {
+        let session = self.connections[slot as usize].session.as_ref();
+        let reason = session.and_then(Session::error);
+        self.connect_failed(slot, failure, reason, at);
+    }
+
+    /// A record that cannot be read, or an alert. Before the first answer it is the end of the handshake: in TLS 1.3 a
+    /// server refuses the client's certificate after the client's part is over.
+    #[cold]
+    fn tls_broken(&mut self, slot: Slot, at: u64) {
+        let connection = &mut self.connections[slot as usize];
+        if connection.answered > 0 {
+            // An answer that cannot be read.
+            return self.broken(slot, Failure::Malformed, at);
+        }
+        connection.fail_flights(Failure::ClosedEarly, &self.shared.rows, &mut self.recorder);
+        self.handshake_failed(slot, Failure::Tls, at);
+    }
+
+    #[cold]
+    fn connect_failed(&mut self, slot: Slot, failure: Failure, reason: Option<String>, at: u64) {
+        self.connect_failure = Some((failure, reason));
         self.recorder.connection_failed(failure, at);
         self.close(slot);
         let connection = &mut self.connections[slot as usize];
@@ -414,7 +442,7 @@ impl<D: Driver> Worker<D> {
     fn ended(&mut self, slot: Slot, at: u64) {
         if self.connections[slot as usize].state != State::Open {
             // Closed in the middle of the handshake.
-            return self.connect_failed(slot, Failure::Tls, at);
+            return self.handshake_failed(slot, Failure::Tls, at);
         }
         let Shared { target, rows, .. } = &*self.shared;
         self.connections[slot as usize].end(target, rows, &mut self.recorder, at);
@@ -425,7 +453,7 @@ impl<D: Driver> Worker<D> {
     #[cold]
     fn broken(&mut self, slot: Slot, failure: Failure, at: u64) {
         if self.connections[slot as usize].state != State::Open {
-            return self.connect_failed(slot, Failure::Tls, at);
+            return self.handshake_failed(slot, Failure::Tls, at);
         }
         self.connections[slot as usize].fail_flights(failure, &self.shared.rows, &mut self.recorder);
         self.close(slot);
@@ -454,7 +482,7 @@ impl<D: Driver> Worker<D> {
         self.connecting += 1;
         let attempt = slot as usize + connection.attempts_failed as usize;
         if let Err(error) = self.driver.connect(slot, addresses[attempt % addresses.len()]) {
-            self.connect_failed(slot, connect_failure(&error), now);
+            self.connect_refused(slot, &error, now);
         }
     }
 
@@ -471,6 +499,10 @@ impl<D: Driver> Worker<D> {
         self.check_timeouts(now);
         self.open_closed(now);
         self.replace_connections(now);
+        if self.shared.load.gives_up {
+            let open = self.connections.iter().any(|connection| connection.state == State::Open);
+            self.alone_since = if open { None } else { self.alone_since.or(Some(now)) };
+        }
     }
 
     fn open_closed(&mut self, now: u64) {
@@ -490,7 +522,7 @@ impl<D: Driver> Worker<D> {
             let connection = &self.connections[slot as usize];
             match connection.state {
                 State::Connecting { since } | State::Handshaking { since } if since < limit => {
-                    self.connect_failed(slot, Failure::ConnectTimeout, now);
+                    self.connect_failed(slot, Failure::ConnectTimeout, None, now);
                 }
                 State::Open if connection.flights.front().is_some_and(|f| f.sent != 0 && f.sent < limit) => {
                     self.broken(slot, Failure::Timeout, now);
@@ -526,6 +558,9 @@ impl<D: Driver> Worker<D> {
         if self.shared.stop.load(Ordering::Relaxed) {
             return true;
         }
+        if self.gave_up(now) {
+            return true;
+        }
         if !self.arrivals.are_over(now) && now < self.arrivals.end {
             return false;
         }
@@ -534,11 +569,16 @@ impl<D: Driver> Worker<D> {
         (idle && self.arrivals.are_over(now)) || now >= self.arrivals.end.saturating_add(grace)
     }
 
+    #[inline]
+    fn gave_up(&self, now: u64) -> bool {
+        self.alone_since.is_some_and(|since| now - since > self.shared.load.timeout.as_nanos() as u64)
+    }
+
     fn end(mut self) {
         let now = self.shared.now();
         let in_flight = self.connections.iter().flat_map(|connection| &connection.flights);
         let in_flight = in_flight.filter(|flight| self.recorder.is_measured(flight)).count() as u64;
-        let stopped = self.shared.stop.load(Ordering::Relaxed);
+        let stopped = self.shared.stop.load(Ordering::Relaxed) || self.gave_up(now);
         let not_sent = self.arrivals.count_unsent(if stopped { now } else { self.arrivals.end });
         let measured_to = if stopped {
             now
@@ -553,7 +593,8 @@ impl<D: Driver> Worker<D> {
             in_flight,
             not_sent,
             measured: Duration::from_nanos(measured_to.saturating_sub(self.recorder.measured_from)),
-            cpu: process::thread_cpu().saturating_sub(self.cpu_before.unwrap_or_default()),
+            // Nothing where the run was stopped before it was measured.
+            cpu: self.cpu_before.map_or(Duration::ZERO, |before| process::thread_cpu().saturating_sub(before)),
             spun: Duration::from_nanos(self.spun),
             rows: std::mem::take(&mut self.recorder.rows),
         };

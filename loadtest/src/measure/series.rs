@@ -87,10 +87,23 @@ impl Series {
         self.slices = halved.collect();
     }
 
-    /// Start and length in seconds, and what happened.
-    pub fn slices(&self) -> impl Iterator<Item = (f64, f64, &Slice)> {
+    /// Start and length in seconds, and what happened, up to `end` seconds. What came in the moments after the last whole
+    /// slice, when only answers were waited for, is part of that one: by itself it would look like a fall of the rate.
+    pub fn slices(&self, end: f64) -> Vec<(f64, f64, Slice)> {
         let seconds = self.seconds * self.merged as f64;
-        self.slices.iter().enumerate().map(move |(index, slice)| (index as f64 * seconds, seconds, slice))
+        let mut slices: Vec<(f64, f64, Slice)> = Vec::new();
+        for (index, slice) in self.slices.iter().enumerate() {
+            let start = index as f64 * seconds;
+            let length = seconds.min(end - start);
+            match slices.last_mut() {
+                Some((before, whole, last)) if length < seconds / 2.0 => {
+                    *whole = (end - *before).max(*whole);
+                    last.add(slice);
+                }
+                _ => slices.push((start, length.max(0.0), slice.clone())),
+            }
+        }
+        slices
     }
 }
 
@@ -106,10 +119,10 @@ mod tests {
         tally.fail(Failure::Reset);
         series.add(2, &tally);
         series.add(2, &tally);
-        let slices: Vec<_> = series.slices().collect();
+        let slices = series.slices(1.5);
         assert_eq!(slices.len(), 3);
-        let (start, seconds, slice) = slices[2];
-        assert_eq!((start, seconds, slice.sent, slice.answered), (1.0, 0.5, 6, 4));
+        let (start, seconds, slice) = &slices[2];
+        assert_eq!((*start, *seconds, slice.sent, slice.answered), (1.0, 0.5, 6, 4));
         assert_eq!(slice.failures[Failure::Reset as usize], 2);
         assert_eq!(slice.latency.len(), 4);
         assert!((slice.latency.max() as f64 / 1e6 - 1.0).abs() < 0.01);
@@ -123,9 +136,45 @@ mod tests {
         for interval in 0..3600 {
             series.add(interval, &tally);
         }
-        let slices: Vec<_> = series.slices().map(|(start, seconds, slice)| (start, seconds, slice.sent)).collect();
+        let slices: Vec<_> =
+            series.slices(3600.0).into_iter().map(|(start, seconds, slice)| (start, seconds, slice.sent)).collect();
         assert_eq!(slices.len(), 450);
         assert_eq!(slices[1], (8.0, 8.0, 8));
         assert_eq!(slices.iter().map(|(_, _, sent)| sent).sum::<u64>(), 3600);
+    }
+
+    #[test]
+    fn the_wait_for_the_last_answers_is_no_slice_of_its_own() {
+        let mut series = Series::new(1.0);
+        let tally = Tally { sent: 1, ..Tally::default() };
+        (0..4).for_each(|interval| series.add(interval, &tally));
+        let slices = |end| {
+            let slices = series.slices(end).into_iter();
+            slices.map(|(start, seconds, slice)| (start, seconds, slice.sent)).collect::<Vec<_>>()
+        };
+        assert_eq!(slices(3.25), [(0.0, 1.0, 1), (1.0, 1.0, 1), (2.0, 1.25, 2)]);
+        assert_eq!(slices(3.75), [(0.0, 1.0, 1), (1.0, 1.0, 1), (2.0, 1.0, 1), (3.0, 0.75, 1)]);
+        // The clocks of workers end a little apart: nothing is lost by it.
+        assert_eq!(slices(3.0), [(0.0, 1.0, 1), (1.0, 1.0, 1), (2.0, 1.0, 2)]);
+    }
+
+    /// Invariant 3: a run of a year takes no more memory than one of an hour.
+    #[test]
+    fn memory_does_not_grow_with_time() {
+        let mut series = Series::new(1.0);
+        let mut tally = Tally { sent: 1, ..Tally::default() };
+        for latency in [1_000, 1_000_000, 1_000_000_000] {
+            tally.latency.record(latency).unwrap();
+        }
+        let mut most = 0;
+        for day in 0..365 {
+            series.add(day * 24 * 3600, &tally);
+            most = most.max(series.slices.len());
+        }
+        assert!(most <= SLICES_MAX, "{most}");
+        let buckets = series.slices.iter().map(|slice| slice.latency.distinct_values()).max();
+        // Two digits of an hour in ns: the largest that is recorded.
+        assert!(buckets < Some(20_000), "{buckets:?}");
+        assert_eq!(series.slices.iter().map(|slice| slice.sent).sum::<u64>(), 365);
     }
 }

@@ -26,7 +26,7 @@ pub fn report(facts: &Facts, target: &Target, load: &Load, outcomes: Vec<Outcome
     let repeats: Vec<Repeat> = outcomes.iter().map(repeat).collect();
     let (driver, tls) = outcomes.first().map_or(("", None), |outcome| (outcome.driver, outcome.tls.clone()));
     let total = measured_all(&outcomes);
-    let warnings = warnings::of(load, &total, &outcomes);
+    let warnings = warnings::of(load, &total, &outcomes, interrupted);
     Report {
         schema: SCHEMA,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -222,11 +222,8 @@ fn intervals(outcomes: &[Outcome]) -> Vec<Interval> {
     let mut intervals = Vec::new();
     let mut offset = 0.0;
     for outcome in outcomes {
-        let of_outcome = outcome.series.slices().filter(|(start, ..)| *start < outcome.seconds);
-        intervals.extend(of_outcome.map(|(start, seconds, slice)| {
-            // The last one ends with the run.
-            interval(offset + start, seconds.min(outcome.seconds - start), slice)
-        }));
+        let slices = outcome.series.slices(outcome.seconds);
+        intervals.extend(slices.iter().map(|(start, seconds, slice)| interval(offset + start, *seconds, slice)));
         offset += outcome.seconds;
     }
     intervals

@@ -1,7 +1,7 @@
 //! One run of the workers, from opening connections to the last answer.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::RunError;
@@ -64,20 +64,36 @@ pub fn once(
         progress.begin(title, load.warm_up, load.duration, load.requests_max);
         gathering.gather(&workers, progress)
     });
-    if result.is_err() {
-        stop_workers(stop, workers);
-        return Err(result.expect_err("it was looked at"));
+    if let Err(error) = result {
+        // This ends the other workers; whoever gets the error does not look at the flag any more.
+        stop.store(true, Ordering::Relaxed);
+        // The first error is the one to tell.
+        drop(workers.join());
+        return Err(error);
     }
     gathering.name_rows(workers.row_names());
     workers.join().map_err(RunError::Setup)?;
     Ok(gathering.outcome)
 }
 
-/// After an error there is no report, and the flag is not looked at any more by anybody else.
-fn stop_workers(stop: &AtomicBool, workers: Workers) {
-    stop.store(true, std::sync::atomic::Ordering::Relaxed);
-    // The first error is the one to tell.
-    drop(workers.join());
+fn unreachable(target: &Target, last: Option<(Failure, Option<String>)>) -> RunError {
+    let (failure, reason) = last.unwrap_or((Failure::ConnectTimeout, None));
+    let reason = reason.unwrap_or_else(|| failure.explanation().to_owned());
+    let hint = match failure {
+        // What `openssl req -x509` makes, unless told otherwise.
+        Failure::Tls if reason.contains("CaUsedAsEndEntity") => {
+            "; it is marked as an authority's own (CA:TRUE), which no server should show: --insecure takes it"
+        }
+        Failure::Tls if reason.contains("peer certificate") => {
+            "; --cacert FILE trusts another certificate, --insecure any"
+        }
+        _ => "",
+    };
+    let (origin, address) = (&target.origin, target.origin.addresses[0]);
+    RunError::Unreachable(format!(
+        "no connection to {}:{} ({address}) could be opened: {failure}: {reason}{hint}",
+        origin.host, origin.port
+    ))
 }
 
 struct Gathering {
@@ -154,14 +170,7 @@ impl Gathering {
             }
         }
         if opened_all == 0 {
-            let failure: Failure = last_failure.unwrap_or(Failure::ConnectTimeout);
-            let (origin, address) = (&target.origin, target.origin.addresses[0]);
-            return Err(RunError::Unreachable(format!(
-                "no connection to {}:{} ({address}) could be opened: {failure}: {}",
-                origin.host,
-                origin.port,
-                failure.explanation()
-            )));
+            return Err(unreachable(target, last_failure));
         }
         Ok(())
     }

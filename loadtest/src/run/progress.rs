@@ -8,6 +8,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::measure::{Failure, Tally};
 use crate::report::units;
 
+/// Until there is a second's worth of figures.
+const MEASURING: &str = "measuring";
+
 /// Silent where the standard error is no terminal.
 pub struct Progress {
     bar: ProgressBar,
@@ -47,6 +50,7 @@ impl Progress {
         self.recent.clear();
         self.since = Instant::now();
         self.bar.set_length(1000);
+        self.bar.set_message(if warm_up.is_zero() { MEASURING } else { "warming up" });
         let prefix = if title.is_empty() { String::new() } else { format!("{title} ") };
         self.bar.set_prefix(prefix);
     }
@@ -69,9 +73,11 @@ impl Progress {
             let left = measured_from - now;
             let done = 1.0 - left.as_secs_f64() / self.warm_up.as_secs_f64().max(1e-9);
             self.bar.set_position((done.clamp(0.0, 1.0) * 1000.0) as u64);
-            self.bar.set_message("warming up");
             self.since = measured_from;
             return;
+        }
+        if self.since == measured_from {
+            self.bar.set_message(MEASURING);
         }
         let by_time = (now - measured_from).as_secs_f64() / self.duration.as_secs_f64();
         let by_count = self.requests_max.map_or(0.0, |max| self.answered as f64 / max as f64);

@@ -7,17 +7,29 @@ use crate::settings::{DriverChoice, Load};
 /// A worker that is awake for more than this share of its time is at its limit.
 pub const BUSY_SHARE: f64 = 0.9;
 
+/// How busy a worker was in less than this says nothing: opening and closing is most of it.
+const SECONDS_FOR_BUSY: f64 = 0.2;
+
 /// Below so many answers, p99.9 is the luck of a few.
 const ANSWERS_FOR_P999: u64 = 10_000;
 
-pub fn of(load: &Load, measured: &Measured, outcomes: &[Outcome]) -> Vec<String> {
+pub fn of(load: &Load, measured: &Measured, outcomes: &[Outcome], interrupted: bool) -> Vec<String> {
     let mut warnings = Vec::new();
     let busiest = outcomes.iter().map(|outcome| outcome.busiest_worker).fold(0.0, f64::max);
-    if busiest > BUSY_SHARE {
+    if busiest > BUSY_SHARE && measured.seconds >= SECONDS_FOR_BUSY {
         warnings.push(format!(
             "the load tester was the bottleneck: a worker was busy for {:.0} % of the time, so the server may be faster \
              than these figures; give it more cores (--workers)",
             busiest * 100.0
+        ));
+    }
+    let due = load.requests_max.unwrap_or_default() * outcomes.len() as u64;
+    if load.gives_up && measured.intended < due && !interrupted {
+        warnings.push(format!(
+            "the server is gone: no connection could be opened for {}, so {} of {} requests were not sent",
+            units::time(load.timeout.as_nanos() as f64),
+            units::count(due - measured.intended),
+            units::count(due)
         ));
     }
     if measured.answered == 0 {

@@ -375,7 +375,7 @@ async fn pass_on(
     let (status, origin_keep_alive, doubtful) = (passing.status, passing.origin_keep_alive, passing.is_bodiless());
     // A drain that began meanwhile makes this the connection's last answer, and says so.
     forward.exchange.keep_alive &= passing.client_keep_alive && !shard.is_draining();
-    let mut relay = passing.relay(&forward.exchange, &mut connection.out);
+    let mut relay = passing.relay(&forward.exchange, &shard, &mut connection.out);
     if let Err(RelayError::Origin(what)) = relay.start(&mut buffer, &mut connection.out) {
         let failure = Failure::Malformed(what);
         return Box::pin(answer_failure(connection, forward, failure, integration_us)).await;

@@ -4,14 +4,18 @@
 //! integration's request of it. The answer is collected likewise before templates make the client's of it. Methods
 //! without any of this never come here.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::time::Instant;
 
+use crate::http::coding::{Coding, DecodeError, Decoder};
 use crate::http::encode;
 use crate::http::field::is_token;
 use crate::http::head::{self, FieldSpace, Framing, RequestHead};
 use crate::http::target;
+use crate::net::buffer::Buffer;
 use crate::net::deadline::Expiry;
+use crate::plan::content::{self, BinaryMediaTypes, ContentHandling, Conversion, NotBase64, Payload};
 use crate::plan::integration::{
     HttpIntegration, Integration, IntegrationResponse, MappedParameter, MockIntegration, MockTemplate, PathPart,
 };
@@ -22,10 +26,12 @@ use crate::stats::Counter;
 use crate::vtl::{Body, Cause, Overrides, RenderError};
 
 use super::super::body::{BodyError, Incoming, Outgoing};
+use super::super::compress::{compress_whole, decoder, without_coding};
 use super::super::connection::{Connection, Ending};
 use super::super::exchange::{Ended, Exchange, answer_error, body_refusal};
 use super::super::forwarding::Inbound;
 use super::super::respond::{ErrorDetail, GatewayError, write_date, write_own_fields};
+use super::super::settings::Settings;
 use super::super::shard::Shard;
 use super::super::upstream::{self, Upstream};
 use super::http::{Failure, Forward, parse};
@@ -37,6 +43,7 @@ use super::passing::Passing;
 pub struct WholeRequest {
     pub head: Vec<u8>,
     pub body: Vec<u8>,
+    payload: Payload,
     parameters: PathParameters,
     /// What of the path is the stage's.
     prefix_bytes: usize,
@@ -44,7 +51,7 @@ pub struct WholeRequest {
 
 impl WholeRequest {
     pub fn new(parameters: PathParameters, prefix_bytes: usize) -> WholeRequest {
-        WholeRequest { head: Vec::new(), body: Vec::new(), parameters, prefix_bytes }
+        WholeRequest { head: Vec::new(), body: Vec::new(), payload: Payload::Text, parameters, prefix_bytes }
     }
 }
 
@@ -53,14 +60,71 @@ pub struct Collect {
     pub exchange: Exchange,
     pub request: WholeRequest,
     pub body: Incoming,
+    decoder: Option<Box<Decoder>>,
+    conversion: Conversion,
     expects_continue: bool,
 }
 
 impl Collect {
-    pub fn new(exchange: Exchange, head: &RequestHead<'_, '_>, request: WholeRequest, body_bytes_max: u64) -> Collect {
-        let body = Incoming::new(head.framing, Outgoing::Plain, body_bytes_max);
-        Collect { exchange, request, body, expects_continue: head.expects_continue }
+    /// `coding` is what the body has to be freed from.
+    pub fn new(
+        exchange: Exchange,
+        head: &RequestHead<'_, '_>,
+        mut request: WholeRequest,
+        coding: Option<Coding>,
+        settings: &Settings,
+    ) -> Collect {
+        let body = Incoming::new(head.framing, Outgoing::Plain, settings.body_bytes_max);
+        let decoder = coding.map(|coding| decoder(coding, &settings.compression, settings.body_bytes_max));
+        let conversion;
+        (conversion, request.payload) = request_conversion(&exchange, head.content_type);
+        Collect { exchange, request, body, decoder, conversion, expects_continue: head.expects_continue }
     }
+
+    /// Takes what belongs to the body from the buffer.
+    pub fn take(&mut self, buffer: &mut Buffer, shard: &Shard) -> Result<(), GatewayError> {
+        let Collect { request, body, decoder, .. } = self;
+        let Some(decoder) = decoder else {
+            return body.take(buffer, &mut request.body).map_err(|error| body_refusal(error, shard));
+        };
+        let mut piece = Vec::new();
+        body.take(buffer, &mut piece).map_err(|error| body_refusal(error, shard))?;
+        let decoded = decoder.write(&piece, &mut request.body);
+        decoded.and_then(|()| if body.is_done() { decoder.end() } else { Ok(()) }).map_err(|error| {
+            if error == DecodeError::TooLarge {
+                shard.recorder.count(Counter::BodyTooLarge);
+            }
+            error.into()
+        })
+    }
+
+    /// What the integration gets of the request, once it is all there.
+    fn finish(&mut self) -> Result<(), Failed> {
+        let WholeRequest { head, body, .. } = &mut self.request;
+        if self.decoder.is_some() {
+            *head = without_coding(head);
+        }
+        let converted = self.conversion.apply(Cow::Owned(std::mem::take(body)));
+        *body = converted.map_err(|NotBase64| Failed::of_conversion("the request's body is not base64"))?.into_owned();
+        Ok(())
+    }
+}
+
+/// What `contentHandling` asks for. What passes through an `http_proxy` without it does so as it is.
+fn request_conversion(exchange: &Exchange, content_type: Option<&[u8]>) -> (Conversion, Payload) {
+    let (Some(stage), Some(method)) = (exchange.stage(), exchange.method()) else {
+        return (Conversion::None, Payload::Text);
+    };
+    let (types, handling) = (&stage.binary_media_types, method.integration.content_handling());
+    if handling.is_none() && (types.is_empty() || method.integration.is_proxy()) {
+        return (Conversion::None, Payload::Text);
+    }
+    content::of_request(payload(types, content_type), handling)
+}
+
+/// Without a type a body is JSON.
+fn payload(types: &BinaryMediaTypes, content_type: Option<&[u8]>) -> Payload {
+    Payload::of(types.contains(media_type(content_type.unwrap_or(b"application/json"))))
 }
 
 /// What the mapping of an answer needs of its request.
@@ -73,6 +137,11 @@ pub struct MappedRequest {
 pub async fn run(connection: &mut Connection, mut collect: Box<Collect>) -> Ending {
     if let Err(failure) = read_body(connection, &mut collect).await {
         return end_early(connection, collect.exchange, failure).await;
+    }
+    if let Err(failed) = collect.finish() {
+        let mut exchange = collect.exchange;
+        let error = failed.noted(&mut exchange);
+        return conclude(connection, exchange, Err(error), None).await;
     }
     let Collect { mut exchange, request, .. } = *collect;
     let live = Rc::clone(&exchange.live);
@@ -108,8 +177,8 @@ pub async fn run(connection: &mut Connection, mut collect: Box<Collect>) -> Endi
 
 /// Reads the rest of the body.
 async fn read_body(connection: &mut Connection, collect: &mut Collect) -> Result<(), Failure> {
-    let Collect { request, body, expects_continue, .. } = collect;
-    if *expects_continue && body.received() == 0 && connection.buffer.is_empty() && !body.is_done() {
+    let body = &collect.body;
+    if collect.expects_continue && body.received() == 0 && connection.buffer.is_empty() && !body.is_done() {
         connection.out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
     }
     if !body.is_done() {
@@ -119,14 +188,14 @@ async fn read_body(connection: &mut Connection, collect: &mut Collect) -> Result
     let shard = Rc::clone(&connection.shard);
     let settings = &shard.settings;
     let started = Instant::now();
-    while !body.is_done() {
+    while !collect.body.is_done() {
         shard.wheel.arm(&connection.timer, settings.body_idle_timeout_ms, Expiry::EndReading);
         if connection.read_some().await.is_err() {
             let timed_out = connection.timer.fired();
             return Err(if timed_out { body_timeout(&shard) } else { Failure::ClientGone });
         }
-        let taken = body.take(&mut connection.buffer, &mut request.body);
-        taken.map_err(|error| Failure::Client(body_refusal(error, &shard)))?;
+        collect.take(&mut connection.buffer, &shard).map_err(Failure::Client)?;
+        let body = &collect.body;
         let elapsed_ms = started.elapsed().as_millis() as u64;
         let due = settings.body_bytes_per_second_min.saturating_mul(elapsed_ms) / 1000;
         if elapsed_ms > settings.body_grace_ms && body.received() < due && !body.is_done() {
@@ -239,6 +308,11 @@ impl Failed {
         Failed { error: GatewayError::Configuration, note: Some(note), detail: None }
     }
 
+    /// A body is not what `contentHandling` makes of it, or what a template can read.
+    fn of_conversion(what: &str) -> Failed {
+        Failed::configuration(what.to_owned())
+    }
+
     fn noted(self, exchange: &mut Exchange) -> GatewayError {
         exchange.detail = self.detail.map(Box::new);
         exchange.note = self.note.or(exchange.note.take());
@@ -256,10 +330,12 @@ fn answer_mock(
     let before = out.len();
     let answered = with_inbound(connection, exchange, request, |inbound| {
         let mut overrides = Overrides::default();
-        let status = mocked_status(mock, inbound, &mut overrides)?;
+        let status = mocked_status(mock, inbound, request.payload, &mut overrides)?;
         let response = select(&mock.responses, status).ok_or(GatewayError::Configuration)?;
         let nothing = Body::new("");
-        let answer = Answer { raw: b"", body: &nothing, content_type: None, origin: Origin::default() };
+        let (conversion, payload) = response_conversion(inbound, response, Payload::Text);
+        let origin = Origin::default();
+        let answer = Answer { raw: b"", body: &nothing, content_type: None, conversion, payload, origin };
         write_answer(inbound, response, &answer, &overrides, exchange, &connection.shard, &mut out)
     });
     if !matches!(answered, Ok(Ok(_))) {
@@ -269,11 +345,21 @@ fn answer_mock(
     answered?.map_err(|failed| failed.noted(exchange))
 }
 
+/// AWS: "Unable to transform request".
+const BINARY_REQUEST: &str =
+    "the request's body is binary data, which no template can read; see `contentHandling: CONVERT_TO_TEXT`";
+
 /// The status that the request's template, or without one the request itself, names.
-fn mocked_status(mock: &MockIntegration, inbound: &Inbound<'_>, overrides: &mut Overrides) -> Result<u16, Failed> {
+fn mocked_status(
+    mock: &MockIntegration,
+    inbound: &Inbound<'_>,
+    payload: Payload,
+    overrides: &mut Overrides,
+) -> Result<u16, Failed> {
     let wanted = media_type(inbound.content_type.unwrap_or(b"application/json"));
     let found = mock.statuses.iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(wanted));
     let status = match found {
+        Some(_) if payload == Payload::Binary => return Err(Failed::of_conversion(BINARY_REQUEST)),
         Some((_, MockTemplate::Status(status))) => Some(*status),
         Some((_, MockTemplate::Vtl(template))) => {
             let mut text = String::new();
@@ -311,7 +397,7 @@ fn forward(
     request: WholeRequest,
     http: &HttpIntegration,
 ) -> Result<Prepared, GatewayError> {
-    let prepared = with_inbound(connection, exchange, &request, |inbound| prepare(inbound, exchange, http));
+    let prepared = with_inbound(connection, exchange, &request, |inbound| prepare(inbound, &request, exchange, http));
     let (mut prepared, overrides) = prepared?.map_err(|failed| failed.noted(exchange))?;
     prepared.mapped = http.mapped.then(|| Box::new(MappedRequest { request, overrides }));
     Ok(prepared)
@@ -319,6 +405,7 @@ fn forward(
 
 fn prepare(
     inbound: &Inbound<'_>,
+    request: &WholeRequest,
     exchange: &Exchange,
     http: &HttpIntegration,
 ) -> Result<(Prepared, Overrides), Failed> {
@@ -327,10 +414,10 @@ fn prepare(
     }
     refuse_broken_json(http, inbound)?;
     let mut overrides = Overrides::default();
-    let made = make_body(http, inbound, &mut overrides)?;
+    let made = make_body(http, inbound, request.payload, &mut overrides)?;
     let (content_type, body) = match &made {
         Some((content_type, body)) => (Some(content_type.as_bytes()), body.as_bytes()),
-        None => (inbound.content_type, inbound.body.map_or(&b""[..], |body| body.text().as_bytes())),
+        None => (inbound.content_type, &request.body[..]),
     };
     let method = http.http_method.as_deref().unwrap_or(inbound.head.method);
     // The service sends no body with these methods, whatever a template makes.
@@ -378,6 +465,7 @@ fn refuse_broken_json(http: &HttpIntegration, inbound: &Inbound<'_>) -> Result<(
 fn make_body<'h>(
     http: &'h HttpIntegration,
     inbound: &Inbound<'_>,
+    payload: Payload,
     overrides: &mut Overrides,
 ) -> Result<Option<(&'h str, String)>, Failed> {
     let templates = &http.request.templates;
@@ -387,6 +475,9 @@ fn make_body<'h>(
         let passes = http.proxy || http.request.passthrough.passes(!templates.is_empty());
         return if passes { Ok(None) } else { Err(GatewayError::UnsupportedMediaType.into()) };
     };
+    if payload == Payload::Binary {
+        return Err(Failed::of_conversion(BINARY_REQUEST));
+    }
     let mut text = String::new();
     *overrides =
         Inputs::new(inbound).render(template, inbound.body, overrides, &mut text).map_err(Failed::of_request)?;
@@ -426,8 +517,10 @@ fn with_overrides(http: &HttpIntegration, overrides: &Overrides) -> Result<Optio
         query_parameters: replace(&http.query_parameters, request_querystring),
         headers: replace(&http.headers, request_header),
         request: Default::default(),
+        content_handling: http.content_handling,
         mapped: http.mapped,
         timeout_ms: http.timeout_ms,
+        streams: http.streams,
         responses: Vec::new(),
     }))
 }
@@ -441,8 +534,12 @@ fn belongs_to_connection(name: &str) -> bool {
 /// An integration's answer, all of it.
 struct Answer<'a> {
     raw: &'a [u8],
+    /// As templates and parameters read it.
     body: &'a Body<'a>,
     content_type: Option<&'a [u8]>,
+    /// What happens to `raw`, and what comes of it.
+    conversion: Conversion,
+    payload: Payload,
     origin: Origin<'a>,
 }
 
@@ -537,9 +634,15 @@ fn answer(
             exchange.integration_status.set(Some(head.status));
             let response =
                 http.and_then(|http| select(&http.responses, head.status)).ok_or(GatewayError::Configuration)?;
-            let body = Body::new(String::from_utf8_lossy(raw));
+            let types = exchange.stage().map(|stage| &stage.binary_media_types);
+            let theirs = types.map_or(Payload::Text, |types| payload(types, head.content_type));
+            let (conversion, payload) = response_conversion(inbound, response, theirs);
+            let read = if conversion == Conversion::ToBase64 { conversion.apply(raw.into()) } else { Ok(raw.into()) };
+            let read = read.map_err(|NotBase64| Failed::of_conversion(NOT_BASE64))?;
+            let body = Body::new(String::from_utf8_lossy(&read));
             let origin = Origin { fields: head.fields, body: Some(&body) };
-            let answer = Answer { raw, body: &body, content_type: head.content_type, origin };
+            let content_type = head.content_type;
+            let answer = Answer { raw, body: &body, content_type, conversion, payload, origin };
             write_answer(inbound, response, &answer, &mapped.overrides, exchange, &connection.shard, &mut out)
         });
         written.ok().flatten().unwrap_or(Err(GatewayError::IntegrationMalformed.into()))
@@ -549,6 +652,25 @@ fn answer(
     }
     connection.out = out;
     answered?.map_err(|failed| failed.noted(exchange))
+}
+
+const NOT_BASE64: &str = "the answer's body is not base64";
+
+/// What `contentHandling`, or without it the client's `Accept`, makes of an answer.
+fn response_conversion(
+    inbound: &Inbound<'_>,
+    response: &IntegrationResponse,
+    theirs: Payload,
+) -> (Conversion, Payload) {
+    let Some(types) = inbound.facts.stage.map(|stage| &stage.binary_media_types) else {
+        return (Conversion::None, theirs);
+    };
+    if types.is_empty() && response.content_handling.is_none() {
+        return (Conversion::None, theirs);
+    }
+    // Who does not say what he accepts, accepts everything.
+    let accept = Payload::of(types.contains(accepted_type(inbound.head).unwrap_or(b"*/*")));
+    content::of_response(theirs, accept, response.content_handling)
 }
 
 /// Writes the method response that an integration response makes of an answer; its status and length.
@@ -562,24 +684,37 @@ fn write_answer(
     out: &mut Vec<u8>,
 ) -> Result<(u16, u64), Failed> {
     let template = template_for(&response.templates, accepted_type(inbound.head));
-    let mut made = Vec::new();
     let mut overrides = overrides.clone();
-    let body = match template {
-        None => answer.raw,
+    let not_base64 = |NotBase64| Failed::of_conversion(NOT_BASE64);
+    let body: Cow<'_, [u8]> = match template {
+        None => answer.conversion.apply(answer.raw.into()).map_err(not_base64)?,
+        Some(_) if (answer.conversion, answer.payload) == (Conversion::None, Payload::Binary) => {
+            let what = "the answer's body is binary data, which no template can read";
+            return Err(Failed::of_conversion(what));
+        }
         Some((_, BodyTemplate::Text(text))) => {
+            let mut made = Vec::new();
             inbound.facts.write_text(text, &mut made);
-            &made
+            made.into()
         }
         Some((_, BodyTemplate::Vtl(template))) => {
             let mut text = String::new();
             let inputs = Inputs::new(inbound);
             overrides =
                 inputs.render(template, Some(answer.body), &overrides, &mut text).map_err(Failed::of_response)?;
-            made = text.into_bytes();
-            &made
+            text.into_bytes().into()
         }
     };
+    // A template may also make the base64 of binary data.
+    let asked = response.content_handling == Some(ContentHandling::ConvertToBinary);
+    let body = match template {
+        Some(_) if asked && answer.conversion == Conversion::FromBase64 => {
+            answer.conversion.apply(body).map_err(not_base64)?
+        }
+        _ => body,
+    };
     let status = overridden_status(&overrides)?.unwrap_or(response.status);
+    let start = out.len();
     encode::status_line(status, out);
     write_date(&shard.date(), out);
     let overridden = |name: &str| overrides.response_header.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
@@ -603,8 +738,9 @@ fn write_answer(
     if bodiless || exchange.to_head_request {
         return Ok((status, 0));
     }
-    out.extend_from_slice(body);
-    Ok((status, body.len() as u64))
+    out.extend_from_slice(&body);
+    let coded = compress_whole(exchange.compress, &shard.encoders, start, out);
+    Ok((status, coded.unwrap_or(body.len() as u64)))
 }
 
 /// `$context.responseOverride.status`.

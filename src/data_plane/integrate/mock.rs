@@ -166,6 +166,7 @@ mod tests {
                 ("text/plain".into(), MockTemplate::Status(202)),
             ],
             mapped: false,
+            content_handling: None,
             passthrough,
             responses: Vec::new(),
         }
@@ -196,6 +197,7 @@ mod tests {
             status,
             headers: Vec::new(),
             templates: Vec::new(),
+            content_handling: None,
         };
         let responses = [response(None, 1), response(Some("4\\d{2}"), 2), response(Some("404"), 3)];
         let selected = |status| select(&responses, status).map(|found| found.status);

@@ -12,6 +12,7 @@ use crate::plan::template::BodyTemplate;
 use crate::stats::Counter;
 
 use super::super::body::{BodyError, Incoming, Outgoing};
+use super::super::compress::{Passage, compress_whole};
 use super::super::connection::Connection;
 use super::super::context::Facts;
 use super::super::exchange::Exchange;
@@ -33,6 +34,8 @@ pub struct Passing {
     outgoing: Outgoing,
     /// A template's body, instead of the origin's.
     replaced: Option<Vec<u8>>,
+    /// Where the body is compressed.
+    compressed: Option<Box<Passage>>,
     /// The body has to be collected and mapped; `head` is the origin's, as it came.
     pub(super) mapped: bool,
 }
@@ -76,6 +79,7 @@ fn pass(
         framing: head.framing,
         outgoing: Outgoing::Plain,
         replaced: None,
+        compressed: None,
         mapped: false,
     };
     exchange.integration_status.set(Some(head.status));
@@ -83,7 +87,7 @@ fn pass(
         Some(http) if !http.proxy => passing.write_mapped(http, head, exchange, accept, shard)?,
         _ => passing.write_passed(head, shard),
     }
-    passing.write_framing(head, exchange);
+    passing.write_framing(head, exchange, shard);
     Ok(passing)
 }
 
@@ -97,6 +101,7 @@ impl Passing {
             framing: head.framing,
             outgoing: Outgoing::Plain,
             replaced: None,
+            compressed: None,
             mapped: true,
         }
     }
@@ -178,7 +183,7 @@ impl Passing {
         Some(content_type.as_bytes())
     }
 
-    fn write_framing(&mut self, head: &ResponseHead<'_, '_>, exchange: &Exchange) {
+    fn write_framing(&mut self, head: &ResponseHead<'_, '_>, exchange: &Exchange, shard: &Shard) {
         let bodiless = exchange.to_head_request || matches!(self.status, 100..=199 | 204 | 304);
         if let Some(body) = &self.replaced {
             if !matches!(self.status, 100..=199 | 204) {
@@ -192,11 +197,18 @@ impl Passing {
             self.replaced = Some(Vec::new());
             return;
         }
-        match self.framing {
+        let (asked, chunked) = (exchange.compress, exchange.minor > 0);
+        if asked.is_some() && !integration(exchange).is_some_and(|http| http.streams) {
+            self.compressed = Passage::open(asked, &shard.encoders, self.framing, chunked, &mut self.head);
+        }
+        // Of what is compressed nobody knows the length yet.
+        let framing = if self.compressed.is_some() { Framing::UntilClose } else { self.framing };
+        match framing {
             Framing::Length(length) => encode::content_length(length, &mut self.head),
             Framing::Chunked | Framing::UntilClose if exchange.minor == 0 => self.client_keep_alive = false,
             Framing::Chunked | Framing::UntilClose => {
-                self.outgoing = Outgoing::Chunked;
+                // A passage makes chunks of its own.
+                self.outgoing = if self.compressed.is_some() { Outgoing::Plain } else { Outgoing::Chunked };
                 self.head.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
             }
             Framing::None if bodiless => self.write_length_of_nothing(head),
@@ -226,8 +238,8 @@ impl Passing {
     }
 
     /// Completes the head into `out`, and gives what relays the body.
-    pub(super) fn relay(self, exchange: &Exchange, out: &mut Vec<u8>) -> Relay {
-        let Passing { mut head, framing, outgoing, replaced, .. } = self;
+    pub(super) fn relay(self, exchange: &Exchange, shard: &Shard, out: &mut Vec<u8>) -> Relay {
+        let Passing { mut head, framing, outgoing, replaced, compressed, .. } = self;
         write_own_fields(&exchange.ids, exchange.persistence(), &mut head);
         head.extend_from_slice(b"\r\n");
         let mut replaced_bytes = 0;
@@ -235,7 +247,8 @@ impl Passing {
             Some(body) => {
                 if !exchange.to_head_request {
                     head.extend_from_slice(&body);
-                    replaced_bytes = body.len() as u64;
+                    let coded = compress_whole(exchange.compress, &shard.encoders, 0, &mut head);
+                    replaced_bytes = coded.unwrap_or(body.len() as u64);
                 }
                 Incoming::new(Framing::None, Outgoing::Discard, 0)
             }
@@ -246,13 +259,14 @@ impl Passing {
         } else {
             out.extend_from_slice(&head);
         }
-        Relay { incoming, replaced_bytes }
+        Relay { incoming, compressed, replaced_bytes }
     }
 }
 
 /// Relays a body to the client.
 pub(super) struct Relay {
     incoming: Incoming,
+    compressed: Option<Box<Passage>>,
     replaced_bytes: u64,
 }
 
@@ -262,12 +276,19 @@ const LONG_BODY_BYTES: u64 = 256 * 1024;
 
 impl Relay {
     pub(super) fn body_bytes(&self) -> u64 {
-        self.replaced_bytes + self.incoming.received()
+        let passed = self.compressed.as_ref().map_or(self.incoming.received(), |passage| passage.bytes());
+        self.replaced_bytes + passed
     }
 
     /// Takes what came with the head. Nothing has been sent yet: an error can still be answered.
     pub(super) fn start(&mut self, buffer: &mut Buffer, out: &mut Vec<u8>) -> Result<(), RelayError> {
-        self.incoming.take(buffer, out).map_err(malformed)
+        self.take(buffer, out)
+    }
+
+    fn take(&mut self, buffer: &mut Buffer, out: &mut Vec<u8>) -> Result<(), RelayError> {
+        let Some(passage) = &mut self.compressed else { return self.incoming.take(buffer, out).map_err(malformed) };
+        self.incoming.take(buffer, passage.piece()).map_err(malformed)?;
+        compress(passage, self.incoming.is_done(), out)
     }
 
     /// Sends all of it. Whether the origin's connection is in step afterwards.
@@ -300,7 +321,8 @@ impl Relay {
             if !read.is_ok_and(|read| read > 0) {
                 return self.origin_ended(connection, to_origin, &shard).await;
             }
-            match self.incoming.plain_bytes(&buffer) {
+            let plain = if self.compressed.is_some() { None } else { self.incoming.plain_bytes(&buffer) };
+            match plain {
                 Some(bytes) => {
                     let (sent, returned) = connection.send(buffer).await;
                     sent.map_err(|()| RelayError::Client)?;
@@ -309,7 +331,7 @@ impl Relay {
                     buffer.consume(bytes);
                 }
                 None => {
-                    self.incoming.take(&mut buffer, &mut connection.out).map_err(malformed)?;
+                    self.take(&mut buffer, &mut connection.out)?;
                     connection.flush().await.map_err(|()| RelayError::Client)?;
                 }
             }
@@ -317,9 +339,11 @@ impl Relay {
         Ok(buffer.is_empty())
     }
 
-    /// Room for the next read: more for a body that has proved, or said, to be long.
+    /// Room for the next read: more for a body that has proved, or said, to be long. Compressing takes a while for each
+    /// byte, and others wait for the shard meanwhile.
     fn sized(&self, buffer: Buffer) -> Buffer {
         let long = self.incoming.received() >= LONG_BODY_BYTES || self.incoming.bytes_left() >= LONG_BODY_BYTES * 2;
+        let long = long && self.compressed.is_none();
         let capacity = if long { LARGE_BYTES } else { SMALL_BYTES };
         if buffer.is_empty() && buffer.capacity() < capacity {
             return if long { Buffer::large() } else { Buffer::heap(capacity) };
@@ -341,9 +365,16 @@ impl Relay {
         if !self.incoming.close(&mut connection.out) {
             return Err(RelayError::Origin("the answer broke off"));
         }
+        if let Some(passage) = &mut self.compressed {
+            compress(passage, true, &mut connection.out)?;
+        }
         connection.flush().await.map_err(|()| RelayError::Client)?;
         Ok(false)
     }
+}
+
+fn compress(passage: &mut Passage, last: bool, out: &mut Vec<u8>) -> Result<(), RelayError> {
+    if passage.pass(last, out) { Ok(()) } else { Err(RelayError::Origin("the answer cannot be compressed")) }
 }
 
 fn malformed(error: BodyError) -> RelayError {

@@ -1,9 +1,11 @@
 //! An integration: `http_proxy`, `http` and `mock` are served, the rest is refused by name.
 //! (Guide, `api-gateway-integration-settings`, `api-gateway-swagger-extensions-integration`.)
 
+use super::content::content_handling;
 use super::uri::{self, UriPart};
-use super::{Compiler, expression};
-use crate::model::{self, ConnectionType, IntegrationType, Pointer, Stage, StageVariables};
+use super::{Compiler, StageSource, expression};
+use crate::model::{self, ConnectionType, IntegrationType, Pointer, ResponseTransferMode, StageVariables};
+use crate::plan::content::ContentHandling;
 use crate::plan::integration::{
     HttpIntegration, Integration, IntegrationResponse, MappedParameter, MockIntegration, MockTemplate, Origin,
     PassthroughBehavior, PathPart, RequestTemplates, ResponseHeader,
@@ -36,18 +38,22 @@ struct Context<'c, 'm> {
     compiler: &'c mut Compiler,
     integration: &'m model::Integration,
     variables: &'m StageVariables,
+    /// Whether the API has binary media types: what is done to a body then depends on the exchange.
+    binary: bool,
     path: &'m str,
     pointer: &'c Pointer,
 }
 
 pub fn compile(
     compiler: &mut Compiler,
-    stage: &Stage,
+    source: StageSource<'_>,
     path: &str,
     integration: &model::Integration,
     pointer: &Pointer,
 ) -> Option<Integration> {
-    let mut context = Context { compiler, integration, variables: &stage.variables, path, pointer };
+    let StageSource { definition, stage } = source;
+    let binary = !definition.rest_api.binary_media_types.is_empty();
+    let mut context = Context { compiler, integration, variables: &stage.variables, binary, path, pointer };
     context.refuse_what_is_not_served();
     match integration.integration_type {
         IntegrationType::HttpProxy => context.http(true).map(|http| Integration::Http(Box::new(http))),
@@ -97,11 +103,6 @@ impl Context<'_, '_> {
                 "take `credentials` away",
             );
         }
-        // A mock's template is a constant: how the request's body would be converted for it does not matter.
-        if integration.content_handling.is_some() && integration.integration_type != IntegrationType::Mock {
-            let help = "take `contentHandling` away: bodies pass through as they are";
-            self.refuse("contentHandling", "bodies are not converted by this version", help);
-        }
     }
 
     fn http(&mut self, proxy: bool) -> Option<HttpIntegration> {
@@ -116,7 +117,11 @@ impl Context<'_, '_> {
         let request = if proxy { RequestTemplates::default() } else { self.request_templates() };
         let responses = if proxy { Vec::new() } else { self.responses() };
         let of_body = |mapped: &MappedParameter| mapped.source.is_of_body();
+        let content_handling = content_handling(self.integration.content_handling);
         let mapped = !request.templates.is_empty()
+            || content_handling.is_some()
+            || self.binary && !proxy
+            || responses.iter().any(|response| response.content_handling.is_some())
             || request.passthrough != PassthroughBehavior::WhenNoMatch
             || responses.iter().any(IntegrationResponse::is_mapped)
             || parameters.path.iter().any(|(_, source)| source.is_of_body())
@@ -138,8 +143,10 @@ impl Context<'_, '_> {
             query_parameters: parameters.query,
             headers: parameters.headers,
             request,
+            content_handling,
             mapped,
             timeout_ms,
+            streams: self.integration.response_transfer_mode == Some(ResponseTransferMode::Stream),
             responses,
         })
     }
@@ -270,9 +277,14 @@ impl Context<'_, '_> {
         let passthrough = self.passthrough();
         let statuses = statuses?;
         self.refuse_unanswered_statuses(&statuses, &responses);
+        let content_handling = content_handling(self.integration.content_handling);
+        // What a mock has is text already, which many a CORS mock is told to be converted to.
+        let converts = |handling| handling == Some(ContentHandling::ConvertToBinary);
         let mapped = statuses.iter().any(|(_, template)| matches!(template, MockTemplate::Vtl(_)))
-            || responses.iter().any(IntegrationResponse::is_mapped);
-        Some(MockIntegration { statuses, mapped, passthrough, responses })
+            || self.binary
+            || converts(content_handling)
+            || responses.iter().any(|response| response.is_mapped() || converts(response.content_handling));
+        Some(MockIntegration { statuses, mapped, content_handling, passthrough, responses })
     }
 
     /// A status that no response is for answers 500 to every request.
@@ -336,12 +348,6 @@ impl Context<'_, '_> {
 
     fn response(&mut self, response: &model::IntegrationResponse) -> Option<IntegrationResponse> {
         let pointer = self.pointer.child("integrationResponses").child(&response.status_code);
-        let text_of_a_mock = self.integration.integration_type == IntegrationType::Mock
-            && response.content_handling == Some(model::ContentHandlingStrategy::ConvertToText);
-        if response.content_handling.is_some() && !text_of_a_mock {
-            let refusal = self.compiler.refuse(pointer.clone(), "bodies are not converted by this version");
-            refusal.help("take `contentHandling` away: bodies pass through as they are");
-        }
         let status = response.status_code.parse::<u16>().ok().filter(|status| (200..=599).contains(status));
         if status.is_none() {
             let message = format!("`{}` is not a status for an answer", response.status_code);
@@ -365,7 +371,8 @@ impl Context<'_, '_> {
             };
             templates.extend(template.map(|template| (content_type.as_str().into(), template)));
         }
-        Some(IntegrationResponse { pattern, status: status?, headers, templates })
+        let content_handling = content_handling(response.content_handling);
+        Some(IntegrationResponse { pattern, status: status?, headers, templates, content_handling })
     }
 
     /// AWS matches the whole of the status, as Java's `matches` does.

@@ -21,8 +21,7 @@ pub fn compile(
         compiler.refuse(pointer, message).help("give it one of type `http_proxy`, `http` or `mock`");
         return None;
     };
-    let integration =
-        integration::compile(compiler, source.stage, path, described, &pointer.child("methodIntegration"))?;
+    let integration = integration::compile(compiler, source, path, described, &pointer.child("methodIntegration"))?;
     let http_method = method.http_method.as_str().into();
     let resource_id = resource.id.0.as_str().into();
     let resource_path = path.into();

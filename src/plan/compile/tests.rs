@@ -214,10 +214,6 @@ fn what_is_held_but_not_served_is_refused_by_name() {
         with(|one| one.credentials = Some("arn:x".to_owned())),
         "/credentials: requests are not signed with `credentials` by this version",
     );
-    refused(
-        with(|one| one.content_handling = Some(crate::model::ContentHandlingStrategy::ConvertToText)),
-        "/contentHandling: bodies are not converted by this version",
-    );
     refused(with(|one| one.timeout_in_millis = Some(49)), "/timeoutInMillis: a timeout of 49 ms is out of range");
     refused(with(|one| one.http_method = None), ": the integration has no `httpMethod`");
     refused(
@@ -244,14 +240,26 @@ fn a_door_that_is_described_as_locked_is_not_served_open() {
     let (name, schema) = ("Pet".to_owned(), "{}".to_owned());
     definition.models = vec![crate::model::Model { name, schema, ..crate::model::Model::default() }];
     definition.rest_api.policy = Some("{}".to_owned());
-    definition.rest_api.minimum_compression_size = Some(0);
     check_refused(
         &definition,
         &[
             "/restApi/policy: resource policies are not enforced by this version",
-            "/restApi/minimumCompressionSize: answers are not compressed by this version",
             "/authorizationType: authorization CUSTOM by `lambda` is not enforced by this version",
             "/apiKeyRequired: API keys are not checked by this version",
+        ],
+    );
+}
+
+#[test]
+fn media_types_and_compression_sizes() {
+    let mut definition = definition(vec![resource(PATH, vec![method("ANY", mock())])]);
+    definition.rest_api.minimum_compression_size = Some(-1);
+    definition.rest_api.binary_media_types = vec!["image/*".to_owned(), "image".to_owned()];
+    check_refused(
+        &definition,
+        &[
+            "/restApi/binaryMediaTypes: `image` is not a media type",
+            "/restApi/minimumCompressionSize: a minimum compression size of -1 bytes is out of range",
         ],
     );
 }

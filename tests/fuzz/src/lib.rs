@@ -4,6 +4,7 @@
 //! so that they also run where cargo-fuzz is not installed.
 
 pub mod chunked;
+pub mod coding;
 pub mod head;
 pub mod jsonpath;
 pub mod openapi;

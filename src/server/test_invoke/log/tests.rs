@@ -17,6 +17,7 @@ fn text(body: &str, noted: Noted, answer: Answer) -> String {
     let mock = MockIntegration {
         statuses: Vec::new(),
         mapped: false,
+        content_handling: None,
         passthrough: PassthroughBehavior::default(),
         responses: Vec::new(),
     };
