@@ -1,6 +1,6 @@
 //! The command line: what can be written there, and which command it calls.
 //!
-//! One file a command: `serve`, `check`, `routes`, [`config`], [`completions`]. Exit codes: 0 all is well, 1 something
+//! One file a command: `serve`, `check`, `routes`, `test-invoke`, [`config`], [`completions`]. Exit codes: 0 all is well, 1 something
 //! is wrong with what was given (documents, settings), 2 the command line itself is wrong.
 
 pub mod check;
@@ -9,6 +9,7 @@ pub mod config;
 mod demo;
 pub mod routes;
 pub mod serve;
+pub mod test_invoke;
 
 use crate::config::{BasePath, Config, Driver, Environment, Flags, Node, Problems, Settings, load};
 use crate::openapi::{self, ImportOptions};
@@ -41,6 +42,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
             let (import, options) = (import_options(&config), compile_options(&config));
             ExitCode::from(routes::run(&config.files, &import, &options, report_format(args.format)))
         }),
+        Command::TestInvoke(args) => {
+            with_settings(args.settings(environment), |settings| test_invoke::run(&args, &settings.config))
+        }
         Command::Config(args) if args.reference => config::reference(args.format),
         Command::Config(args) => {
             with_settings(args.serve.settings(environment), |settings| config::run(&args, &settings))
@@ -68,6 +72,10 @@ fn with_documents(settings: Result<Settings, Problems>, command: impl FnOnce(Set
         }
         command(settings)
     })
+}
+
+fn colour_on_stderr() -> bool {
+    io::stderr().is_terminal()
 }
 
 fn report_format(format: Format) -> check::Format {
@@ -133,6 +141,7 @@ Examples:
   tollgate serve                          the built-in example, with its own backend
   tollgate serve petstore.yaml            one API at http://127.0.0.1:8080/default/
   tollgate check petstore.yaml            what would stand against serving it
+  tollgate test-invoke a.yaml GET /pets   one request, step by step, without serving it
   tollgate config --config tollgate.toml  every setting, and where its value comes from
 
 Settings may also come from a file (--config) and from TOLLGATE_ variables; a flag is the strongest.
@@ -146,6 +155,8 @@ enum Command {
     Check(CheckArgs),
     /// List the routes of documents
     Routes(RoutesArgs),
+    /// Try a method of a document, without serving it, and tell each step
+    TestInvoke(TestInvokeArgs),
     /// Print every setting with its value and where that came from, as a settings file
     Config(ConfigArgs),
     /// Print the completion script of a shell
@@ -158,6 +169,13 @@ pub struct ApiArgs {
     /// OpenAPI documents (2.0, 3.0 or 3.1; YAML or JSON), one API each
     #[arg(value_name = "FILE")]
     pub files: Vec<String>,
+    #[command(flatten)]
+    pub read: ReadArgs,
+}
+
+/// How documents are read.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ReadArgs {
     /// The settings file (.toml, .yaml, .yml or .json); TOLLGATE_CONFIG names one too
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -237,6 +255,42 @@ pub struct RoutesArgs {
 }
 
 #[derive(Args, Clone, Debug)]
+#[command(after_help = TEST_INVOKE_EXAMPLES)]
+pub struct TestInvokeArgs {
+    /// The OpenAPI document
+    #[arg(value_name = "FILE")]
+    pub file: String,
+    /// The request's method
+    #[arg(value_name = "METHOD")]
+    pub method: String,
+    /// The request's path without the stage, and its query string: '/pets/7?type=cat'
+    #[arg(value_name = "PATH")]
+    pub path: String,
+    /// A header of the request; may be repeated
+    #[arg(short = 'H', long, value_name = "NAME: VALUE")]
+    pub header: Vec<String>,
+    /// The request's body; @FILE reads it from a file, @- from the standard input
+    #[arg(short = 'd', long, value_name = "TEXT")]
+    pub body: Option<String>,
+    /// Print the answer of AWS's TestInvokeMethod
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub read: ReadArgs,
+}
+
+const TEST_INVOKE_EXAMPLES: &str = "\
+Examples:
+  tollgate test-invoke petstore.yaml GET /pets/7
+  tollgate test-invoke petstore.yaml GET '/pets?type=cat' -H 'Accept: text/html'
+  tollgate test-invoke petstore.yaml POST /pets -d '{\"type\": \"cat\"}'
+  tollgate test-invoke petstore.yaml POST /pets -d @pet.json --stage-variable backend=127.0.0.1:9000
+  tollgate test-invoke petstore.yaml GET /pets --json | jq -r .log
+
+HTTP integrations are really called: what they change is changed.
+Exit codes: 0 the method was executed, whatever its status, 1 it could not be, 2 the command line is wrong.";
+
+#[derive(Args, Clone, Debug)]
 #[command(after_help = CONFIG_EXAMPLES)]
 pub struct ConfigArgs {
     #[command(flatten)]
@@ -273,17 +327,35 @@ impl ApiArgs {
     /// # Errors
     /// Everything that is wrong with the settings.
     pub fn settings(&self, environment: &Environment) -> Result<Settings, Problems> {
-        load(self.config.as_deref(), self.flags(), environment)
+        load(self.read.config.as_deref(), self.flags(), environment)
     }
 
     fn flags(&self) -> Flags {
         let mut flags = Flags::new();
         repeated(&mut flags, "files", &self.files);
-        single(&mut flags, "stage", self.stage.as_deref());
-        repeated(&mut flags, "stage_variables", &self.stage_variable);
-        single(&mut flags, "basepath", self.basepath.as_deref());
-        switch(&mut flags, "mock_missing", self.mock_missing);
+        self.read.add_to(&mut flags);
         flags
+    }
+}
+
+impl ReadArgs {
+    fn add_to(&self, flags: &mut Flags) {
+        single(flags, "stage", self.stage.as_deref());
+        repeated(flags, "stage_variables", &self.stage_variable);
+        single(flags, "basepath", self.basepath.as_deref());
+        switch(flags, "mock_missing", self.mock_missing);
+    }
+}
+
+impl TestInvokeArgs {
+    /// The settings, with these flags as the strongest source.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the settings.
+    pub fn settings(&self, environment: &Environment) -> Result<Settings, Problems> {
+        let mut flags = Flags::new();
+        self.read.add_to(&mut flags);
+        load(self.read.config.as_deref(), flags, environment)
     }
 }
 
@@ -293,7 +365,7 @@ impl ServeArgs {
     /// # Errors
     /// Everything that is wrong with the settings.
     pub fn settings(&self, environment: &Environment) -> Result<Settings, Problems> {
-        load(self.api.config.as_deref(), self.flags(), environment)
+        load(self.api.read.config.as_deref(), self.flags(), environment)
     }
 
     fn flags(&self) -> Flags {

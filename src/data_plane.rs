@@ -10,6 +10,7 @@
 //! - [`respond`]: method responses and gateway responses: the one place where an error becomes a response; [`request_parts`]: what gateway
 //!   responses ask of a request.
 //! - [`context`]: the facts of an exchange behind `$context`; [`access_log`]: a line for each exchange.
+//! - [`trace`]: what `tollgate test-invoke` wants to know of an exchange.
 //! - [`settings`]: limits and time-outs, checked.
 
 pub mod access_log;
@@ -25,4 +26,5 @@ pub mod request_parts;
 pub mod respond;
 pub mod settings;
 pub mod shard;
+pub mod trace;
 pub mod upstream;

@@ -13,6 +13,7 @@
 //! - [`template`]: text with `$context` variables, and the sources of mapped parameters.
 //! - [`access_log`]: what a line of the log looks like.
 //! - [`gateway_response`]: the 21 kinds of error answer.
+//! - [`test_invocation`]: a method tried without serving it.
 //! - [`validation`]: what a method demands of a request: parameters, and bodies that fit a model.
 //! - [`delivery`]: how a plan and what belongs to it reach the shards.
 //! - [`compile`]: from the model to a plan, or the list of what stands against it.
@@ -29,6 +30,7 @@ pub mod release;
 pub mod route;
 pub mod select;
 pub mod template;
+pub mod test_invocation;
 pub mod validation;
 
 use std::sync::Arc;

@@ -3,3 +3,4 @@
 mod commands;
 mod demo;
 mod start_errors;
+mod test_invoke;

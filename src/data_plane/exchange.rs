@@ -67,7 +67,7 @@ pub struct Exchange {
     /// What there is to say of an error beyond its kind.
     pub detail: Option<Box<ErrorDetail>>,
     /// For the log: what the gateway answered instead of the integration.
-    gateway_error: Cell<Option<GatewayError>>,
+    pub gateway_error: Cell<Option<GatewayError>>,
     /// For the log: what the integration answered.
     pub integration_status: Cell<Option<u16>>,
 }
@@ -154,6 +154,9 @@ impl Exchange {
 
     /// Counts and logs the exchange. Exactly once, whatever happened.
     pub fn conclude(self, shard: &Shard, ended: Ended) {
+        if let Some(trace) = &shard.trace {
+            trace.ended(&self, &ended);
+        }
         let total_us = self.started.elapsed().as_micros() as u64;
         if let Some((stage, method)) = self.found {
             self.live.block.record(self.live.row(stage, method), ended.status);

@@ -1,7 +1,7 @@
 //! One core: its listeners, its mail, its clock, its connections.
 
 use std::cell::{Cell, RefCell};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -27,6 +27,7 @@ use super::connection;
 use super::context::IdSource;
 use super::live::{Live, Upstreams, resolve};
 use super::settings::Settings;
+use super::trace::{Noted, Trace};
 
 /// What others may know of a shard, each on cache lines of its own.
 #[derive(Default)]
@@ -79,6 +80,8 @@ pub struct Shard {
     pub access_log: AccessLog,
     pub ids: IdSource,
     pub client_tls: Arc<ClientTls>,
+    /// For `tollgate test-invoke`; shards that serve clients have none. Boxed, to be a pointer among the hot fields.
+    pub trace: Option<Box<Trace>>,
     pub encoders: Rc<Encoders>,
     index: usize,
     fleet: Arc<Vec<ShardHandle>>,
@@ -98,7 +101,7 @@ pub struct Shard {
 }
 
 impl Shard {
-    fn new(parts: ShardParts) -> Rc<Shard> {
+    fn new(parts: ShardParts, trace: Option<Box<Trace>>) -> Rc<Shard> {
         let block = parts.recorder.open_block(0, 0, 0);
         let empty = Live::adopt(Arc::new(Plan::empty()), block, &Upstreams::default(), &AddressBook::new());
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -111,6 +114,7 @@ impl Shard {
             access_log: parts.access_log,
             ids: IdSource::new(seed),
             client_tls: parts.client_tls,
+            trace,
             index: parts.index,
             fleet: parts.fleet,
             listeners: parts.listeners,
@@ -317,7 +321,7 @@ fn refuse(socket: OwnedFd) {
 pub async fn run(parts: ShardParts, bound: Vec<Bound>, ready: impl FnOnce()) -> std::io::Result<()> {
     let mailbox = Arc::clone(&parts.fleet[parts.index].mailbox);
     let waker = mailbox.waker()?;
-    let shard = Shard::new(parts);
+    let shard = Shard::new(parts, None);
     let panics = shard.recorder.clone();
     spawn(tick(Rc::clone(&shard)), move || panics.count(Counter::Panics));
     while shard.state().adopted.load(Ordering::Relaxed) == 0 {
@@ -337,6 +341,26 @@ pub async fn run(parts: ShardParts, bound: Vec<Bound>, ready: impl FnOnce()) -> 
             stops.iter_mut().for_each(Stop::stop);
         }
     }
+}
+
+/// Serves one client to its end on a shard of its own, and tells what was noted of it. To be called inside its runtime.
+///
+/// # Errors
+/// When the driver cannot take the socket.
+pub async fn run_traced(
+    parts: ShardParts,
+    plan: Arc<Plan>,
+    addresses: Arc<AddressBook>,
+    client: OwnedFd,
+) -> std::io::Result<Noted> {
+    let shard = Shard::new(parts, Some(Box::default()));
+    shard.take(Delivery::Addresses(addresses));
+    shard.take(Delivery::Plan(plan));
+    let panics = shard.recorder.clone();
+    spawn(tick(Rc::clone(&shard)), move || panics.count(Counter::Panics));
+    let info = ListenerInfo { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 80)), tls: None };
+    connection::serve(&shard, Stream::from_socket(client)?, info.address.ip(), &info).await;
+    Ok(shard.trace.as_ref().map(|trace| trace.take()).unwrap_or_default())
 }
 
 /// Accepts until stopped. Out of descriptors it waits a little rather than spin.

@@ -154,7 +154,7 @@ fn version_and_help() {
     assert_eq!(ended.code(), 0);
     let version = concat!("tollgate ", env!("CARGO_PKG_VERSION"), " (");
     assert!(ended.stdout.starts_with(version), "{}", ended.stdout);
-    for command in ["serve", "check", "routes", "config", "completions"] {
+    for command in ["serve", "check", "routes", "test-invoke", "config", "completions"] {
         let ended = Start::command(command).arg("--help").run();
         assert_eq!(ended.code(), 0);
         assert!(ended.stdout.contains("Usage: tollgate"), "{}", ended.stdout);

@@ -115,6 +115,9 @@ pub async fn run(connection: &mut Connection, mut forward: Box<Forward>) -> Endi
     if connection.flush().await.is_err() {
         return Box::pin(answer_failure(connection, forward, Failure::ClientGone, None)).await;
     }
+    if let Some(trace) = &connection.shard.trace {
+        trace.sending(&upstream.origin, &forward.request, forward.body.is_done());
+    }
     let asked = Instant::now();
     let outcome = ask(connection, &mut forward, upstream).await;
     let integration_us = Some(asked.elapsed().as_micros() as u64);

@@ -562,6 +562,9 @@ pub(super) async fn finish(
     let body = read_answer(passing.framing(), &mut to_origin, buffer, &shard).await;
     let answered = match body {
         Ok((body, in_step)) => {
+            if let Some(trace) = &shard.trace {
+                trace.received_body(&body);
+            }
             if in_step && passing.origin_keep_alive {
                 upstream.check_in(to_origin, passing.is_bodiless(), &shard);
             }

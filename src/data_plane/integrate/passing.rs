@@ -51,13 +51,18 @@ pub(super) fn translate(
     accept: Option<&[u8]>,
     shard: &Shard,
 ) -> Result<Option<Translated>, Failure> {
-    let translated = parse(buffer, exchange.to_head_request, |head| match head.status {
-        101 => Err(Failure::Malformed("a switch of protocols that nobody asked for")),
-        100..=199 => Ok(Translated::Informational { bytes: head.bytes }),
-        _ if integration(exchange).is_some_and(|http| http.mapped && !http.proxy) => {
-            Ok(Translated::Final { passing: Passing::kept(head, &buffer[..head.bytes]), bytes: head.bytes })
+    let translated = parse(buffer, exchange.to_head_request, |head| {
+        if let Some(trace) = &shard.trace {
+            trace.received(&buffer[..head.bytes]);
         }
-        _ => pass(head, exchange, accept, shard).map(|passing| Translated::Final { passing, bytes: head.bytes }),
+        match head.status {
+            101 => Err(Failure::Malformed("a switch of protocols that nobody asked for")),
+            100..=199 => Ok(Translated::Informational { bytes: head.bytes }),
+            _ if integration(exchange).is_some_and(|http| http.mapped && !http.proxy) => {
+                Ok(Translated::Final { passing: Passing::kept(head, &buffer[..head.bytes]), bytes: head.bytes })
+            }
+            _ => pass(head, exchange, accept, shard).map(|passing| Translated::Final { passing, bytes: head.bytes }),
+        }
     });
     translated?.transpose()
 }
