@@ -1,4 +1,4 @@
-//! Mapping templates and JSONPath: `cargo bench --bench mapping`.
+//! Mapping templates, JSONPath, models and routes: `cargo bench --bench mapping`.
 //!
 //! The figure to keep: a template of 20 lines over 1 KB of JSON in less than 10 µs, parsing that JSON included.
 
@@ -8,6 +8,9 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 use serde_json::Value;
 use tollgate::jsonpath::{Allowance, Path};
+use tollgate::plan::MethodIndex;
+use tollgate::plan::route::RouteTable;
+use tollgate::plan::validation::Schema;
 use tollgate::vtl::{Body, Budget, Context, Inputs, Overrides, Parameters, Template, Variable};
 
 /// An order as a shop sends it, made into the item of a table: what a request template does.
@@ -106,5 +109,44 @@ fn paths(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, templates, paths);
+/// The model of the order above, as a validator holds a body against it.
+const MODEL: &str = r#"{
+  "type": "object",
+  "required": ["customer", "lines", "payment"],
+  "properties": {
+    "customer": {"type": "object", "required": ["name", "mail"], "properties": {"name": {"type": "string"}}},
+    "lines": {"type": "array", "minItems": 1, "items": {"type": "object", "required": ["sku", "quantity"], "properties": {
+      "sku": {"type": "string", "pattern": "^[A-Z]-[0-9]{4}$"}, "quantity": {"type": "integer", "minimum": 1}}}},
+    "total": {"type": "number"}
+  }
+}"#;
+
+fn models(criterion: &mut Criterion) {
+    let schema = Schema::new(serde_json::from_str(MODEL).expect("JSON")).expect("a schema");
+    criterion.bench_function("check a body of 1 KB against a model", |bencher| {
+        bencher.iter(|| schema.check(black_box(BODY.as_bytes())).expect("it fits"));
+    });
+}
+
+/// Ten thousand resources with parameters in between, each asked for once.
+fn routes(criterion: &mut Criterion) {
+    let mut routes = RouteTable::default();
+    for number in 0..10_000 {
+        let path = format!("/v1/tenants/{{tenant}}/kinds-{}/{{kind}}/parts-{}", number / 100, number % 100);
+        routes.insert(&path, "GET", MethodIndex(number)).expect("a route");
+    }
+    let paths: Vec<String> = (0..10_000u32)
+        .map(|number| number.wrapping_mul(7919) % 10_000)
+        .map(|number| format!("/v1/tenants/acme/kinds-{}/k{number}/parts-{}", number / 100, number % 100))
+        .collect();
+    let mut at = 0;
+    criterion.bench_function("match one of 10,000 routes", |bencher| {
+        bencher.iter(|| {
+            at = (at + 1) % paths.len();
+            routes.route("GET", black_box(&paths[at])).expect("a route")
+        });
+    });
+}
+
+criterion_group!(benches, templates, paths, models, routes);
 criterion_main!(benches);

@@ -136,10 +136,11 @@ impl Ring {
         let entry = entry.user_data(tag.pack());
         // SAFETY: what an entry points to lives until its completion: see the INVARIANTs of `Ring` and `Connection`.
         while unsafe { self.ring.submission().push(&entry) }.is_err() {
-            if let Err(error) = self.ring.submit()
-                && !is_passing(&error)
-            {
-                return self.events.push_back(Event::Broken(tag.slot, error));
+            match self.ring.submit() {
+                Ok(_) => {}
+                // The kernel may want completions to be taken first.
+                Err(error) if is_passing(&error) => self.collect(),
+                Err(error) => return self.events.push_back(Event::Broken(tag.slot, error)),
             }
         }
     }
