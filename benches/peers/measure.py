@@ -82,7 +82,9 @@ def rss_bytes(pids):
 def loadtest(program, url, cores, connections, seconds, close=False):
     """Runs the bundled load tester against `url`; with `close`, each request is made on a connection of its own."""
     command = [program, "--workers=1", f"--connections={connections}", f"--duration={seconds}s", "--warm-up=0"]
-    command += ["--insecure", "--no-resume", "--quiet", "--json=-"]
+    command += ["--quiet", "--json=-"]
+    if url.startswith("https:"):
+        command += ["--insecure", "--no-resume"]
     if close:
         command += ["--header=Connection: close"]
     report = json.loads(load_tool([*command, url], cores).stdout)
