@@ -141,7 +141,7 @@ fn bodies_are_not_held_back(driver: Driver) {
     let gateway = Gateway::with(&api(&backend)).driver(driver).start();
     let client = &mut gateway.connect();
     client.send("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n");
-    std::thread::sleep(std::time::Duration::from_millis(20));
+    backend.wait_for_requests(1);
     client.send("first");
     assert_eq!(&sees.recv_timeout(crate::harness::PATIENCE).expect("it comes through"), b"first");
     assert_eq!(client.answer().text(), "early");
