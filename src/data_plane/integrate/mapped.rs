@@ -2,42 +2,39 @@
 //!
 //! The request's body is collected, the request is read a second time from its kept head, and templates make the
 //! integration's request of it. The answer is collected likewise before templates make the client's of it. Methods
-//! without any of this never come here.
+//! without any of this never come here. [`request`] and [`answer`] are the two ways of mapping.
+
+mod answer;
+mod request;
 
 use std::borrow::Cow;
 use std::rc::Rc;
 use std::time::Instant;
 
 use crate::http::coding::{Coding, DecodeError, Decoder};
-use crate::http::encode;
-use crate::http::field::is_token;
 use crate::http::head::{self, FieldSpace, Framing, RequestHead};
 use crate::http::target;
 use crate::net::buffer::Buffer;
 use crate::net::deadline::Expiry;
-use crate::plan::content::{self, BinaryMediaTypes, ContentHandling, Conversion, NotBase64, Payload};
-use crate::plan::integration::{
-    HttpIntegration, Integration, IntegrationResponse, MappedParameter, MockIntegration, MockTemplate, PathPart,
-};
-use crate::plan::mock_status::mock_status;
+use crate::plan::content::{self, BinaryMediaTypes, Conversion, NotBase64, Payload};
+use crate::plan::integration::Integration;
 use crate::plan::route::PathParameters;
-use crate::plan::template::{BodyTemplate, ValueSource};
 use crate::stats::Counter;
 use crate::vtl::{Body, Cause, Overrides, RenderError};
 
-use super::super::body::{BodyError, Incoming, Outgoing};
-use super::super::compress::{compress_whole, decoder, without_coding};
+use super::super::body::{Incoming, Outgoing};
+use super::super::compress::{decoder, without_coding};
 use super::super::connection::{Connection, Ending};
 use super::super::exchange::{Ended, Exchange, answer_error, body_refusal};
 use super::super::forwarding::Inbound;
-use super::super::respond::{ErrorDetail, GatewayError, write_date, write_own_fields};
+use super::super::respond::{ErrorDetail, GatewayError};
 use super::super::settings::Settings;
 use super::super::shard::Shard;
-use super::super::upstream::{self, Upstream};
-use super::http::{Failure, Forward, parse};
-use super::inputs::Inputs;
-use super::mock::{Origin, accepted_type, has_header, media_type, select, template_for, write_mapped_headers};
-use super::passing::Passing;
+use super::http::Failure;
+use super::mock::media_type;
+use answer::answer_mock;
+pub(super) use answer::finish;
+use request::forward;
 
 /// A request, all of it.
 pub struct WholeRequest {
@@ -320,433 +317,12 @@ impl Failed {
     }
 }
 
-fn answer_mock(
-    connection: &mut Connection,
-    exchange: &mut Exchange,
-    request: &WholeRequest,
-    mock: &MockIntegration,
-) -> Result<(u16, u64), GatewayError> {
-    let mut out = std::mem::take(&mut connection.out);
-    let before = out.len();
-    let answered = with_inbound(connection, exchange, request, |inbound| {
-        let mut overrides = Overrides::default();
-        let status = mocked_status(mock, inbound, request.payload, &mut overrides)?;
-        let response = select(&mock.responses, status).ok_or(GatewayError::Configuration)?;
-        let nothing = Body::new("");
-        let (conversion, payload) = response_conversion(inbound, response, Payload::Text);
-        let origin = Origin::default();
-        let answer = Answer { raw: b"", body: &nothing, content_type: None, conversion, payload, origin };
-        write_answer(inbound, response, &answer, &overrides, exchange, &connection.shard, &mut out)
-    });
-    if !matches!(answered, Ok(Ok(_))) {
-        out.truncate(before);
-    }
-    connection.out = out;
-    answered?.map_err(|failed| failed.noted(exchange))
-}
-
-/// AWS: "Unable to transform request".
-const BINARY_REQUEST: &str =
-    "the request's body is binary data, which no template can read; see `contentHandling: CONVERT_TO_TEXT`";
-
-/// The status that the request's template, or without one the request itself, names.
-fn mocked_status(
-    mock: &MockIntegration,
-    inbound: &Inbound<'_>,
-    payload: Payload,
-    overrides: &mut Overrides,
-) -> Result<u16, Failed> {
-    let wanted = media_type(inbound.content_type.unwrap_or(b"application/json"));
-    let found = mock.statuses.iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(wanted));
-    let status = match found {
-        Some(_) if payload == Payload::Binary => return Err(Failed::of_conversion(BINARY_REQUEST)),
-        Some((_, MockTemplate::Status(status))) => Some(*status),
-        Some((_, MockTemplate::Vtl(template))) => {
-            let mut text = String::new();
-            *overrides = Inputs::new(inbound)
-                .render(template, inbound.body, overrides, &mut text)
-                .map_err(Failed::of_request)?;
-            mock_status(&text)
-        }
-        None if mock.passthrough.passes(!mock.statuses.is_empty()) => {
-            inbound.body.and_then(|body| mock_status(body.text()))
-        }
-        None => return Err(GatewayError::UnsupportedMediaType.into()),
-    };
-    status.ok_or_else(|| Failed::configuration("the mock's request names no status".to_owned()))
-}
-
-/// A request that is ready to be sent.
-struct Prepared {
-    bytes: Vec<u8>,
-    method_is_idempotent: bool,
-    timeout_ms: u64,
-    accept: Option<Box<[u8]>>,
-    mapped: Option<Box<MappedRequest>>,
-}
-
-impl Prepared {
-    fn of(self, exchange: Exchange) -> Forward {
-        Forward::whole(exchange, self.bytes, self.method_is_idempotent, self.timeout_ms, self.accept, self.mapped)
-    }
-}
-
-fn forward(
-    connection: &Connection,
-    exchange: &mut Exchange,
-    request: WholeRequest,
-    http: &HttpIntegration,
-) -> Result<Prepared, GatewayError> {
-    let prepared = with_inbound(connection, exchange, &request, |inbound| prepare(inbound, &request, exchange, http));
-    let (mut prepared, overrides) = prepared?.map_err(|failed| failed.noted(exchange))?;
-    prepared.mapped = http.mapped.then(|| Box::new(MappedRequest { request, overrides }));
-    Ok(prepared)
-}
-
-fn prepare(
-    inbound: &Inbound<'_>,
-    request: &WholeRequest,
-    exchange: &Exchange,
-    http: &HttpIntegration,
-) -> Result<(Prepared, Overrides), Failed> {
-    if inbound.has_refused_twin(&http.headers) {
-        return Err(GatewayError::BadRequest.into());
-    }
-    refuse_broken_json(http, inbound)?;
-    let mut overrides = Overrides::default();
-    let made = make_body(http, inbound, request.payload, &mut overrides)?;
-    let (content_type, body) = match &made {
-        Some((content_type, body)) => (Some(content_type.as_bytes()), body.as_bytes()),
-        None => (inbound.content_type, &request.body[..]),
-    };
-    let method = http.http_method.as_deref().unwrap_or(inbound.head.method);
-    // The service sends no body with these methods, whatever a template makes.
-    let bodiless = !http.proxy && matches!(method, "GET" | "HEAD" | "OPTIONS");
-    let body = if bodiless { b"" } else { body };
-    let framing = match made {
-        _ if bodiless => Framing::None,
-        Some(_) => Framing::Length(body.len() as u64),
-        None => inbound.framing,
-    };
-    let effective = with_overrides(http, &overrides)?;
-    let outbound = Inbound { content_type, framing, ..*inbound };
-    let mut bytes = Vec::with_capacity(1024 + body.len());
-    let stage = exchange.found.map(|(stage, _)| stage).ok_or(GatewayError::Configuration)?;
-    let host_line = &exchange.live.upstream(http.origin).host_line;
-    outbound.write_head(effective.as_ref().unwrap_or(http), host_line, exchange.live.api_line(stage), &mut bytes)?;
-    bytes.extend_from_slice(body);
-    let prepared = Prepared {
-        bytes,
-        method_is_idempotent: matches!(method, "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE"),
-        timeout_ms: u64::from(http.timeout_ms),
-        accept: accepted_type(inbound.head).map(Box::from),
-        mapped: None,
-    };
-    Ok((prepared, overrides))
-}
-
-/// Parameters that come from the body want JSON. What does not even begin like it has nothing for them, and passes.
-fn refuse_broken_json(http: &HttpIntegration, inbound: &Inbound<'_>) -> Result<(), GatewayError> {
-    let mut path = http.path.iter().filter_map(|part| match part {
-        PathPart::Value(_, source) => Some(source),
-        PathPart::Literal(_) => None,
-    });
-    let mut named = http.query_parameters.iter().chain(&http.headers).map(|mapped| &mapped.source);
-    let is_path = |source: &ValueSource| matches!(source, ValueSource::BodyPath(_));
-    if !path.any(is_path) && !named.any(is_path) {
-        return Ok(());
-    }
-    let Some(body) = inbound.body else { return Ok(()) };
-    let looks_like_json = body.text().trim_start().starts_with(['{', '[', '"', '\'']);
-    if looks_like_json && body.json().is_err() { Err(GatewayError::InvalidJson) } else { Ok(()) }
-}
-
-/// The body that a template makes, with its type; `None` where the client's passes through.
-fn make_body<'h>(
-    http: &'h HttpIntegration,
-    inbound: &Inbound<'_>,
-    payload: Payload,
-    overrides: &mut Overrides,
-) -> Result<Option<(&'h str, String)>, Failed> {
-    let templates = &http.request.templates;
-    let wanted = media_type(inbound.content_type.unwrap_or(b"application/json"));
-    let Some((known, template)) = templates.iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(wanted))
-    else {
-        let passes = http.proxy || http.request.passthrough.passes(!templates.is_empty());
-        return if passes { Ok(None) } else { Err(GatewayError::UnsupportedMediaType.into()) };
-    };
-    if payload == Payload::Binary {
-        return Err(Failed::of_conversion(BINARY_REQUEST));
-    }
-    let mut text = String::new();
-    *overrides =
-        Inputs::new(inbound).render(template, inbound.body, overrides, &mut text).map_err(Failed::of_request)?;
-    Ok(Some((known, text)))
-}
-
-/// The integration as `$context.requestOverride` has changed it; `None` where it has not.
-fn with_overrides(http: &HttpIntegration, overrides: &Overrides) -> Result<Option<HttpIntegration>, GatewayError> {
-    let Overrides { request_path, request_querystring, request_header, .. } = overrides;
-    if request_path.is_empty() && request_querystring.is_empty() && request_header.is_empty() {
-        return Ok(None);
-    }
-    let fixed = |value: &str| ValueSource::Static(value.into());
-    let replace = |parameters: &[MappedParameter], overrides: &[(String, String)]| {
-        let overridden = |name: &str| overrides.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
-        let kept = parameters.iter().filter(|parameter| !overridden(&parameter.name)).cloned();
-        let added =
-            overrides.iter().map(|(name, value)| MappedParameter { name: name.as_str().into(), source: fixed(value) });
-        kept.chain(added).collect::<Vec<_>>()
-    };
-    if !request_header.iter().all(|(name, _)| is_token(name.as_bytes()) && !belongs_to_connection(name)) {
-        return Err(GatewayError::Configuration);
-    }
-    let path = http.path.iter().map(|part| match part {
-        PathPart::Value(name, _) => match request_path.iter().find(|(other, _)| **other == **name) {
-            Some((_, value)) => PathPart::Value(name.clone(), fixed(value)),
-            None => part.clone(),
-        },
-        PathPart::Literal(_) => part.clone(),
-    });
-    Ok(Some(HttpIntegration {
-        origin: http.origin,
-        proxy: http.proxy,
-        http_method: http.http_method.clone(),
-        path: path.collect(),
-        query: http.query.clone(),
-        query_parameters: replace(&http.query_parameters, request_querystring),
-        headers: replace(&http.headers, request_header),
-        request: Default::default(),
-        content_handling: http.content_handling,
-        mapped: http.mapped,
-        streams: http.streams,
-        timeout_ms: http.timeout_ms,
-        responses: Vec::new(),
-    }))
-}
-
 /// Fields that a template must not set: they frame the message.
 fn belongs_to_connection(name: &str) -> bool {
     const FRAMING: [&str; 6] = ["connection", "content-length", "te", "trailer", "transfer-encoding", "upgrade"];
     FRAMING.iter().any(|framing| name.eq_ignore_ascii_case(framing))
 }
 
-/// An integration's answer, all of it.
-struct Answer<'a> {
-    raw: &'a [u8],
-    /// As templates and parameters read it.
-    body: &'a Body<'a>,
-    content_type: Option<&'a [u8]>,
-    /// What happens to `raw`, and what comes of it.
-    conversion: Conversion,
-    payload: Payload,
-    origin: Origin<'a>,
-}
-
-/// Collects the origin's answer and maps it.
-pub(super) async fn finish(
-    connection: &mut Connection,
-    forward: Box<Forward>,
-    upstream: &Rc<Upstream>,
-    mut to_origin: Box<upstream::Connection>,
-    passing: Passing,
-    buffer: crate::net::buffer::Buffer,
-    integration_us: Option<u64>,
-) -> Ending {
-    let shard = Rc::clone(&connection.shard);
-    let Forward { mut exchange, mapped, .. } = *forward;
-    let Some(mapped) = mapped else {
-        debug_assert!(false, "an answer is mapped only where its request was");
-        return Ending::Abort;
-    };
-    let body = read_answer(passing.framing(), &mut to_origin, buffer, &shard).await;
-    let answered = match body {
-        Ok((body, in_step)) => {
-            if let Some(trace) = &shard.trace {
-                trace.received_body(&body);
-            }
-            if in_step && passing.origin_keep_alive {
-                upstream.check_in(to_origin, passing.is_bodiless(), &shard);
-            }
-            answer(connection, &mut exchange, &mapped, passing.raw_head(), &body)
-        }
-        Err(error) => Err(error),
-    };
-    conclude(connection, exchange, answered, integration_us).await
-}
-
-/// The body of the origin's answer, and whether its connection is in step afterwards.
-async fn read_answer(
-    framing: Framing,
-    to_origin: &mut upstream::Connection,
-    mut buffer: crate::net::buffer::Buffer,
-    shard: &Shard,
-) -> Result<(Vec<u8>, bool), GatewayError> {
-    let bytes_max = shard.settings.body_bytes_max;
-    let mut incoming = Incoming::new(framing, Outgoing::Plain, bytes_max);
-    let mut body = Vec::new();
-    loop {
-        incoming.take(&mut buffer, &mut body).map_err(|error| match error {
-            BodyError::Malformed | BodyError::TooLarge => GatewayError::IntegrationMalformed,
-        })?;
-        if incoming.received() + incoming.bytes_left() > bytes_max {
-            return Err(GatewayError::IntegrationMalformed);
-        }
-        if incoming.is_done() {
-            return Ok((body, buffer.is_empty()));
-        }
-        shard.wheel.arm(&to_origin.timer, shard.settings.upstream.response_idle_timeout_ms, Expiry::End);
-        if buffer.spare() == 0 {
-            buffer.make_room(READ_BYTES);
-        }
-        let (read, returned) = to_origin.stream.reader.read(buffer, None).await;
-        buffer = returned;
-        if !read.is_ok_and(|read| read > 0) {
-            if to_origin.timer.fired() {
-                shard.recorder.count(Counter::UpstreamBodyTimeout);
-                return Err(GatewayError::IntegrationTimeout);
-            }
-            let whole = incoming.close(&mut body);
-            return if whole { Ok((body, false)) } else { Err(GatewayError::IntegrationFailure) };
-        }
-    }
-}
-
-/// What an answer is read into.
-const READ_BYTES: usize = 64 * 1024;
-
-fn answer(
-    connection: &mut Connection,
-    exchange: &mut Exchange,
-    mapped: &MappedRequest,
-    raw_head: &[u8],
-    raw: &[u8],
-) -> Result<(u16, u64), GatewayError> {
-    let mut out = std::mem::take(&mut connection.out);
-    let before = out.len();
-    let live = Rc::clone(&exchange.live);
-    let http = exchange.found.and_then(|(stage, method)| match &live.plan.stage(stage).method(method).integration {
-        Integration::Http(http) => Some(http),
-        Integration::Mock(_) => None,
-    });
-    let answered = with_inbound(connection, exchange, &mapped.request, |inbound| {
-        let written = parse(raw_head, exchange.to_head_request, |head| {
-            exchange.integration_status.set(Some(head.status));
-            let response =
-                http.and_then(|http| select(&http.responses, head.status)).ok_or(GatewayError::Configuration)?;
-            let types = exchange.stage().map(|stage| &stage.binary_media_types);
-            let theirs = types.map_or(Payload::Text, |types| payload(types, head.content_type));
-            let (conversion, payload) = response_conversion(inbound, response, theirs);
-            let read = if conversion == Conversion::ToBase64 { conversion.apply(raw.into()) } else { Ok(raw.into()) };
-            let read = read.map_err(|NotBase64| Failed::of_conversion(NOT_BASE64))?;
-            let body = Body::new(String::from_utf8_lossy(&read));
-            let origin = Origin { fields: head.fields, body: Some(&body) };
-            let content_type = head.content_type;
-            let answer = Answer { raw, body: &body, content_type, conversion, payload, origin };
-            write_answer(inbound, response, &answer, &mapped.overrides, exchange, &connection.shard, &mut out)
-        });
-        written.ok().flatten().unwrap_or(Err(GatewayError::IntegrationMalformed.into()))
-    });
-    if !matches!(answered, Ok(Ok(_))) {
-        out.truncate(before);
-    }
-    connection.out = out;
-    answered?.map_err(|failed| failed.noted(exchange))
-}
-
-const NOT_BASE64: &str = "the answer's body is not base64";
-
-/// What `contentHandling`, or without it the client's `Accept`, makes of an answer.
-fn response_conversion(
-    inbound: &Inbound<'_>,
-    response: &IntegrationResponse,
-    theirs: Payload,
-) -> (Conversion, Payload) {
-    let Some(types) = inbound.facts.stage.map(|stage| &stage.binary_media_types) else {
-        return (Conversion::None, theirs);
-    };
-    if types.is_empty() && response.content_handling.is_none() {
-        return (Conversion::None, theirs);
-    }
-    // Who does not say what he accepts, accepts everything.
-    let accept = Payload::of(types.contains(accepted_type(inbound.head).unwrap_or(b"*/*")));
-    content::of_response(theirs, accept, response.content_handling)
-}
-
-/// Writes the method response that an integration response makes of an answer; its status and length.
-fn write_answer(
-    inbound: &Inbound<'_>,
-    response: &IntegrationResponse,
-    answer: &Answer<'_>,
-    overrides: &Overrides,
-    exchange: &Exchange,
-    shard: &Shard,
-    out: &mut Vec<u8>,
-) -> Result<(u16, u64), Failed> {
-    let template = template_for(&response.templates, accepted_type(inbound.head));
-    let mut overrides = overrides.clone();
-    let not_base64 = |NotBase64| Failed::of_conversion(NOT_BASE64);
-    let body: Cow<'_, [u8]> = match template {
-        None => answer.conversion.apply(answer.raw.into()).map_err(not_base64)?,
-        Some(_) if (answer.conversion, answer.payload) == (Conversion::None, Payload::Binary) => {
-            let what = "the answer's body is binary data, which no template can read";
-            return Err(Failed::of_conversion(what));
-        }
-        Some((_, BodyTemplate::Text(text))) => {
-            let mut made = Vec::new();
-            inbound.facts.write_text(text, &mut made);
-            made.into()
-        }
-        Some((_, BodyTemplate::Vtl(template))) => {
-            let mut text = String::new();
-            let inputs = Inputs::new(inbound);
-            overrides =
-                inputs.render(template, Some(answer.body), &overrides, &mut text).map_err(Failed::of_response)?;
-            text.into_bytes().into()
-        }
-    };
-    // A template may also make the base64 of binary data.
-    let asked = response.content_handling == Some(ContentHandling::ConvertToBinary);
-    let body = match template {
-        Some(_) if asked && answer.conversion == Conversion::FromBase64 => {
-            answer.conversion.apply(body).map_err(not_base64)?
-        }
-        _ => body,
-    };
-    let status = overridden_status(&overrides)?.unwrap_or(response.status);
-    let start = out.len();
-    encode::status_line(status, out);
-    write_date(&shard.date(), out);
-    let overridden = |name: &str| overrides.response_header.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
-    let content_type = template.map(|(content_type, _)| content_type.as_bytes()).or(answer.content_type);
-    let content_type = content_type.unwrap_or(b"application/json");
-    if !has_header(&response.headers, "content-type") && !overridden("content-type") {
-        encode::field("Content-Type", content_type, out);
-    }
-    write_mapped_headers(&response.headers, &answer.origin, inbound.facts, overridden, out);
-    for (name, value) in &overrides.response_header {
-        if is_token(name.as_bytes()) && encode::is_field_value(value.as_bytes()) && !belongs_to_connection(name) {
-            encode::field(name, value.as_bytes(), out);
-        }
-    }
-    let bodiless = matches!(status, 100..=199 | 204 | 304);
-    if !bodiless {
-        encode::content_length(body.len() as u64, out);
-    }
-    write_own_fields(&exchange.ids, exchange.persistence(), out);
-    out.extend_from_slice(b"\r\n");
-    if bodiless || exchange.to_head_request {
-        return Ok((status, 0));
-    }
-    out.extend_from_slice(&body);
-    let coded = compress_whole(exchange.compress, &shard.encoders, start, out);
-    Ok((status, coded.unwrap_or(body.len() as u64)))
-}
-
-/// `$context.responseOverride.status`.
-fn overridden_status(overrides: &Overrides) -> Result<Option<u16>, Failed> {
-    let Some(text) = &overrides.response_status else { return Ok(None) };
-    let status = text.trim().parse::<u16>().ok().filter(|status| (200..=599).contains(status));
-    let refused = || Failed::configuration(format!("{text:?} was set as the status of the answer"));
-    status.map(Some).ok_or_else(refused)
-}
+/// AWS: "Unable to transform request".
+const BINARY_REQUEST: &str =
+    "the request's body is binary data, which no template can read; see `contentHandling: CONVERT_TO_TEXT`";
