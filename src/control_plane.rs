@@ -9,17 +9,28 @@
 //! - [`totals`], [`exposition`], [`process`]: statistics by name, and as Prometheus text.
 //! - [`access_log`]: the thread that writes it.
 //! - [`state`]: what the tasks share.
+//!
+//! The management API, AWS's, is a table of plain functions over a store:
+//!
+//! - [`operations`]: the table, a file a kind of resource; [`operation`]: what a call is, and which operation it asks for.
+//! - [`store`]: the rows; [`exception`]: why a call is refused; [`patch`]: PATCH; [`page`]: lists.
 
 pub mod access_log;
 pub mod deployment;
+pub mod exception;
 pub mod exposition;
 #[cfg(test)]
 mod fixture;
+pub mod operation;
+pub mod operations;
+pub mod page;
+pub mod patch;
 pub mod process;
 pub mod publish;
 pub mod resolver;
 pub mod server;
 pub mod state;
+pub mod store;
 #[cfg(test)]
 mod tests;
 pub mod totals;

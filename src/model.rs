@@ -5,16 +5,23 @@
 //! `API_RestApi` and its neighbours), which is what `aws apigateway`, boto3 and Terraform read and write.
 //!
 //! - [`rest`]: REST APIs: resources, methods, integrations and what stands beside them.
-//! - [`stage`]: where and how a definition is served.
+//! - [`deployment`]: snapshots of a definition; [`stage`]: where and how one is served.
+//! - [`usage`]: API keys and usage plans; [`domain`]: custom domain names, VPC links, client certificates.
 //! - [`mod@pointer`]: how one value of a definition is named.
 
+pub mod deployment;
+pub mod domain;
 pub mod pointer;
 pub mod rest;
 pub mod stage;
+pub mod usage;
 
+pub use deployment::*;
+pub use domain::*;
 pub use pointer::Pointer;
 pub use rest::*;
 pub use stage::*;
+pub use usage::*;
 
 /// A map that keeps the order of the document: AWS picks "the first" template, and exports in order.
 pub type OrderedMap<V> = indexmap::IndexMap<String, V>;
@@ -53,4 +60,6 @@ ids! {
     DeploymentId,
     VpcLinkId,
     ClientCertificateId,
+    ApiKeyId,
+    UsagePlanId,
 }

@@ -1,0 +1,106 @@
+//! For tests of operations: a store, calls to it as SDKs make them, and ids that can be foretold.
+
+use std::cell::Cell;
+
+use serde_json::Value;
+
+use super::OPERATIONS;
+use crate::control_plane::exception::Exception;
+use crate::control_plane::operation::{self, Call, Random, Reply};
+use crate::control_plane::store::Store;
+
+#[derive(Default)]
+pub struct Desk {
+    pub store: Store,
+    random: Counting,
+}
+
+/// Every byte is one more than the last.
+#[derive(Default)]
+struct Counting(Cell<u64>);
+
+impl Random for Counting {
+    fn fill(&self, buffer: &mut [u8]) {
+        for byte in buffer {
+            let next = self.0.get() + 1;
+            self.0.set(next);
+            // Spread, so that ids of some length differ from the first letter on.
+            *byte = (next.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8;
+        }
+    }
+}
+
+impl Desk {
+    /// `target` is a path and maybe a query. What fails leaves the store as it was.
+    pub fn try_call(&mut self, method: &str, target: &str, body: &[u8]) -> Result<(u16, Reply), Exception> {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let query = operation::query_pairs(query)?;
+        let (operation, path) = operation::find(OPERATIONS, method, path, &query)?;
+        let call = Call {
+            region: "us-east-1",
+            account_id: "123456789012",
+            path,
+            query,
+            accept: None,
+            body,
+            now_s: 1_700_000_000,
+            random: &self.random,
+        };
+        let mark = self.store.mark();
+        let outcome = (operation.run)(&mut self.store, &call);
+        if outcome.is_err() {
+            self.store.undo_to(mark);
+        }
+        outcome.map(|reply| (operation.status, reply))
+    }
+
+    /// What a call answers that has to succeed; null where it has no body.
+    #[track_caller]
+    pub fn call(&mut self, method: &str, target: &str, body: Value) -> Value {
+        let bytes = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        match self.try_call(method, target, &bytes) {
+            Ok((_, Reply::Json(value))) => value,
+            Ok((_, Reply::Empty)) => Value::Null,
+            Ok((_, other)) => panic!("{method} {target} answers {other:?}"),
+            Err(exception) => panic!("{method} {target}: {exception}"),
+        }
+    }
+
+    /// `NotFoundException: …`: why a call fails that has to.
+    #[track_caller]
+    pub fn refusal(&mut self, method: &str, target: &str, body: Value) -> String {
+        let bytes = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        match self.try_call(method, target, &bytes) {
+            Ok((status, reply)) => panic!("{method} {target} answers {status} {reply:?}"),
+            Err(exception) => exception.to_string(),
+        }
+    }
+
+    /// `PATCH` with operations written as `replace /name value`, `remove /description`.
+    #[track_caller]
+    pub fn patch(&mut self, target: &str, operations: &[&str]) -> Value {
+        let body = patch_body(operations);
+        self.call("PATCH", target, body)
+    }
+
+    /// A new API; its id.
+    #[track_caller]
+    pub fn api(&mut self, name: &str) -> String {
+        let api = self.call("POST", "/restapis", serde_json::json!({ "name": name }));
+        api["id"].as_str().expect("an id").to_owned()
+    }
+}
+
+/// The body of a `PATCH`: see [`Desk::patch`].
+pub fn patch_body(operations: &[&str]) -> Value {
+    let operation = |text: &&str| {
+        let mut words = text.splitn(3, ' ');
+        let mut operation = serde_json::json!({ "op": words.next(), "path": words.next() });
+        if let Some(value) = words.next() {
+            let member = if text.starts_with("copy ") || text.starts_with("move ") { "from" } else { "value" };
+            operation[member] = value.into();
+        }
+        operation
+    };
+    serde_json::json!({ "patchOperations": operations.iter().map(operation).collect::<Vec<_>>() })
+}

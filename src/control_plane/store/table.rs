@@ -1,0 +1,188 @@
+//! One kind of row by key, with a journal of what changed, so that a call that fails can be undone and one that
+//! succeeds be written to disk.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Between the parts of a key. No AWS name or id has one: see [`key`].
+const SEPARATOR: char = '\0';
+
+/// Rows by key. A key has parts, the region first, then the ids from the outermost to the row's own: rows that belong
+/// together stand together.
+#[derive(Debug)]
+pub struct Table<V> {
+    rows: BTreeMap<Box<str>, Arc<V>>,
+    /// What each change replaced, the oldest first.
+    journal: Vec<(Box<str>, Option<Arc<V>>)>,
+}
+
+impl<V> Default for Table<V> {
+    fn default() -> Table<V> {
+        Table { rows: BTreeMap::new(), journal: Vec::new() }
+    }
+}
+
+/// The parts as one key. A part from a request may hold anything; one with the separator is never found, and never
+/// stored, as it is not a name.
+pub fn key(parts: &[&str]) -> Box<str> {
+    let mut key = String::with_capacity(parts.iter().map(|part| part.len() + 1).sum());
+    for (position, part) in parts.iter().enumerate() {
+        if position > 0 {
+            key.push(SEPARATOR);
+        }
+        key.extend(part.chars().filter(|character| *character != SEPARATOR));
+    }
+    key.into()
+}
+
+/// The last part of a key: the row's own id or name.
+pub fn own_name(key: &str) -> &str {
+    key.rsplit(SEPARATOR).next().unwrap_or(key)
+}
+
+/// The part of a key at a position.
+pub fn part(key: &str, position: usize) -> &str {
+    key.split(SEPARATOR).nth(position).unwrap_or_default()
+}
+
+impl<V: Clone> Table<V> {
+    pub fn row(&self, parts: &[&str]) -> Option<&V> {
+        self.rows.get(&key(parts)).map(|row| &**row)
+    }
+
+    /// The row itself, to outlive the next change.
+    pub fn share(&self, parts: &[&str]) -> Option<Arc<V>> {
+        self.rows.get(&key(parts)).cloned()
+    }
+
+    pub fn has(&self, parts: &[&str]) -> bool {
+        self.rows.contains_key(&key(parts))
+    }
+
+    /// The rows whose key begins with these parts and has more, in the order of their keys.
+    pub fn below(&self, parts: &[&str]) -> impl Iterator<Item = (&str, &Arc<V>)> {
+        let mut prefix = String::from(key(parts));
+        if !parts.is_empty() {
+            prefix.push(SEPARATOR);
+        }
+        let from: Box<str> = prefix.as_str().into();
+        let rows = self.rows.range(from..).take_while(move |(key, _)| key.starts_with(&prefix));
+        rows.map(|(key, row)| (&**key, row))
+    }
+
+    /// [`Self::below`], without the keys.
+    pub fn rows_below(&self, parts: &[&str]) -> impl Iterator<Item = &V> {
+        self.below(parts).map(|(_, row)| &**row)
+    }
+
+    pub fn put(&mut self, parts: &[&str], row: V) {
+        self.replace(key(parts), Some(Arc::new(row)));
+    }
+
+    /// The row, if there was one.
+    pub fn remove(&mut self, parts: &[&str]) -> Option<Arc<V>> {
+        self.replace(key(parts), None)
+    }
+
+    /// Removes all that [`Self::below`] has.
+    pub fn remove_below(&mut self, parts: &[&str]) {
+        let keys: Vec<Box<str>> = self.below(parts).map(|(key, _)| key.into()).collect();
+        for key in keys {
+            self.replace(key, None);
+        }
+    }
+
+    fn replace(&mut self, key: Box<str>, row: Option<Arc<V>>) -> Option<Arc<V>> {
+        let before = match row {
+            Some(row) => self.rows.insert(key.clone(), row),
+            None => self.rows.remove(&key),
+        };
+        self.journal.push((key, before.clone()));
+        before
+    }
+
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// How long the journal is: a place to [`Self::undo_to`].
+    pub fn mark(&self) -> usize {
+        self.journal.len()
+    }
+
+    pub fn undo_to(&mut self, mark: usize) {
+        while self.journal.len() > mark {
+            let Some((key, before)) = self.journal.pop() else { return };
+            match before {
+                Some(row) => self.rows.insert(key, row),
+                None => self.rows.remove(&key),
+            };
+        }
+    }
+
+    /// Each key that changed since `mark`, once, with the row that is there now.
+    pub fn changed_since(&self, mark: usize) -> impl Iterator<Item = (&str, Option<&Arc<V>>)> {
+        let keys: std::collections::BTreeSet<&str> = self.journal[mark..].iter().map(|(key, _)| &**key).collect();
+        keys.into_iter().map(|key| (key, self.rows.get(key)))
+    }
+
+    /// Forgets how to undo: what changed has been written.
+    pub fn settle(&mut self) {
+        self.journal.clear();
+    }
+
+    /// A row from disk, which is no change.
+    pub fn load(&mut self, key: &str, row: V) {
+        self.rows.insert(key.into(), Arc::new(row));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(table: &Table<u32>, parts: &[&str]) -> Vec<(String, u32)> {
+        table.below(parts).map(|(key, row)| (key.replace(SEPARATOR, "/"), **row)).collect()
+    }
+
+    #[test]
+    fn rows_below_a_key_are_its_own_only() {
+        let mut table = Table::default();
+        for (parts, row) in [(["r", "a", "1"], 1), (["r", "ab", "1"], 2), (["r", "a", "2"], 3), (["q", "a", "1"], 4)] {
+            table.put(&parts, row);
+        }
+        assert_eq!(shown(&table, &["r", "a"]), [("r/a/1".into(), 1), ("r/a/2".into(), 3)]);
+        assert_eq!(shown(&table, &["r"]).len(), 3);
+        assert_eq!(shown(&table, &[]).len(), 4);
+        assert_eq!(shown(&table, &["r", "a", "1"]), []);
+        table.remove_below(&["r", "a"]);
+        assert_eq!(shown(&table, &["r"]), [("r/ab/1".into(), 2)]);
+    }
+
+    #[test]
+    fn undoing_restores_what_was_there_at_the_mark() {
+        let mut table = Table::default();
+        table.put(&["a"], 1);
+        let mark = table.mark();
+        table.put(&["a"], 2);
+        table.put(&["b"], 3);
+        table.remove(&["a"]);
+        let changed: Vec<_> =
+            table.changed_since(mark).map(|(key, row)| (key.to_owned(), row.map(|row| **row))).collect();
+        assert_eq!(changed, [("a".to_owned(), None), ("b".to_owned(), Some(3))]);
+        table.undo_to(mark);
+        assert_eq!(shown(&table, &[]), [("a".into(), 1)]);
+        table.undo_to(0);
+        assert!(table.is_empty());
+    }
+
+    #[test]
+    fn no_part_reaches_into_another() {
+        assert_eq!(key(&["a\0b", "c"]), key(&["ab", "c"]));
+        assert_ne!(key(&["a", "bc"]), key(&["ab", "c"]));
+    }
+}
