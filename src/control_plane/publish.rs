@@ -1,10 +1,13 @@
-//! From files to shards: build a plan, resolve its names, deliver it, and see that every shard took it.
+//! From files, or the keeper's store, to shards: build a plan, resolve its names, deliver it, and see that every shard
+//! took it.
 //!
 //! ```text
-//! build ──▶ names resolved ──▶ addresses, then plan, to all shards ──▶ adopted by all
-//!   └─ refused: the running plan stays; the reason goes to log, metrics and whoever asked
+//! files ──▶ build ──▶ names resolved ──▶ kept in the store ──┐
+//!             └─ refused: the running plan stays             ├──▶ addresses, then plan, to all shards ──▶ adopted by all
+//! keeper's fresh plan ───────────────────────────────────────┘
 //! ```
-//! One publisher does this, one publication at a time. Whoever asks while one is under way shares the next.
+//! One publisher does this, one publication at a time. Whoever asks while one is under way shares the next. What the
+//! keeper hands over is durable already, so a name without an address stands against it no more.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -15,6 +18,7 @@ use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::keeper::Fresh;
 use super::resolver::{Resolver, host_names};
 use super::state::State;
 use super::watch::Watch;
@@ -28,11 +32,17 @@ const ADOPTION_PATIENCE: Duration = Duration::from_secs(5);
 /// Names without addresses that a refusal lists.
 const NAMES_TOLD_MAX: usize = 10;
 
+/// How long a plan of the keeper's waits for names that are new. They go on being asked for after it.
+const RESOLVE_PATIENCE: Duration = Duration::from_secs(2);
+
 /// What a build comes to.
 pub struct Built {
+    /// Of the files alone: what is checked before anything is kept.
     pub plan: Plan,
     /// Every file that was read.
     pub watched_files: Vec<PathBuf>,
+    /// Writes what was built to the store, and gives the plan of all that is served then. May wait.
+    pub keep: Box<dyn FnOnce(Plan) -> Result<Fresh, String> + Send>,
 }
 
 /// Reads the configuration and compiles it, as the generation that it is given. Runs on a thread of its own; the text
@@ -72,7 +82,10 @@ pub struct Publisher {
     pub watch: Watch,
     pub unresolved: Unresolved,
     pub reloads: mpsc::Receiver<Reload>,
+    pub fresh: mpsc::UnboundedReceiver<Fresh>,
     generation: u64,
+    /// Of the keeper's plan that is served.
+    revision: u64,
     /// The names of the plan that is served.
     hosts: BTreeSet<Box<str>>,
 }
@@ -85,8 +98,10 @@ impl Publisher {
         watch: Watch,
         unresolved: Unresolved,
         reloads: mpsc::Receiver<Reload>,
+        fresh: mpsc::UnboundedReceiver<Fresh>,
     ) -> Publisher {
-        Publisher { builder, state, resolver, watch, unresolved, reloads, generation: 0, hosts: BTreeSet::new() }
+        let hosts = BTreeSet::new();
+        Publisher { builder, state, resolver, watch, unresolved, reloads, fresh, generation: 0, revision: 0, hosts }
     }
 
     /// Publishes when asked to and when files change, and keeps addresses fresh. Ends when nobody can ask any more.
@@ -97,6 +112,7 @@ impl Publisher {
                     Some(first) => self.serve(first).await,
                     None => return,
                 },
+                Some(fresh) = self.fresh.recv() => self.publish_fresh(fresh).await,
                 () = self.watch.changed() => {
                     if self.watch.differs().await {
                         let _ = self.publish("file", true).await;
@@ -163,21 +179,60 @@ impl Publisher {
                 return Err(reason);
             }
         };
-        let hosts = host_names(&built.plan);
-        let resolved = self.resolve(&hosts).await;
+        let resolved = self.resolve(&host_names(&built.plan)).await;
         self.watch.follow(&built.watched_files, before, began).await;
         resolved?;
-        let published = self.deliver(built.plan, hosts, generation);
+        let Built { plan, keep, .. } = built;
+        let kept = tokio::task::spawn_blocking(move || keep(plan)).await;
+        let fresh = kept.map_err(|error| format!("keeping it ended unexpectedly: {error}"))??;
+        let hosts = host_names(&fresh.plan);
+        self.resolve_patiently(&hosts).await;
+        let published = self.deliver(fresh, hosts);
         Ok(if wait_for_shards { Published { adopted: self.adopted(generation).await, ..published } } else { published })
+    }
+
+    /// Publishes the newest plan of the keeper, and tells all who wait for it or for an older one.
+    async fn publish_fresh(&mut self, first: Fresh) {
+        let mut newest = first;
+        while let Ok(mut newer) = self.fresh.try_recv() {
+            newer.waiting.append(&mut newest.waiting);
+            newest = newer;
+        }
+        let waiting = std::mem::take(&mut newest.waiting);
+        if newest.revision > self.revision {
+            let hosts = host_names(&newest.plan);
+            self.resolve_patiently(&hosts).await;
+            let Published { generation, routes, .. } = self.deliver(newest, hosts);
+            let adopted = self.adopted(generation).await;
+            tracing::info!(asked_by = "management", generation, routes, adopted, "configuration published");
+            self.state.registry.count(Counter::ConfigReloadsOk);
+            let upstream_names = self.resolver.census();
+            self.state.note(|history| {
+                history.last_published = Some(SystemTime::now());
+                history.upstream_names = upstream_names;
+            });
+        }
+        for done in waiting {
+            // Who asked may have gone.
+            let _ = done.send(());
+        }
+    }
+
+    /// Gives new names a moment to be answered; the rest is answered later, and delivered then.
+    async fn resolve_patiently(&mut self, hosts: &BTreeSet<Box<str>>) {
+        if hosts.iter().all(|host| self.hosts.contains(host)) {
+            return;
+        }
+        if let Ok(without) = tokio::time::timeout(RESOLVE_PATIENCE, self.resolver.resolve(hosts)).await {
+            warn_of_unresolved(&without);
+        }
     }
 
     /// Builds off the control thread: metrics and health are answered meanwhile.
     async fn build(&self, generation: u64) -> Result<Built, String> {
         let builder = Arc::clone(&self.builder);
         let built = tokio::task::spawn_blocking(move || builder(generation)).await;
-        let mut built = built.map_err(|error| format!("the build ended unexpectedly: {error}"))??;
-        built.plan.generation = generation;
-        Ok(built)
+        built.map_err(|error| format!("the build ended unexpectedly: {error}"))?
     }
 
     async fn resolve(&mut self, hosts: &BTreeSet<Box<str>>) -> Result<(), String> {
@@ -191,28 +246,25 @@ impl Publisher {
                 Err(refusal(&without))
             }
             Unresolved::Warn => {
-                for (host, reason) in without.iter().take(NAMES_TOLD_MAX) {
-                    tracing::warn!(
-                        host = &**host,
-                        reason,
-                        "an upstream's name does not resolve; its methods fail until it does"
-                    );
-                }
+                warn_of_unresolved(&without);
                 Ok(())
             }
         }
     }
 
     /// Addresses before the plan that needs them. The names of the plan before stay: exchanges in flight are on it.
-    fn deliver(&mut self, plan: Plan, hosts: BTreeSet<Box<str>>, generation: u64) -> Published {
+    fn deliver(&mut self, fresh: Fresh, hosts: BTreeSet<Box<str>>) -> Published {
         self.resolver.retain(|host| hosts.contains(host) || self.hosts.contains(host));
+        let Fresh { revision, mut plan, .. } = fresh;
+        let generation = self.generation + 1;
+        plan.generation = generation;
         let plan = Arc::new(plan);
         let published = summary(&plan);
         self.state.adopt(Arc::clone(&plan));
         let _ = self.resolver.take_changed();
         self.state.fleet.deliver_to_all(&Delivery::Addresses(Arc::new(self.resolver.book())));
         self.state.fleet.deliver_to_all(&Delivery::Plan(plan));
-        (self.generation, self.hosts) = (generation, hosts);
+        (self.generation, self.revision, self.hosts) = (generation, revision, hosts);
         self.state.note(|history| history.settled = history.settled.max(1));
         published
     }
@@ -249,6 +301,12 @@ fn summary(plan: &Plan) -> Published {
         stages: plan.addressed().count(),
         routes,
         adopted: false,
+    }
+}
+
+fn warn_of_unresolved(without: &[(Box<str>, String)]) {
+    for (host, reason) in without.iter().take(NAMES_TOLD_MAX) {
+        tracing::warn!(host = &**host, reason, "an upstream's name does not resolve; its methods fail until it does");
     }
 }
 

@@ -9,8 +9,8 @@
 pub mod snapshot;
 pub mod table;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::model::{
     Account, ApiKey, ApiKeyId, Authorizer, BasePathMapping, ClientCertificate, Deployment, DocumentationPart,
@@ -21,7 +21,7 @@ use table::Table;
 
 macro_rules! tables {
     ($($(#[$documentation:meta])* $name:ident: $row:ty,)*) => {
-        #[derive(Debug, Default)]
+        #[derive(Clone, Debug, Default)]
         pub struct Store {
             $($(#[$documentation])* pub $name: Table<$row>,)*
         }
@@ -57,6 +57,11 @@ macro_rules! tables {
             /// Whether anything changed since `mark`.
             pub fn changed_since(&self, mark: Mark) -> bool {
                 $(self.$name.mark() > mark.$name)||*
+            }
+
+            /// Removes every row.
+            pub fn clear(&mut self) {
+                $(self.$name.remove_below(&[]);)*
             }
 
             /// Forgets how to undo: what changed has been written, or need not be.
@@ -120,6 +125,26 @@ tables! {
     vpc_links: VpcLink,
     /// By region and certificate.
     client_certificates: ClientCertificate,
+    /// By region and API: of APIs that `serve FILE` describes, what the file brought.
+    documents: ServedDocument,
+}
+
+impl Store {
+    /// Each stage that changed since `mark`, with its row if it is still there.
+    pub fn stages_changed_since(&self, mark: Mark) -> impl Iterator<Item = (&str, Option<&Stage>)> {
+        self.stages.changed_since(mark.stages).map(|(key, row)| (key, row.map(|row| &**row)))
+    }
+
+    /// Whether custom domain names or their mappings changed.
+    pub fn domains_changed_since(&self, mark: Mark) -> bool {
+        self.domain_names.mark() > mark.domain_names || self.base_path_mappings.mark() > mark.base_path_mappings
+    }
+}
+
+/// The stages of an API that are there because a document has them: those that it has no more go with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServedDocument {
+    pub stages: Vec<String>,
 }
 
 /// A row that changed, as it goes to disk.

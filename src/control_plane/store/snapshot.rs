@@ -10,7 +10,7 @@ use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 
 use super::Store;
-use crate::model::ApiDefinition;
+use crate::model::{ApiDefinition, MethodSnapshot, OrderedMap, Resource};
 
 /// The API as it is now; `None` where there is none.
 pub fn gather(store: &Store, region: &str, api_id: &str) -> Option<ApiDefinition> {
@@ -79,7 +79,24 @@ pub fn remove(store: &mut Store, region: &str, api_id: &str) {
     store.documentation_versions.remove_below(&of_api);
     store.deployments.remove_below(&of_api);
     store.stages.remove_below(&of_api);
+    store.documents.remove(&of_api);
     store.rest_apis.remove(&of_api);
+}
+
+/// What a deployment tells of its methods, by path.
+pub fn summary(definition: &ApiDefinition) -> OrderedMap<OrderedMap<MethodSnapshot>> {
+    let with_methods = definition.resources.iter().filter(|resource| !resource.resource_methods.is_empty());
+    let of_resource = |resource: &Resource| {
+        let methods = resource.resource_methods.iter().map(|(http_method, method)| {
+            let snapshot = MethodSnapshot {
+                authorization_type: method.authorization_type,
+                api_key_required: method.api_key_required,
+            };
+            (http_method.clone(), snapshot)
+        });
+        (resource.path.clone(), methods.collect())
+    };
+    with_methods.map(of_resource).collect()
 }
 
 /// # Errors
@@ -101,7 +118,7 @@ pub fn unpack(packed: &[u8]) -> Result<ApiDefinition, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Model, Resource, ResourceId, RestApi, RestApiId};
+    use crate::model::{Model, ResourceId, RestApi, RestApiId};
 
     fn definition() -> ApiDefinition {
         let resource =

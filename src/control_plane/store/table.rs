@@ -9,7 +9,7 @@ const SEPARATOR: char = '\0';
 
 /// Rows by key. A key has parts, the region first, then the ids from the outermost to the row's own: rows that belong
 /// together stand together.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Table<V> {
     rows: BTreeMap<Box<str>, Arc<V>>,
     /// What each change replaced, the oldest first.

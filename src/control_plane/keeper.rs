@@ -1,0 +1,339 @@
+//! The keeper of the store: one thread, which runs the calls of the management API one after the other, writes what they
+//! change to disk, and hands new plans to the publisher.
+//!
+//! ```text
+//! calls that wait ──▶ run in memory ──▶ one transaction for all ──▶ replies ──▶ a plan, if what is served changed
+//!                       └─ refused: undone alone      └─ not written: all undone, 503
+//! ```
+//! Nobody hears of a change before it is on disk; a call that changes what is served hears of it when every shard has it.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::documents::{self, Documents};
+use super::exception::{Exception, ExceptionKind};
+use super::operation::{Call, Operation, Random, Reply};
+use super::serving::Serving;
+use super::store::{Mark, Store};
+use super::store::disk::Disk;
+use crate::plan::Plan;
+
+/// Calls that wait for the keeper; one more waits to be let in.
+const JOBS_MAX: usize = 1024;
+
+/// Calls that are written in one transaction.
+const BATCH_MAX: usize = 128;
+
+/// A plan of the store as it is now.
+#[derive(Debug)]
+pub struct Fresh {
+    /// Rises with every plan: an older one that arrives late is not served.
+    pub revision: u64,
+    pub plan: Plan,
+    /// Told when it is served, or will not be.
+    pub waiting: Vec<oneshot::Sender<()>>,
+}
+
+/// A call as it came in: [`Call`] without what the keeper adds.
+pub struct Asked {
+    pub operation: &'static Operation,
+    pub region: String,
+    pub path: Vec<(&'static str, String)>,
+    pub query: Vec<(String, String)>,
+    pub accept: Option<String>,
+    pub body: Vec<u8>,
+}
+
+/// What became of a call.
+pub struct Answered {
+    pub outcome: Result<Reply, Exception>,
+    /// Ends when what changed is served, where the call changed that.
+    pub served: Option<oneshot::Receiver<()>>,
+}
+
+enum Job {
+    Call { asked: Box<Asked>, reply: oneshot::Sender<Answered> },
+    Deploy { documents: Box<Documents>, reply: oneshot::Sender<Result<Fresh, String>> },
+    Reset { reply: oneshot::Sender<Answered> },
+    /// A copy of the store: its rows are shared.
+    Copy { reply: oneshot::Sender<Store> },
+}
+
+/// What keepers need to know besides the store.
+pub struct KeeperSettings {
+    pub account_id: String,
+    /// Of documents, and of whoever signs for none.
+    pub region: String,
+}
+
+/// The keeper from outside. Calls are answered in the order in which they are asked.
+#[derive(Clone)]
+pub struct KeeperHandle {
+    jobs: SyncSender<Job>,
+    /// Where backups are read from; `None`: the store is in memory only.
+    pub disk: Option<Arc<Disk>>,
+}
+
+/// The keeper has ended: the process is about to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended;
+
+struct Keeper {
+    store: Store,
+    disk: Option<Arc<Disk>>,
+    serving: Serving,
+    settings: KeeperSettings,
+    random: Box<dyn Random + Send>,
+    fresh: mpsc::UnboundedSender<Fresh>,
+    revision: u64,
+}
+
+/// Starts the keeper on a thread of its own. `fresh` gets a plan whenever what is served has changed; at most one
+/// waits there for each batch of calls that wait for it, so it is bounded by [`JOBS_MAX`].
+///
+/// # Errors
+/// There is no thread to be had.
+pub fn start(
+    store: Store,
+    disk: Option<Disk>,
+    serving: Serving,
+    settings: KeeperSettings,
+    random: Box<dyn Random + Send>,
+    fresh: mpsc::UnboundedSender<Fresh>,
+) -> Result<KeeperHandle, String> {
+    let (jobs, asked) = sync_channel(JOBS_MAX);
+    let disk = disk.map(Arc::new);
+    let mut keeper = Keeper { store, disk: disk.clone(), serving, settings, random, fresh, revision: 0 };
+    let thread = std::thread::Builder::new().name("keeper".to_owned());
+    thread.spawn(move || keeper.run(&asked)).map_err(|error| format!("cannot start the keeper's thread: {error}"))?;
+    Ok(KeeperHandle { jobs, disk })
+}
+
+impl KeeperHandle {
+    /// # Errors
+    /// The keeper has ended.
+    pub async fn call(&self, asked: Asked) -> Result<Answered, Ended> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::Call { asked: Box::new(asked), reply }).await?;
+        answer.await.map_err(|_| Ended)
+    }
+
+    /// Empties the store.
+    ///
+    /// # Errors
+    /// The keeper has ended.
+    pub async fn reset(&self) -> Result<Answered, Ended> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::Reset { reply }).await?;
+        answer.await.map_err(|_| Ended)
+    }
+
+    /// # Errors
+    /// The keeper has ended.
+    pub async fn copy(&self) -> Result<Store, Ended> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::Copy { reply }).await?;
+        answer.await.map_err(|_| Ended)
+    }
+
+    /// Makes the store what the documents say of their APIs, and gives the plan of all that is served then. To be called
+    /// on a thread that may wait.
+    ///
+    /// # Errors
+    /// What stands against it; nothing has changed then.
+    pub fn deploy(&self, documents: Documents) -> Result<Fresh, String> {
+        let (reply, answer) = oneshot::channel();
+        let sent = self.jobs.send(Job::Deploy { documents: Box::new(documents), reply });
+        sent.map_err(|_| "the keeper of the store has ended".to_owned())?;
+        answer.blocking_recv().map_err(|_| "the keeper of the store has ended".to_owned())?
+    }
+
+    /// The keeper is slow only while it writes; waiting for a place is a matter of milliseconds.
+    async fn send(&self, job: Job) -> Result<(), Ended> {
+        let mut job = job;
+        loop {
+            match self.jobs.try_send(job) {
+                Ok(()) => return Ok(()),
+                Err(std::sync::mpsc::TrySendError::Full(refused)) => {
+                    job = refused;
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                Err(std::sync::mpsc::TrySendError::Disconnected(_)) => return Err(Ended),
+            }
+        }
+    }
+}
+
+/// A call that has run and waits for the disk.
+struct Pending {
+    reply: oneshot::Sender<Answered>,
+    outcome: Result<Reply, Exception>,
+    /// Whether what is served has changed with it.
+    serves: bool,
+}
+
+impl Keeper {
+    fn run(&mut self, jobs: &Receiver<Job>) {
+        loop {
+            let first = match jobs.recv_timeout(Duration::from_secs(3600)) {
+                Ok(job) => job,
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            let mut batch = vec![first];
+            while batch.len() < BATCH_MAX
+                && let Ok(job) = jobs.try_recv()
+            {
+                batch.push(job);
+            }
+            self.serve(batch);
+        }
+    }
+
+    fn serve(&mut self, batch: Vec<Job>) {
+        let mut pending = Vec::new();
+        for job in batch {
+            match job {
+                Job::Call { asked, reply } => pending.push(self.call(&asked, reply)),
+                Job::Reset { reply } => pending.push(self.reset(reply)),
+                Job::Copy { reply } => {
+                    self.settle(std::mem::take(&mut pending));
+                    // Who asked may have gone.
+                    let _ = reply.send(self.store.clone());
+                }
+                Job::Deploy { documents, reply } => {
+                    self.settle(std::mem::take(&mut pending));
+                    let _ = reply.send(self.deploy(*documents));
+                }
+            }
+        }
+        self.settle(pending);
+    }
+
+    /// Runs a call in memory. What it changes of what is served is compiled now, so that what cannot be served is refused.
+    fn call(&mut self, asked: &Asked, reply: oneshot::Sender<Answered>) -> Pending {
+        let mark = self.store.mark();
+        let call = Call {
+            region: &asked.region,
+            account_id: &self.settings.account_id,
+            path: asked.path.clone(),
+            query: asked.query.clone(),
+            accept: asked.accept.as_deref(),
+            body: &asked.body,
+            now_s: unix_s(),
+            random: &*self.random,
+        };
+        let run = std::panic::AssertUnwindSafe(|| (asked.operation.run)(&mut self.store, &call));
+        let outcome = std::panic::catch_unwind(run).unwrap_or_else(|_| {
+            tracing::error!(operation = asked.operation.name, "an operation of the management API has panicked");
+            Err(Exception::new(ExceptionKind::ServiceUnavailable, "Internal failure"))
+        });
+        let outcome = outcome.and_then(|reply| {
+            let serves = self.serving.follow(&self.store, mark);
+            let serves = serves.map_err(|unservable| Exception::bad_request(unservable.to_text()))?;
+            Ok((reply, serves))
+        });
+        match outcome {
+            Ok((answer, serves)) => Pending { reply, outcome: Ok(answer), serves },
+            Err(exception) => {
+                self.store.undo_to(mark);
+                Pending { reply, outcome: Err(exception), serves: false }
+            }
+        }
+    }
+
+    fn reset(&mut self, reply: oneshot::Sender<Answered>) -> Pending {
+        let mark = self.store.mark();
+        self.store.clear();
+        let emptied = self.serving.follow(&self.store, mark);
+        debug_assert!(emptied.is_ok(), "nothing is compiled of an empty store");
+        Pending { reply, outcome: Ok(Reply::Empty), serves: true }
+    }
+
+    /// Writes what the calls have changed, and answers them.
+    fn settle(&mut self, pending: Vec<Pending>) {
+        if pending.is_empty() {
+            return;
+        }
+        if let Err(reason) = self.write() {
+            tracing::error!("the store cannot be written; nothing of the last calls has been kept: {reason}");
+            self.go_back(Default::default());
+            for one in pending {
+                // A reader may have seen what was undone; it asks again.
+                let why = format!("the change could not be stored: {reason}");
+                let outcome = Err(Exception::new(ExceptionKind::ServiceUnavailable, why));
+                let _ = one.reply.send(Answered { outcome, served: None });
+            }
+            return;
+        }
+        self.store.settle();
+        let serves = pending.iter().any(|one| one.serves);
+        let mut waiting = Vec::new();
+        for one in pending {
+            let served = one.serves.then(|| {
+                let (done, served) = oneshot::channel();
+                waiting.push(done);
+                served
+            });
+            let _ = one.reply.send(Answered { outcome: one.outcome, served });
+        }
+        if serves {
+            let fresh = self.fresh(waiting);
+            // Without a publisher the process is about to end.
+            let _ = self.fresh.send(fresh);
+        }
+    }
+
+    fn write(&self) -> Result<(), String> {
+        let changes = self.store.changes()?;
+        match &self.disk {
+            Some(disk) if !changes.is_empty() => disk.commit(&changes),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn fresh(&mut self, waiting: Vec<oneshot::Sender<()>>) -> Fresh {
+        self.revision += 1;
+        Fresh { revision: self.revision, plan: self.serving.plan(&self.store), waiting }
+    }
+
+    fn deploy(&mut self, documents: Documents) -> Result<Fresh, String> {
+        let mark = self.store.mark();
+        let new_id = |length| {
+            let call = Call {
+                region: &self.settings.region,
+                account_id: &self.settings.account_id,
+                path: Vec::new(),
+                query: Vec::new(),
+                accept: None,
+                body: &[],
+                now_s: 0,
+                random: &*self.random,
+            };
+            call.new_id(length)
+        };
+        let root = documents::apply(&mut self.store, &self.settings.region, documents, unix_s() as f64, &new_id)?;
+        let followed = self.serving.follow(&self.store, mark).map_err(|unservable| unservable.to_text());
+        if let Err(reason) = followed.and_then(|_| self.write()) {
+            self.go_back(mark);
+            return Err(reason);
+        }
+        self.store.settle();
+        self.serving.serve_at_root(root);
+        Ok(self.fresh(Vec::new()))
+    }
+
+    fn go_back(&mut self, mark: Mark) {
+        self.store.undo_to(mark);
+        for (stage, problem) in self.serving.load(&self.store) {
+            tracing::error!("{}: {problem:?}", stage.replace('\0', "/"));
+        }
+    }
+}
+
+fn unix_s() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
+}

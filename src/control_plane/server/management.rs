@@ -1,0 +1,208 @@
+//! The management API over HTTP: a request becomes a call, its reply or exception a response in AWS's form.
+//!
+//! v1 errors have their type in `x-amzn-ErrorType` and `{"message": …}` as body, which is what SDKs read.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header, request};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use super::{Admin, Peer};
+use crate::control_plane::access::{self, CallKind, Principal, Refusal};
+use crate::control_plane::exception::{Exception, ExceptionKind};
+use crate::control_plane::keeper::{Answered, Asked};
+use crate::control_plane::operation::{self, File, Operation, Reply, TestInvocation};
+use crate::control_plane::operations::OPERATIONS;
+use crate::plan::compile::{self, StageSource};
+use crate::plan::test_invocation::{TestInvocationError, TestInvocationRequest};
+
+/// The first segments of AWS's paths: what is below is the management API's, whatever the rest.
+const ROOTS: [&str; 13] = [
+    "account",
+    "apikeys",
+    "clientcertificates",
+    "domainnameaccessassociations",
+    "domainnames",
+    "rejectdomainnameaccessassociations",
+    "restapis",
+    "sdktypes",
+    "tags",
+    "usageplans",
+    "v2",
+    "vpclinks",
+    "2015-07-09",
+];
+
+/// Whether a path belongs to AWS's API.
+pub fn is_managed(path: &str) -> bool {
+    let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+    ROOTS.contains(&first)
+}
+
+/// Answers a request to the management API.
+pub async fn serve(admin: Admin, request: axum::extract::Request) -> Response {
+    let request_id = admin.request_id();
+    let (parts, body) = request.into_parts();
+    let mut response = match answer(&admin, &parts, body, &request_id).await {
+        Ok(response) => response,
+        Err(response) => response,
+    };
+    if let Ok(id) = HeaderValue::from_str(&request_id) {
+        response.headers_mut().insert("x-amzn-requestid", id);
+    }
+    response
+}
+
+async fn answer(admin: &Admin, parts: &request::Parts, body: Body, request_id: &str) -> Result<Response, Response> {
+    let (path, raw_query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
+    let query = operation::query_pairs(raw_query).map_err(|exception| refused(&exception))?;
+    let (operation, path_parameters) =
+        operation::find(OPERATIONS, parts.method.as_str(), path, &query).map_err(|exception| refused(&exception))?;
+    let judged = Judged { admin, parts, operation, request_id };
+    judged.admit_head()?;
+    let body = axum::body::to_bytes(body, admin.definition_bytes_max).await.map_err(|_| {
+        let message = format!("the request is larger than {} bytes, or ended early", admin.definition_bytes_max);
+        response(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLargeException", &message)
+    })?;
+    let principal = judged.admit(&body)?;
+    let asked = Asked {
+        operation,
+        region: principal.region.clone(),
+        path: path_parameters,
+        query,
+        accept: text(parts, header::ACCEPT.as_str()).map(str::to_owned),
+        body: body.into(),
+    };
+    let ended = |_| refused(&Exception::new(ExceptionKind::ServiceUnavailable, "the keeper of the store has ended"));
+    let Answered { outcome, served } = admin.keeper.call(asked).await.map_err(ended)?;
+    judged.record(&principal, outcome.as_ref().err());
+    let reply = outcome.map_err(|exception| refused(&exception))?;
+    if let Some(served) = served {
+        // It ends too where the publisher has.
+        let _ = served.await;
+    }
+    let status = StatusCode::from_u16(operation.status).unwrap_or(StatusCode::OK);
+    Ok(match reply {
+        Reply::Empty => status.into_response(),
+        Reply::Json(value) => json_response(status, &value),
+        Reply::File(file) => file_response(status, file),
+        Reply::TestInvocation(invocation) => match try_method(admin, *invocation).await {
+            Ok(value) => json_response(status, &value),
+            Err(exception) => refused(&exception),
+        },
+    })
+}
+
+/// A request with the operation that it asks for.
+struct Judged<'j> {
+    admin: &'j Admin,
+    parts: &'j request::Parts,
+    operation: &'static Operation,
+    request_id: &'j str,
+}
+
+impl Judged<'_> {
+    fn call(&self) -> access::Call<'_> {
+        access::Call {
+            method: self.parts.method.as_str(),
+            path: self.parts.uri.path(),
+            query: self.parts.uri.query().unwrap_or_default(),
+            headers: &self.parts.headers,
+            peer: peer(self.parts),
+            kind: CallKind::Management,
+            is_write: self.operation.writes(),
+        }
+    }
+
+    /// Before the body is read: nobody has to be believed that sends gigabytes.
+    fn admit_head(&self) -> Result<(), Response> {
+        self.admin.access.admit_head(&self.call(), super::now()).map_err(|refusal| self.refuse(&refusal))
+    }
+
+    fn admit(&self, body: &[u8]) -> Result<Principal, Response> {
+        self.admin.access.admit(&self.call(), body, super::now()).map_err(|refusal| self.refuse(&refusal))
+    }
+
+    fn refuse(&self, refusal: &Refusal) -> Response {
+        self.admin.audit_refusal(self.parts, self.operation.name, refusal, self.request_id);
+        response(refusal.status, refusal.error_type, &refusal.message)
+    }
+
+    fn record(&self, principal: &Principal, exception: Option<&Exception>) {
+        if self.operation.writes() {
+            let status = exception.map_or(self.operation.status, |exception| exception.kind.status());
+            let error = exception.map(|exception| exception.kind.name());
+            self.admin.audit(self.parts, self.operation.name, principal, (status, error), self.request_id);
+        }
+    }
+}
+
+/// The address of the request's sender.
+pub fn peer(parts: &request::Parts) -> std::net::IpAddr {
+    parts.extensions.get::<Peer>().map_or(std::net::Ipv4Addr::UNSPECIFIED.into(), |peer| peer.0)
+}
+
+fn text<'p>(parts: &'p request::Parts, name: &str) -> Option<&'p str> {
+    parts.headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// TestInvokeMethod: compiles the one method, and runs it beside the control thread.
+async fn try_method(admin: &Admin, invocation: TestInvocation) -> Result<Value, Exception> {
+    let TestInvocation { definition, stage, http_method, path_with_query_string, headers, body } = invocation;
+    let source = StageSource { definition: &definition, stage: &stage, canary: None };
+    let plan = compile::compile(&[source], &admin.compile_options, 1).map_err(|problems| {
+        let unservable = crate::control_plane::serving::Unservable { stage_name: stage.stage_name.clone(), problems };
+        Exception::bad_request(unservable.to_text())
+    })?;
+    let request = TestInvocationRequest { http_method, path_with_query_string, headers, body };
+    let invoker = Arc::clone(&admin.test_invoker);
+    // A test takes as long as its integration; others wait for a place among those that run.
+    let place = admin.test_places.acquire().await;
+    let tried = tokio::task::spawn_blocking(move || invoker.invoke(plan, &request)).await;
+    drop(place);
+    match tried {
+        Ok(Ok(done)) => Ok(done.to_json()),
+        Ok(Err(TestInvocationError::Failed(reason))) => Err(Exception::new(ExceptionKind::ServiceUnavailable, reason)),
+        Ok(Err(error)) => Err(Exception::bad_request(error.to_string())),
+        Err(error) => Err(Exception::new(ExceptionKind::ServiceUnavailable, format!("the test ended unexpectedly: {error}"))),
+    }
+}
+
+fn json_response(status: StatusCode, value: &Value) -> Response {
+    let content_type = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+    (status, content_type, value.to_string()).into_response()
+}
+
+fn file_response(status: StatusCode, file: File) -> Response {
+    let mut response = (status, file.bytes).into_response();
+    let headers = response.headers_mut();
+    for (name, value) in [(header::CONTENT_TYPE, Some(file.content_type)), (header::CONTENT_DISPOSITION, file.disposition)] {
+        if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
+            headers.insert(name, value);
+        }
+    }
+    response
+}
+
+/// An exception as AWS writes it.
+pub fn refused(exception: &Exception) -> Response {
+    let status = StatusCode::from_u16(exception.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = response(status, exception.kind.name(), &exception.message);
+    if let Some(seconds) = exception.kind.retry_after_s() {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+pub fn response(status: StatusCode, error_type: &'static str, message: &str) -> Response {
+    let mut response = json_response(status, &json!({ "message": message }));
+    response.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static(error_type));
+    response
+}
+
+/// For the log: the path without what may be secret in it.
+pub fn shown(method: &Method, uri: &Uri) -> String {
+    format!("{method} {}", uri.path())
+}

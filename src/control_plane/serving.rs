@@ -1,0 +1,181 @@
+//! What of the store is served: each stage compiled, kept for as long as nothing that it is made of changes.
+//!
+//! A deployment never changes, so a compiled stage depends only on its own row: a deploy compiles one stage, beside
+//! however many others.
+
+use std::collections::BTreeMap;
+
+use super::store::table::part;
+use super::store::{Mark, Store, snapshot};
+use crate::model::{ApiDefinition, DeploymentId, Stage};
+use crate::plan::Plan;
+use crate::plan::compile::{CompiledStage, Compiler, Deployment, Limits, Problem, StageSource, Unsupported};
+use crate::plan::select::DomainAddress;
+
+/// Region, API and stage: a stage's key in the store.
+type StageKey = Box<str>;
+
+pub struct Serving {
+    compiler: Compiler,
+    limits: Limits,
+    unsupported: Unsupported,
+    stages: BTreeMap<StageKey, Served>,
+    /// The stage that answers at `/`, by region, API and stage, where one does.
+    root: Option<StageKey>,
+}
+
+struct Served {
+    /// What it was compiled from, but for the definitions that its deployments name.
+    row: Stage,
+    compiled: CompiledStage,
+}
+
+/// Why a stage cannot be served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unservable {
+    pub stage_name: String,
+    pub problems: Vec<Problem>,
+}
+
+impl Serving {
+    pub fn new(limits: Limits, unsupported: Unsupported) -> Serving {
+        let compiler = Compiler::new(limits, unsupported);
+        Serving { compiler, limits, unsupported, stages: BTreeMap::new(), root: None }
+    }
+
+    /// Compiles everything; stages that cannot be served are left out, and named with what stands against them.
+    pub fn load(&mut self, store: &Store) -> Vec<(StageKey, Unservable)> {
+        let mut unservable = Vec::new();
+        self.stages.clear();
+        for (key, row) in store.stages.below(&[]) {
+            match self.compiled(store, key, row) {
+                Ok(Some(served)) => {
+                    self.stages.insert(key.into(), served);
+                }
+                Ok(None) => {}
+                Err(problem) => unservable.push((key.into(), problem)),
+            }
+        }
+        unservable
+    }
+
+    /// Takes over what changed since `mark`; whether that is anything that requests would notice.
+    ///
+    /// # Errors
+    /// A stage that changed cannot be served; nothing was taken over.
+    pub fn follow(&mut self, store: &Store, mark: Mark) -> Result<bool, Unservable> {
+        let mut changed = Vec::new();
+        for (key, row) in store.stages_changed_since(mark) {
+            let known = self.stages.get(key);
+            match row {
+                None if known.is_none() => {}
+                None => changed.push((key.into(), None)),
+                Some(row) if known.is_some_and(|known| serves_the_same(&known.row, row)) => {}
+                Some(row) => changed.push((key.into(), self.compiled(store, key, row)?)),
+            }
+        }
+        let serves = !changed.is_empty() || store.domains_changed_since(mark);
+        for (key, served) in changed {
+            match served {
+                Some(served) => self.stages.insert(key, served),
+                None => self.stages.remove(&key),
+            };
+        }
+        Ok(serves)
+    }
+
+    pub fn serve_at_root(&mut self, stage: Option<StageKey>) {
+        self.root = stage;
+    }
+
+    /// The plan of all stages. Its generation is the publisher's to give.
+    pub fn plan(&mut self, store: &Store) -> Plan {
+        if self.compiler.is_worth_rebuilding() {
+            self.compiler = Compiler::new(self.limits, self.unsupported);
+            for (_, problem) in self.load(store) {
+                tracing::error!("a stage that was served cannot be compiled again: {problem:?}");
+            }
+        }
+        let root = self.root.as_ref().and_then(|key| self.stages.get(key).map(|served| (key, served)));
+        let others = self.stages.iter().filter(|(key, _)| root.is_none_or(|(root, _)| root != *key));
+        let stages = root.into_iter().chain(others).map(|(_, served)| &served.compiled);
+        self.compiler.plan(stages, root.is_some(), domains(store), 0)
+    }
+
+    /// Methods that are deployed and denied, by stage, with the reason.
+    pub fn denied(&self) -> impl Iterator<Item = (&str, &Problem)> {
+        self.stages.iter().flat_map(|(key, served)| served.compiled.denied().iter().map(|problem| (&**key, problem)))
+    }
+
+    /// `None` for a stage that points to no deployment.
+    fn compiled(&mut self, store: &Store, key: &str, row: &Stage) -> Result<Option<Served>, Unservable> {
+        let (region, api_id) = (part(key, 0), part(key, 1));
+        let unservable = |problems| Unservable { stage_name: row.stage_name.clone(), problems };
+        let lost = |reason: String| unservable(vec![Problem::of_stage(&row.stage_name, reason)]);
+        let definition = |id: &DeploymentId| -> Result<ApiDefinition, Unservable> {
+            let deployment = store.deployments.row(&[region, api_id, id.as_str()]);
+            let deployment = deployment.ok_or_else(|| lost(format!("there is no deployment {id}")))?;
+            snapshot::unpack(&deployment.snapshot).map_err(|error| lost(format!("the deployment {id} is broken: {error}")))
+        };
+        let Some(deployment_id) = &row.deployment_id else { return Ok(None) };
+        let production = definition(deployment_id)?;
+        let other = row.canary_settings.as_ref().and_then(|canary| canary.deployment_id.as_ref());
+        let canary = other.filter(|other| *other != deployment_id).map(definition).transpose()?;
+        let source = StageSource { definition: &production, stage: row, canary: canary.as_ref() };
+        let compiled = self.compiler.stage(source).map_err(unservable)?;
+        for problem in compiled.denied() {
+            tracing::warn!(
+                api_id,
+                stage = row.stage_name,
+                "deployed, and answered with 500: {} ({})",
+                problem.message,
+                problem.value.pointer
+            );
+        }
+        Ok(Some(Served { row: row.clone(), compiled }))
+    }
+}
+
+/// Whether the difference of two rows is one that no request would notice.
+fn serves_the_same(one: &Stage, other: &Stage) -> bool {
+    let served = |stage: &Stage| Stage {
+        description: None,
+        documentation_version: None,
+        tags: Default::default(),
+        created_date: None,
+        last_updated_date: None,
+        ..stage.clone()
+    };
+    served(one) == served(other)
+}
+
+/// Custom domain names with their base path mappings.
+fn domains(store: &Store) -> Vec<DomainAddress> {
+    let mut domains = Vec::new();
+    for (key, domain) in store.domain_names.below(&[]) {
+        let mappings = store.base_path_mappings.below(&[part(key, 0), part(key, 1)]);
+        domains.push(DomainAddress::new(&domain.domain_name, mappings.map(|(_, mapping)| {
+            let base_path = if mapping.base_path == "(none)" { "" } else { mapping.base_path.as_str() };
+            (base_path, mapping.rest_api_id.as_str(), mapping.stage.as_deref())
+        })));
+    }
+    domains
+}
+
+impl Unservable {
+    /// As the text of a `BadRequestException`: each problem with the place in the API.
+    pub fn to_text(&self) -> String {
+        /// A long list helps nobody.
+        const TOLD_MAX: usize = 20;
+        let told = self.problems.iter().take(TOLD_MAX).map(|problem| {
+            let canary = if problem.value.deployment == Deployment::Canary { " (canary)" } else { "" };
+            let help = problem.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+            format!("{}{canary}: {}{help}", problem.value.pointer, problem.message)
+        });
+        let mut lines: Vec<String> = told.collect();
+        if self.problems.len() > TOLD_MAX {
+            lines.push(format!("and {} more", self.problems.len() - TOLD_MAX));
+        }
+        lines.join("\n")
+    }
+}
