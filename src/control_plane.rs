@@ -6,10 +6,12 @@
 //! - [`resolver`]: upstream names to addresses, kept fresh.
 //! - [`watch`]: notices changed files.
 //! - [`server`]: `/healthz`, `/readyz`, `/metrics`, `/reload`.
+//! - [`access`]: who may do what there.
 //! - [`totals`], [`exposition`], [`process`]: statistics by name, and as Prometheus text.
 //! - [`access_log`]: the thread that writes it.
 //! - [`state`]: what the tasks share.
 
+pub mod access;
 pub mod access_log;
 pub mod deployment;
 pub mod exposition;

@@ -6,6 +6,8 @@ const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 const SCOPE: Scope<'_> = Scope { region: "us-east-1", service: "apigateway" };
 const SKEW: u64 = 300;
 
+type Change = fn(&mut Sent);
+
 /// A request that owns what it has, so that a test can change it.
 #[derive(Clone, Debug, PartialEq)]
 struct Sent {
@@ -99,7 +101,7 @@ fn a_session_token_is_signed() {
 
 #[test]
 fn whatever_is_changed_is_noticed() {
-    let changes: &[(&str, fn(&mut Sent))] = &[
+    let changes: &[(&str, Change)] = &[
         ("method", |sent| sent.method = "PUT".to_owned()),
         ("path", |sent| sent.path.push('y')),
         ("path's encoding", |sent| sent.path = "/restapis/a%2520b/x".to_owned()),
@@ -127,7 +129,7 @@ fn whatever_is_changed_is_noticed() {
 
 #[test]
 fn what_does_not_change_the_meaning_is_let_pass() {
-    let changes: &[fn(&mut Sent)] = &[
+    let changes: &[Change] = &[
         |sent| sent.add("user-agent", "x"),
         |sent| sent.headers.reverse(),
         |sent| sent.query = "failonwarnings=&mode=a&mode=%6fverwrite".to_owned(),
@@ -235,7 +237,7 @@ fn what_is_no_signature() {
     for text in ["", "Bearer x", "AWS4-HMAC-SHA1 Credential=a", "AWS4-HMAC-SHA256Credential=a"] {
         check_refused(|sent| *sent.header(AUTHORIZATION) = text.as_bytes().to_vec(), incomplete, all);
     }
-    let mut check = |from: &str, to: &str, message: &str| {
+    let check = |from: &str, to: &str, message: &str| {
         check_refused(|sent| sent.replace(AUTHORIZATION, from, to), incomplete, message);
     };
     let pair = "Invalid key=value pair (missing equal-sign) in Authorization header.";
