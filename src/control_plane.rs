@@ -6,6 +6,7 @@
 //! - [`resolver`]: upstream names to addresses, kept fresh.
 //! - [`watch`]: notices changed files.
 //! - [`server`]: `/healthz`, `/readyz`, `/metrics`, `/reload`.
+//! - [`access`]: who may do what there.
 //! - [`totals`], [`exposition`], [`process`]: statistics by name, and as Prometheus text.
 //! - [`access_log`]: the thread that writes it.
 //! - [`state`]: what the tasks share.
@@ -15,6 +16,7 @@
 //! - [`operations`]: the table, a file a kind of resource; [`operation`]: what a call is, and which operation it asks for.
 //! - [`store`]: the rows; [`exception`]: why a call is refused; [`patch`]: PATCH; [`page`]: lists.
 
+pub mod access;
 pub mod access_log;
 pub mod deployment;
 pub mod exception;

@@ -17,6 +17,7 @@
 //! - [`control_plane`]: publishing, the admin listener, names to addresses, the access log's writer.
 //! - [`vtl`]: the mapping templates' language, Velocity as API Gateway runs it; [`jsonpath`]: JSONPath as it reads it. Both
 //!   know values and text only.
+//! - [`sign`]: AWS Signature Version 4, without I/O and clock.
 //! - [`stats`]: every metric, a shard's recorder, the merge.
 //!
 //! # Words of our own
@@ -30,7 +31,7 @@
 //!
 //! 1. The planes never name each other; they share `plan` and `stats`; `server` introduces them.
 //! 2. Only `net` names monoio, io-uring and rustls.
-//! 3. `http`, `stats`, `model` and `jsonpath` import nothing from the crate, `vtl` only `jsonpath`; `plan` names `stats`, `vtl` and `jsonpath`, and in `compile` `model`.
+//! 3. `http`, `stats`, `model`, `jsonpath` and `sign` import nothing from the crate, `vtl` only `jsonpath`; `plan` names `stats`, `vtl` and `jsonpath`, and in `compile` `model`.
 //! 4. A plan is a value: built once, never changed, without interior mutability and clock; one copy in the process.
 //! 5. State is touched in plain `fn`s, I/O happens in `async fn`s; no `RefCell` borrow lives across an `.await`.
 //! 6. An error becomes bytes in one place: `data_plane/respond.rs` for clients, `control_plane/server.rs` for operators.
@@ -55,5 +56,6 @@ pub mod net;
 pub mod openapi;
 pub mod plan;
 pub mod server;
+pub mod sign;
 pub mod stats;
 pub mod vtl;

@@ -11,4 +11,5 @@ mod cli;
 mod control_plane;
 mod data_plane;
 mod properties;
+mod signatures;
 mod vectors;
