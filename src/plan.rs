@@ -52,7 +52,7 @@ pub struct StageIndex(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MethodIndex(pub u32);
 
-/// The position of an origin in [`Plan::origins`]; one for all methods of all stages that name the same origin.
+/// The position of an origin in [`StagePlan::origins`]: a stage that is compiled stays as it is, whatever others name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct OriginIndex(pub u32);
 
@@ -62,18 +62,17 @@ pub struct Plan {
     /// Rises by one with every published plan; what `/readyz` and `tollgate_config_revision` show.
     pub generation: u64,
     pub selector: Selector,
-    /// Those that are addressed, and behind them their canaries.
-    pub stages: Vec<StagePlan>,
-    pub origins: Vec<Origin>,
+    /// Each with its canary, if it has one, directly behind it. The same from plan to plan, until a deploy changes it.
+    pub stages: Vec<Arc<StagePlan>>,
 }
 
 /// One stage of one API, or its canary: what a deployment to a stage makes of the API's description.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct StagePlan {
     /// AWS's API id: lower-case letters and digits, the first label of the execute-api host name.
-    pub api_id: Box<str>,
+    pub api_id: Arc<str>,
     pub api_name: Box<str>,
-    pub stage: Box<str>,
+    pub stage: Arc<str>,
     /// The deployment that the stage points to: the model's, or one made of the plan's generation.
     pub deployment_id: Box<str>,
     /// `REGIONAL`, `EDGE` or `PRIVATE`, where the API's description says.
@@ -81,9 +80,11 @@ pub struct StagePlan {
     /// `$stageVariables`, for templates.
     pub variables: Vec<(Box<str>, Box<str>)>,
     pub release: Release,
-    /// These three are shared by stages that serve the same definition with the same variables.
+    /// These four are shared by stages that serve the same definition with the same variables.
     pub routes: Arc<RouteTable>,
     pub methods: Arc<[MethodPlan]>,
+    /// Where its methods' requests go, each once.
+    pub origins: Arc<[Arc<Origin>]>,
     pub gateway_responses: Arc<GatewayResponses>,
     /// The stage's own; without one, the setting's.
     pub access_log_format: Option<LogFormat>,
@@ -120,7 +121,7 @@ impl MethodPlan {
 impl Plan {
     /// A plan that serves nothing: what a gateway without an API runs on.
     pub fn empty() -> Plan {
-        Plan { generation: 0, selector: Selector::default(), stages: Vec::new(), origins: Vec::new() }
+        Plan { generation: 0, selector: Selector::default(), stages: Vec::new() }
     }
 
     pub fn stage(&self, index: StageIndex) -> &StagePlan {
@@ -129,24 +130,29 @@ impl Plan {
 
     /// The stages that are addressed: all but the canaries.
     pub fn addressed(&self) -> impl Iterator<Item = &StagePlan> {
-        self.stages.iter().filter(|stage| stage.release != Release::Canary)
+        self.stages.iter().map(|stage| &**stage).filter(|stage| stage.release != Release::Canary)
     }
 
     /// The plan that serves a request to a stage: its own, or its canary's, by a number drawn at random.
     pub fn release(&self, selected: StageIndex, draw: impl FnOnce() -> u32) -> StageIndex {
         match self.stage(selected).release {
-            Release::Production { canary, share } if share.takes(draw()) => canary,
+            Release::Production { share } if share.takes(draw()) => StageIndex(selected.0 + 1),
             Release::Only | Release::Production { .. } | Release::Canary => selected,
         }
     }
 
-    pub fn origin(&self, index: OriginIndex) -> &Origin {
-        &self.origins[index.0 as usize]
+    /// Where requests go: an origin that several stages name comes as often.
+    pub fn origins(&self) -> impl Iterator<Item = &Origin> {
+        self.stages.iter().flat_map(|stage| stage.origins.iter().map(|origin| &**origin))
     }
 }
 
 impl StagePlan {
     pub fn method(&self, index: MethodIndex) -> &MethodPlan {
         &self.methods[index.0 as usize]
+    }
+
+    pub fn origin(&self, index: OriginIndex) -> &Origin {
+        &self.origins[index.0 as usize]
     }
 }

@@ -16,7 +16,7 @@ use crate::plan::compile;
 use crate::plan::integration::{HttpIntegration, Integration, MockIntegration, MockTemplate, PathPart};
 use crate::plan::release::Release;
 use crate::plan::template::ValueSource;
-use crate::plan::{MethodPlan, Plan, StagePlan, route};
+use crate::plan::{MethodPlan, StagePlan, route};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -56,7 +56,7 @@ pub fn report(files: &[PathBuf], import: &ImportOptions, options: &compile::Opti
     };
     let mut rows = Vec::new();
     for stage in &plan.stages {
-        rows.extend(stage.methods.iter().map(|method| row(&plan, stage, method)));
+        rows.extend(stage.methods.iter().map(|method| row(stage, method)));
     }
     let text = match format {
         Format::Text { .. } => table(&rows),
@@ -65,10 +65,10 @@ pub fn report(files: &[PathBuf], import: &ImportOptions, options: &compile::Opti
     Report { text, exit_code: 0 }
 }
 
-fn row(plan: &Plan, stage: &StagePlan, method: &MethodPlan) -> Row {
+fn row(stage: &StagePlan, method: &MethodPlan) -> Row {
     let (integration, target) = match &method.integration {
         Integration::Http(http) => {
-            (if http.proxy { "http_proxy" } else { "http" }, http_target(plan, &method.resource_path, http))
+            (if http.proxy { "http_proxy" } else { "http" }, http_target(stage, &method.resource_path, http))
         }
         Integration::Mock(mock) => ("mock", mock_target(mock)),
     };
@@ -84,8 +84,8 @@ fn row(plan: &Plan, stage: &StagePlan, method: &MethodPlan) -> Row {
 }
 
 /// The URI as it will be asked for, with the names of mapped values in braces.
-fn http_target(plan: &Plan, resource_path: &str, http: &HttpIntegration) -> String {
-    let origin = plan.origin(http.origin);
+fn http_target(stage: &StagePlan, resource_path: &str, http: &HttpIntegration) -> String {
+    let origin = stage.origin(http.origin);
     let method = http.http_method.as_deref().unwrap_or("ANY");
     let scheme = if origin.tls { "https" } else { "http" };
     let mut target = format!("{method} {scheme}://{}", origin.authority);

@@ -23,12 +23,13 @@ pub fn plan_value(generation: u64, methods: &[&str], hosts: &[&str]) -> Plan {
         variables: Vec::new(),
         routes: Default::default(),
         methods: methods.iter().map(|method| mock(method)).collect(),
+        origins: hosts.iter().map(|host| Arc::new(origin(host))).collect(),
         gateway_responses: Default::default(),
         access_log_format: None,
         binary_media_types: Default::default(),
         minimum_compression_size: None,
     };
-    Plan { generation, stages: vec![stage], origins: hosts.iter().map(|host| origin(host)).collect(), ..Plan::empty() }
+    Plan { generation, stages: vec![Arc::new(stage)], ..Plan::empty() }
 }
 
 fn mock(method: &str) -> MethodPlan {

@@ -221,7 +221,7 @@ impl TtlBounds {
 
 /// The names that a plan's origins have, without IP literals.
 pub fn host_names(plan: &Plan) -> BTreeSet<Box<str>> {
-    let hosts = plan.origins.iter().map(|origin| &origin.host);
+    let hosts = plan.origins().map(|origin| &origin.host);
     hosts.filter(|host| host.parse::<IpAddr>().is_err()).cloned().collect()
 }
 

@@ -60,7 +60,8 @@ impl Totals {
     /// Makes `plan` the one whose series are shown. To be called before any shard hears of it.
     pub fn adopt(&mut self, plan: Arc<Plan>) {
         let stages = plan.stages.iter().map(|stage| self.stages.series(stage_identity(stage))).collect();
-        let all_methods = plan.stages.iter().flat_map(|stage| stage.methods.iter().map(move |method| (stage, method)));
+        let all_methods =
+            plan.stages.iter().flat_map(|stage| stage.methods.iter().map(move |method| (&**stage, method)));
         let identity = |(stage, method): (&StagePlan, &crate::plan::MethodPlan)| {
             format!("{}\0{}\0{}", stage_identity(stage), method.resource_path, method.http_method)
         };

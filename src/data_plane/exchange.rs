@@ -464,7 +464,7 @@ fn integrate(
                 return Err(GatewayError::BadRequest);
             }
             let mut request = Vec::with_capacity(REQUEST_BYTES);
-            let host_line = &exchange.live.upstream(http.origin).host_line;
+            let host_line = &exchange.live.upstream(found.stage, http.origin).host_line;
             inbound.write_head(http, host_line, exchange.live.api_line(found.stage), &mut request)?;
             let timeout_ms = u64::from(http.timeout_ms);
             Ok(Integrated::Request { request, timeout_ms, chooses_template: !http.proxy })

@@ -16,16 +16,17 @@ use crate::stats::Block;
 use super::upstream::Upstream;
 
 /// The upstreams of a shard, by what makes two of them the same.
-pub type Upstreams = AHashMap<Origin, Rc<Upstream>>;
+pub type Upstreams = AHashMap<Arc<Origin>, Rc<Upstream>>;
 
 pub struct Live {
     pub plan: Arc<Plan>,
     pub block: Rc<Block>,
-    upstreams: Vec<Rc<Upstream>>,
     stages: Vec<LiveStage>,
 }
 
 struct LiveStage {
+    /// In the order of [`StagePlan::origins`](crate::plan::StagePlan::origins); stages share them.
+    upstreams: Box<[Rc<Upstream>]>,
     /// Methods of the stages before: see [`Block::record`].
     methods_before: usize,
     /// `x-amzn-apigateway-api-id: …` with its line end.
@@ -33,16 +34,19 @@ struct LiveStage {
 }
 
 impl Live {
-    /// Upstreams that this shard knows already are carried over, with their connections.
-    pub fn adopt(plan: Arc<Plan>, block: Rc<Block>, earlier: &Upstreams, addresses: &AddressBook) -> Live {
-        let upstream = |origin: &Origin| {
-            let known = earlier.get(origin).map(Rc::clone);
-            known.unwrap_or_else(|| Upstream::new(origin.clone(), resolve(origin, addresses)))
+    /// With the upstreams that the plan names. Those that this shard knows already are carried over, with their
+    /// connections.
+    pub fn adopt(plan: Arc<Plan>, block: Rc<Block>, earlier: &Upstreams, addresses: &AddressBook) -> (Live, Upstreams) {
+        let mut named = Upstreams::default();
+        let mut upstream = |origin: &Arc<Origin>| {
+            let known = named.get(origin).or_else(|| earlier.get(origin)).map(Rc::clone);
+            let known = known.unwrap_or_else(|| Upstream::new(Arc::clone(origin), resolve(origin, addresses)));
+            named.entry(Arc::clone(origin)).or_insert(known).clone()
         };
-        let upstreams = plan.origins.iter().map(upstream).collect();
         let mut methods_before = 0;
         let stages = plan.stages.iter().map(|stage| {
             let live = LiveStage {
+                upstreams: stage.origins.iter().map(&mut upstream).collect(),
                 methods_before,
                 api_line: format!("x-amzn-apigateway-api-id: {}\r\n", stage.api_id).into_bytes(),
             };
@@ -50,15 +54,11 @@ impl Live {
             live
         });
         let stages = stages.collect();
-        Live { plan, block, upstreams, stages }
+        (Live { plan, block, stages }, named)
     }
 
-    pub fn upstream(&self, index: OriginIndex) -> &Rc<Upstream> {
-        &self.upstreams[index.0 as usize]
-    }
-
-    pub fn upstreams(&self) -> &[Rc<Upstream>] {
-        &self.upstreams
+    pub fn upstream(&self, stage: StageIndex, index: OriginIndex) -> &Rc<Upstream> {
+        &self.stages[stage.0 as usize].upstreams[index.0 as usize]
     }
 
     pub fn api_line(&self, stage: StageIndex) -> &[u8] {

@@ -103,7 +103,8 @@ pub struct Shard {
 impl Shard {
     fn new(parts: ShardParts, trace: Option<Box<Trace>>) -> Rc<Shard> {
         let block = parts.recorder.open_block(0, 0, 0);
-        let empty = Live::adopt(Arc::new(Plan::empty()), block, &Upstreams::default(), &AddressBook::new());
+        let (empty, upstreams) =
+            Live::adopt(Arc::new(Plan::empty()), block, &Upstreams::default(), &AddressBook::new());
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let seed = (unix.as_nanos() as u64) ^ (parts.index as u64) << 56 ^ u64::from(std::process::id()) << 32;
         let shard = Shard {
@@ -120,7 +121,7 @@ impl Shard {
             listeners: parts.listeners,
             live: RefCell::new(Rc::new(empty)),
             addresses: RefCell::default(),
-            upstreams: RefCell::default(),
+            upstreams: RefCell::new(upstreams),
             draining: Cell::new(false),
             idle_clients: RefCell::default(),
             started: Instant::now(),
@@ -230,9 +231,7 @@ impl Shard {
         let generation = plan.generation;
         let methods = plan.stages.iter().map(|stage| stage.methods.len()).sum();
         let block = self.recorder.open_block(generation, methods, plan.stages.len());
-        let live = Live::adopt(plan, block, &self.upstreams.borrow(), &self.addresses.borrow());
-        let named: Upstreams =
-            live.upstreams().iter().map(|upstream| (upstream.origin.clone(), Rc::clone(upstream))).collect();
+        let (live, named) = Live::adopt(plan, block, &self.upstreams.borrow(), &self.addresses.borrow());
         let earlier = self.upstreams.replace(named);
         let mut upstreams = self.upstreams.borrow_mut();
         for (origin, upstream) in earlier {

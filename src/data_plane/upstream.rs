@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::net::deadline::Expiry;
 use crate::net::deadline::Timer;
@@ -21,7 +22,7 @@ use super::shard::Shard;
 
 /// An origin as one shard knows it; it outlives the plan that named it first.
 pub struct Upstream {
-    pub origin: Origin,
+    pub origin: Arc<Origin>,
     /// `Host: …` with its line end.
     pub host_line: Vec<u8>,
     addresses: RefCell<Rc<[IpAddr]>>,
@@ -64,7 +65,7 @@ pub enum ConnectError {
 }
 
 impl Upstream {
-    pub fn new(origin: Origin, addresses: Rc<[IpAddr]>) -> Rc<Upstream> {
+    pub fn new(origin: Arc<Origin>, addresses: Rc<[IpAddr]>) -> Rc<Upstream> {
         let host_line = format!("Host: {}\r\n", origin.authority).into_bytes();
         Rc::new(Upstream {
             origin,

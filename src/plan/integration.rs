@@ -1,5 +1,7 @@
 //! What a method does with a request: send one to an HTTP origin, or answer from the plan itself.
 
+use std::sync::Arc;
+
 use super::OriginIndex;
 use super::content::ContentHandling;
 use super::template::{BodyPath, BodyTemplate, ValueSource};
@@ -83,7 +85,7 @@ pub struct MappedParameter {
 #[derive(Debug)]
 pub struct IntegrationResponse {
     /// `selectionPattern`, anchored at both ends as AWS applies it; `None` is the default response.
-    pub pattern: Option<regex::Regex>,
+    pub pattern: Option<Arc<regex::Regex>>,
     /// The method response's status.
     pub status: u16,
     /// `responseParameters` to `method.response.header.*`.

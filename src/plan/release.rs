@@ -1,9 +1,7 @@
 //! Canaries: which of a stage's two deployments serves a request. (Guide, `canary-release`.)
 //!
-//! A canary is a [`StagePlan`](super::StagePlan) of its own behind those that are addressed. Each request is drawn by
+//! A canary is a [`StagePlan`](super::StagePlan) of its own, directly behind its stage's. Each request is drawn by
 //! itself: nobody stays with one deployment, as at AWS.
-
-use super::StageIndex;
 
 /// What a stage's plan is to its stage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -12,7 +10,7 @@ pub enum Release {
     #[default]
     Only,
     /// What the canary leaves.
-    Production { canary: StageIndex, share: Share },
+    Production { share: Share },
     /// The canary's share; never selected by an address.
     Canary,
 }

@@ -8,6 +8,8 @@
 //! | any other | `/{stage}/…` | of the only API |
 //! | any other | `/…` | the only stage, with the setting `root` |
 
+use std::sync::Arc;
+
 use ahash::AHashMap;
 
 use super::StageIndex;
@@ -23,8 +25,9 @@ pub struct Selection {
 /// How a stage is addressed.
 #[derive(Clone, Debug)]
 pub struct StageAddress {
-    pub api_id: Box<str>,
-    pub stage: Box<str>,
+    pub index: StageIndex,
+    pub api_id: Arc<str>,
+    pub stage: Arc<str>,
     /// `disableExecuteApiEndpoint`: not by its execute-api host name, nor by the prefix forms that stand for it.
     pub execute_api_disabled: bool,
 }
@@ -32,20 +35,20 @@ pub struct StageAddress {
 #[derive(Debug, Default)]
 pub struct Selector {
     /// The stages of an API, by its id.
-    apis: AHashMap<Box<str>, Vec<(Box<str>, StageIndex)>>,
+    apis: AHashMap<Arc<str>, Vec<(Arc<str>, StageIndex)>>,
     /// The stages of the only API, for hosts that name none.
-    only_api: Vec<(Box<str>, StageIndex)>,
+    only_api: Vec<(Arc<str>, StageIndex)>,
     /// Serves every host that names no API, without a prefix.
     root: Option<StageIndex>,
 }
 
 impl Selector {
-    /// `stages` in the order of [`super::Plan::stages`]. With `root`, the first stage is served without a prefix.
+    /// With `root`, the first stage is served without a prefix.
     pub fn new(stages: &[StageAddress], root: bool) -> Selector {
         let mut selector = Selector::default();
         let one_api = stages.windows(2).all(|pair| pair[0].api_id == pair[1].api_id);
-        for (position, address) in stages.iter().enumerate() {
-            let index = StageIndex(position as u32);
+        for address in stages {
+            let index = address.index;
             if !address.execute_api_disabled {
                 let entry = selector.apis.entry(address.api_id.clone()).or_default();
                 entry.push((address.stage.clone(), index));
@@ -54,9 +57,7 @@ impl Selector {
                 selector.only_api.push((address.stage.clone(), index));
             }
         }
-        if root && one_api && !stages.is_empty() {
-            selector.root = Some(StageIndex(0));
-        }
+        selector.root = stages.first().filter(|_| root && one_api).map(|first| first.index);
         selector
     }
 
@@ -106,7 +107,7 @@ fn execute_api_id(host: &[u8]) -> Option<&str> {
 }
 
 /// The stage named by the segment that starts with the slash at `at`.
-fn by_stage_segment(stages: &[(Box<str>, StageIndex)], path: &str, at: usize) -> Option<Selection> {
+fn by_stage_segment(stages: &[(Arc<str>, StageIndex)], path: &str, at: usize) -> Option<Selection> {
     let (name, _) = split_segment(path.get(at..)?.strip_prefix('/')?);
     let (_, stage) = stages.iter().find(|(stage, _)| **stage == *name)?;
     Some(Selection { stage: *stage, prefix_bytes: at + 1 + name.len() })
@@ -120,8 +121,9 @@ fn split_segment(text: &str) -> (&str, &str) {
 mod tests {
     use super::*;
 
-    fn address(api_id: &str, stage: &str) -> StageAddress {
-        StageAddress { api_id: api_id.into(), stage: stage.into(), execute_api_disabled: false }
+    fn address(index: u32, api_id: &str, stage: &str) -> StageAddress {
+        let index = StageIndex(index);
+        StageAddress { index, api_id: api_id.into(), stage: stage.into(), execute_api_disabled: false }
     }
 
     #[track_caller]
@@ -133,7 +135,7 @@ mod tests {
 
     #[test]
     fn one_api_is_found_by_its_stage() {
-        let selector = Selector::new(&[address("abc123", "prod"), address("abc123", "dev")], false);
+        let selector = Selector::new(&[address(0, "abc123", "prod"), address(1, "abc123", "dev")], false);
         check(&selector, "localhost:8080", "/prod/pets", Some((0, "/pets")));
         check(&selector, "localhost:8080", "/dev", Some((1, "")));
         check(&selector, "localhost:8080", "/production/pets", None);
@@ -145,7 +147,7 @@ mod tests {
 
     #[test]
     fn several_apis_need_their_id() {
-        let selector = Selector::new(&[address("a", "prod"), address("b", "prod")], false);
+        let selector = Selector::new(&[address(0, "a", "prod"), address(1, "b", "prod")], false);
         check(&selector, "localhost", "/prod/pets", None);
         check(&selector, "b.execute-api.localhost:8080", "/prod/pets", Some((1, "/pets")));
         check(&selector, "b.EXECUTE-API.localhost:8080", "/prod/pets", Some((1, "/pets")));
@@ -160,7 +162,7 @@ mod tests {
 
     #[test]
     fn the_root_serves_every_path_and_still_knows_the_other_forms() {
-        let selector = Selector::new(&[address("a", "prod")], true);
+        let selector = Selector::new(&[address(0, "a", "prod")], true);
         check(&selector, "localhost", "/pets", Some((0, "/pets")));
         check(&selector, "localhost", "/prod/pets", Some((0, "/prod/pets")));
         check(&selector, "a.execute-api.localhost", "/prod/pets", Some((0, "/pets")));
@@ -168,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_disabled_endpoint_is_not_served_under_its_name() {
-        let mut stage = address("a", "prod");
+        let mut stage = address(0, "a", "prod");
         stage.execute_api_disabled = true;
         let selector = Selector::new(&[stage], false);
         check(&selector, "a.execute-api.localhost", "/prod/pets", None);

@@ -69,7 +69,8 @@ impl TestInvoker for TestInvoke {
         plan.generation = plan.generation.max(1);
         let plan = Arc::new(plan);
         let method = plan.stage(StageIndex(0)).method(route.method);
-        let (addresses, unresolved) = self.resolve(&plan, method).map_err(TestInvocationError::Failed)?;
+        let (addresses, unresolved) =
+            self.resolve(plan.stage(StageIndex(0)), method).map_err(TestInvocationError::Failed)?;
         let started = Instant::now();
         let exchanged = self.exchange(Arc::clone(&plan), addresses, wire, patience(method), request);
         let (answer, mut noted) = exchanged.map_err(TestInvocationError::Failed)?;
@@ -129,7 +130,8 @@ fn lossy(bytes: &[u8]) -> String {
 
 fn address(stage: &StagePlan) -> StageAddress {
     // Found at the root whatever the test calls its host, unless that is an execute-api name: see `wire`.
-    StageAddress { api_id: stage.api_id.clone(), stage: stage.stage.clone(), execute_api_disabled: false }
+    let (api_id, name) = (Arc::clone(&stage.api_id), Arc::clone(&stage.stage));
+    StageAddress { index: StageIndex(0), api_id, stage: name, execute_api_disabled: false }
 }
 
 /// The request as a client would send it.
@@ -181,9 +183,9 @@ fn patience(method: &MethodPlan) -> Duration {
 
 impl TestInvoke {
     /// The addresses of the method's origin, or why there are none.
-    fn resolve(&self, plan: &Plan, method: &MethodPlan) -> Result<(AddressBook, Option<String>), String> {
+    fn resolve(&self, stage: &StagePlan, method: &MethodPlan) -> Result<(AddressBook, Option<String>), String> {
         let Integration::Http(http) = &method.integration else { return Ok((AddressBook::new(), None)) };
-        let host = &plan.origin(http.origin).host;
+        let host = &stage.origin(http.origin).host;
         if host.parse::<IpAddr>().is_ok() {
             return Ok((AddressBook::new(), None));
         }

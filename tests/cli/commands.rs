@@ -77,9 +77,9 @@ fn stages_and_canaries_are_listed() {
     let expected = "\
 STAGE          METHOD  PATH    INTEGRATION  TARGET
 prod           GET     /hello  mock         200
-dev            GET     /hello  mock         200
 prod (canary)  GET     /hello  mock         200
 prod (canary)  GET     /bye    mock         204
+dev            GET     /hello  mock         200
 ";
     assert_eq!((ended.code(), ended.stdout.as_str()), (0, expected));
     let ended = Start::command("check").set("root", "true").arg(example("canary.yaml")).run();

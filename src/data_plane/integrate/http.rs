@@ -105,12 +105,13 @@ struct Answer {
 /// Runs a forwarded exchange to its end.
 pub async fn run(connection: &mut Connection, mut forward: Box<Forward>) -> Ending {
     let live = Rc::clone(&forward.exchange.live);
-    let Some(Integration::Http(http)) = forward.exchange.method().map(|method| &method.integration) else {
+    let found = forward.exchange.found;
+    let integration = found.map(|(stage, method)| (stage, &live.plan.stage(stage).method(method).integration));
+    let Some((stage, Integration::Http(http))) = integration else {
         debug_assert!(false, "only HTTP integrations are forwarded");
         return Ending::Abort;
     };
-    let origin = http.origin;
-    let upstream = live.upstream(origin);
+    let upstream = live.upstream(stage, http.origin);
     // Answers to earlier requests of the connection do not wait for this one's origin. From here on, `out` is its own.
     if connection.flush().await.is_err() {
         return Box::pin(answer_failure(connection, forward, Failure::ClientGone, None)).await;

@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn the_first_pattern_that_fits_decides() {
         let response = |pattern: Option<&str>, status| IntegrationResponse {
-            pattern: pattern.map(|pattern| regex::Regex::new(&format!("^(?:{pattern})$")).expect("a pattern")),
+            pattern: pattern.map(|pattern| regex::Regex::new(&format!("^(?:{pattern})$")).expect("a pattern").into()),
             status,
             headers: Vec::new(),
             templates: Vec::new(),

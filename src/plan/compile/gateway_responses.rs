@@ -1,6 +1,6 @@
 //! The stage's own error answers. (Guide, `api-gateway-gatewayResponse-definition`, `supported-gateway-response-types`.)
 
-use super::Compiler;
+use super::Compilation;
 use super::expression::{self, Common, Refused};
 use super::integration::writable_header;
 use crate::model::{self, ApiDefinition, Pointer, Stage, StageVariables};
@@ -10,7 +10,7 @@ use crate::plan::gateway_response::{
 };
 use crate::plan::template::{RequestPartIndex, Text, TextPart};
 
-pub fn compile(compiler: &mut Compiler, definition: &ApiDefinition, stage: &Stage) -> GatewayResponses {
+pub fn compile(compilation: &mut Compilation<'_>, definition: &ApiDefinition, stage: &Stage) -> GatewayResponses {
     let mut responses = GatewayResponses::default();
     let mut parts = RequestParts::default();
     for response in &definition.gateway_responses {
@@ -18,10 +18,10 @@ pub fn compile(compiler: &mut Compiler, definition: &ApiDefinition, stage: &Stag
         let Some(kind) = GatewayResponseType::named(&response.response_type) else {
             let message = format!("`{}` is not a type of gateway response", response.response_type);
             let help = nearest_type(&response.response_type);
-            compiler.refuse(pointer, message).help(help);
+            compilation.refuse(pointer, message).help(help);
             continue;
         };
-        let compiled = one(compiler, response, &stage.variables, &mut parts, &pointer);
+        let compiled = one(compilation, response, &stage.variables, &mut parts, &pointer);
         if compiled.templates.len() > 1 {
             responses.accept = parts.index(RequestPart::Accept);
         }
@@ -57,7 +57,7 @@ impl RequestParts {
 }
 
 fn one(
-    compiler: &mut Compiler,
+    compilation: &mut Compilation<'_>,
     response: &model::GatewayResponse,
     variables: &StageVariables,
     parts: &mut RequestParts,
@@ -68,7 +68,7 @@ fn one(
         compiled.status = text.parse().ok().filter(|status| (200..=599).contains(status));
         if compiled.status.is_none() {
             let message = format!("`{text}` is not a status for an answer");
-            compiler.refuse(pointer.child("statusCode"), message).help("it is a number from 200 to 599");
+            compilation.refuse(pointer.child("statusCode"), message).help("it is a number from 200 to 599");
         }
     }
     for (target, source) in &response.response_parameters {
@@ -76,7 +76,7 @@ fn one(
             Ok(header) => compiled.headers.push(header),
             Err(refused) => {
                 let pointer = pointer.child("responseParameters").child(target);
-                compiler.refuse(pointer, refused.message).help(refused.help);
+                compilation.refuse(pointer, refused.message).help(refused.help);
             }
         }
     }
@@ -85,7 +85,7 @@ fn one(
             Ok(text) => compiled.templates.push((content_type.as_str().into(), text)),
             Err(refused) => {
                 let pointer = pointer.child("responseTemplates").child(content_type);
-                compiler.refuse(pointer, refused.message).help(refused.help);
+                compilation.refuse(pointer, refused.message).help(refused.help);
             }
         }
     }

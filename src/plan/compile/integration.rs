@@ -1,9 +1,11 @@
 //! An integration: `http_proxy`, `http` and `mock` are served, the rest is refused by name.
 //! (Guide, `api-gateway-integration-settings`, `api-gateway-swagger-extensions-integration`.)
 
+use std::sync::Arc;
+
 use super::content::content_handling;
 use super::uri::{self, UriPart};
-use super::{Compiler, StageSource, expression};
+use super::{Compilation, StageSource, expression};
 use crate::model::{self, ConnectionType, IntegrationType, Pointer, ResponseTransferMode, StageVariables};
 use crate::plan::content::ContentHandling;
 use crate::plan::integration::{
@@ -34,8 +36,8 @@ const FRAMING_HEADERS: [&str; 9] = [
 ];
 
 /// A method's integration while it is compiled: where it stands and what it may name.
-struct Context<'c, 'm> {
-    compiler: &'c mut Compiler,
+struct Context<'c, 'k, 'm> {
+    compilation: &'c mut Compilation<'k>,
     integration: &'m model::Integration,
     variables: &'m StageVariables,
     /// Whether the API has binary media types: what is done to a body then depends on the exchange.
@@ -45,7 +47,7 @@ struct Context<'c, 'm> {
 }
 
 pub fn compile(
-    compiler: &mut Compiler,
+    compilation: &mut Compilation<'_>,
     source: StageSource<'_>,
     path: &str,
     integration: &model::Integration,
@@ -53,7 +55,7 @@ pub fn compile(
 ) -> Option<Integration> {
     let StageSource { definition, stage, .. } = source;
     let binary = !definition.rest_api.binary_media_types.is_empty();
-    let mut context = Context { compiler, integration, variables: &stage.variables, binary, path, pointer };
+    let mut context = Context { compilation, integration, variables: &stage.variables, binary, path, pointer };
     context.refuse_what_is_not_served();
     match integration.integration_type {
         IntegrationType::HttpProxy => context.http(true).map(|http| Integration::Http(Box::new(http))),
@@ -64,14 +66,14 @@ pub fn compile(
     }
 }
 
-impl Context<'_, '_> {
+impl Context<'_, '_, '_> {
     fn refuse(&mut self, at: &str, message: impl Into<String>, help: &str) {
         let pointer = if at.is_empty() { self.pointer.clone() } else { self.pointer.child(at) };
-        self.compiler.refuse(pointer, message).help(help);
+        self.compilation.refuse(pointer, message).help(help);
     }
 
     fn refuse_expression(&mut self, pointer: Pointer, refused: expression::Refused) {
-        self.compiler.refuse(pointer, refused.message).help(refused.help);
+        self.compilation.refuse(pointer, refused.message).help(refused.help);
     }
 
     fn refuse_type(&mut self, name: &str) -> Option<Integration> {
@@ -133,7 +135,7 @@ impl Context<'_, '_> {
             || parameters.path.iter().any(|(_, source)| source.is_of_body())
             || parameters.query.iter().chain(&parameters.headers).any(of_body);
         let config = self.integration.tls_config.as_ref();
-        let origin = self.compiler.origin(Origin {
+        let origin = self.compilation.origins.index(Origin {
             tls: uri.tls,
             host: uri.host,
             port: uri.port,
@@ -158,7 +160,7 @@ impl Context<'_, '_> {
     }
 
     fn timeout_ms(&mut self) -> u32 {
-        let most = i32::try_from(self.compiler.limits.integration_timeout_ms_max).unwrap_or(i32::MAX);
+        let most = i32::try_from(self.compilation.compiler.limits.integration_timeout_ms_max).unwrap_or(i32::MAX);
         let most = if self.streams() { STREAM_TIMEOUT_MS_MAX } else { most };
         let timeout = self.integration.timeout_in_millis.unwrap_or(TIMEOUT_MS_DEFAULT.min(most));
         if !(TIMEOUT_MS_MIN..=most).contains(&timeout) {
@@ -271,11 +273,11 @@ impl Context<'_, '_> {
     }
 
     fn refuse_large_template(&mut self, source: &str, pointer: &Pointer) {
-        let most = self.compiler.limits.template_bytes_max;
+        let most = self.compilation.compiler.limits.template_bytes_max;
         if source.len() as u64 > most {
             let message = format!("the mapping template has {} bytes, and {most} are allowed", source.len());
             let help = "AWS allows 300 KB; the setting is `limits.template_bytes_max`";
-            self.compiler.refuse(pointer.clone(), message).help(help);
+            self.compilation.refuse(pointer.clone(), message).help(help);
         }
     }
 
@@ -285,7 +287,7 @@ impl Context<'_, '_> {
             Err(error) => {
                 let message = format!("the mapping template cannot be parsed: {}", error.message);
                 let help = format!("look at line {}, column {} of the template", error.place.line, error.place.column);
-                self.compiler.refuse(pointer, message).help(help);
+                self.compilation.refuse(pointer, message).help(help);
                 None
             }
         }
@@ -325,7 +327,7 @@ impl Context<'_, '_> {
             if all_compiled && !responses.is_empty() && !responses.iter().any(answers) {
                 let pointer = self.pointer.child("requestTemplates").child(content_type);
                 let message = format!("the mock's status is {status}, and none of its `responses` is for that");
-                self.compiler
+                self.compilation
                     .refuse(pointer, message)
                     .help(format!("add `responses: {{default: {{statusCode: \"{status}\"}}}}`"));
             }
@@ -350,7 +352,7 @@ impl Context<'_, '_> {
                 Some(status) => Some(MockTemplate::Status(status)),
                 None if !source.contains(['$', '#']) => {
                     let message = "a mock's request template has to name a status, such as `{\"statusCode\": 200}`";
-                    self.compiler.refuse(pointer, message).help(HELP);
+                    self.compilation.refuse(pointer, message).help(HELP);
                     None
                 }
                 None => self.vtl(source, pointer).map(|template| MockTemplate::Vtl(Box::new(template))),
@@ -376,7 +378,7 @@ impl Context<'_, '_> {
         let status = response.status_code.parse::<u16>().ok().filter(|status| (200..=599).contains(status));
         if status.is_none() {
             let message = format!("`{}` is not a status for an answer", response.status_code);
-            self.compiler.refuse(pointer.clone(), message).help("it is a number from 200 to 599");
+            self.compilation.refuse(pointer.clone(), message).help("it is a number from 200 to 599");
         }
         let pattern = match response.selection_pattern.as_deref().filter(|pattern| !pattern.is_empty()) {
             None => None,
@@ -402,18 +404,20 @@ impl Context<'_, '_> {
     }
 
     /// AWS matches the whole of the status, as Java's `matches` does.
-    fn pattern(&mut self, pattern: &str, pointer: Pointer) -> Option<regex::Regex> {
-        if let Some(regex) = self.compiler.patterns.get(pattern) {
-            return Some(regex.clone());
+    fn pattern(&mut self, pattern: &str, pointer: Pointer) -> Option<Arc<regex::Regex>> {
+        let patterns = &mut self.compilation.compiler.patterns;
+        if let Some(regex) = patterns.find(pattern) {
+            return Some(regex);
         }
         match regex::Regex::new(&format!("^(?:{pattern})$")) {
             Ok(regex) => {
-                self.compiler.patterns.insert(pattern.to_owned(), regex.clone());
+                let regex = Arc::new(regex);
+                patterns.insert(pattern.to_owned(), &regex);
                 Some(regex)
             }
             Err(_) => {
                 let message = format!("`{pattern}` is not a regular expression that is served");
-                let refusal = self.compiler.refuse(pointer, message);
+                let refusal = self.compilation.refuse(pointer, message);
                 refusal
                     .help("write a status such as `404`, or `4\\d{2}`; look-around and back-references are not known");
                 None
@@ -427,7 +431,7 @@ impl Context<'_, '_> {
             let pointer = pointer.child(target);
             let Some(name) = target.strip_prefix("method.response.header.") else {
                 let message = format!("`{target}` is not a part of an answer");
-                self.compiler.refuse(pointer, message).help("write `method.response.header.Name`");
+                self.compilation.refuse(pointer, message).help("write `method.response.header.Name`");
                 continue;
             };
             // What is often mapped, and what the gateway does itself.

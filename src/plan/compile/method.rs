@@ -1,46 +1,51 @@
 //! A method: what stands before its integration.
 
-use super::{Compiler, StageSource, integration, validation};
+use super::{Compilation, StageSource, integration, validation};
 use crate::model::{AuthorizationType, Method, Pointer, Resource};
 use crate::plan::MethodPlan;
 
 /// The method's plan; `None` where there was a problem.
 pub fn compile(
-    compiler: &mut Compiler,
+    compilation: &mut Compilation<'_>,
     source: StageSource<'_>,
     resource: &Resource,
     method: &Method,
 ) -> Option<MethodPlan> {
     let path = resource.path.as_str();
     let pointer = Pointer::method(path, &method.http_method);
-    let before = compiler.problems.len();
-    refuse_what_is_not_enforced(compiler, source, method, &pointer);
-    let validator = validation::compile(compiler, source, path, method, &pointer);
+    let before = compilation.problems.len();
+    refuse_what_is_not_enforced(compilation, source, method, &pointer);
+    let validator = validation::compile(compilation, source, path, method, &pointer);
     let Some(described) = &method.method_integration else {
         let message = format!("`{} {path}` has no integration", method.http_method);
-        compiler.refuse(pointer, message).help("give it one of type `http_proxy`, `http` or `mock`");
+        compilation.refuse(pointer, message).help("give it one of type `http_proxy`, `http` or `mock`");
         return None;
     };
-    let integration = integration::compile(compiler, source, path, described, &pointer.child("methodIntegration"))?;
+    let integration = integration::compile(compilation, source, path, described, &pointer.child("methodIntegration"))?;
     let http_method = method.http_method.as_str().into();
     let resource_id = resource.id.0.as_str().into();
     let resource_path = path.into();
     let plan = || MethodPlan { http_method, resource_path, resource_id, validator, integration };
-    (compiler.problems.len() == before).then(plan)
+    (compilation.problems.len() == before).then(plan)
 }
 
 /// A door that is described as locked is not served open.
-fn refuse_what_is_not_enforced(compiler: &mut Compiler, source: StageSource<'_>, method: &Method, pointer: &Pointer) {
+fn refuse_what_is_not_enforced(
+    compilation: &mut Compilation<'_>,
+    source: StageSource<'_>,
+    method: &Method,
+    pointer: &Pointer,
+) {
     const HELP: &str = "take it from `security`, if everybody may call this operation";
     if method.authorization_type != AuthorizationType::None {
         let authorizers = &source.definition.authorizers;
         let authorizer = authorizers.iter().find(|authorizer| Some(&authorizer.id) == method.authorizer_id.as_ref());
         let by = authorizer.map(|authorizer| format!(" by `{}`", authorizer.name)).unwrap_or_default();
         let message = format!("authorization {}{by} is not enforced by this version", method.authorization_type.name());
-        compiler.refuse(pointer.child("authorizationType"), message).help(HELP);
+        compilation.refuse(pointer.child("authorizationType"), message).help(HELP);
     }
     if method.api_key_required {
         let message = "API keys are not checked by this version";
-        compiler.refuse(pointer.child("apiKeyRequired"), message).help(HELP);
+        compilation.refuse(pointer.child("apiKeyRequired"), message).help(HELP);
     }
 }

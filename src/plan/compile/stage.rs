@@ -1,7 +1,7 @@
 //! What a stage itself says: its variables, its canary, and the settings of its methods.
 //! (Guide, `aws-api-gateway-stage-variables-reference`, `canary-release`, `how-to-stage-settings`.)
 
-use super::{Compiler, expression};
+use super::{Compilation, expression};
 use crate::model::{ApiDefinition, CanarySettings, MethodSetting, Pointer, Stage, StageVariables};
 use crate::plan::release::Share;
 
@@ -14,61 +14,61 @@ pub fn of_canary(stage: &Stage, settings: &CanarySettings) -> Stage {
 }
 
 /// The stage's canary and its share; `None` where there is none, or its share is no percentage.
-pub fn canary<'m>(compiler: &mut Compiler, stage: &'m Stage) -> Option<(&'m CanarySettings, Share)> {
+pub fn canary<'m>(compilation: &mut Compilation<'_>, stage: &'m Stage) -> Option<(&'m CanarySettings, Share)> {
     let settings = stage.canary_settings.as_ref()?;
     let share = Share::of_percent(settings.percent_traffic);
     if share.is_none() {
         let pointer = Pointer::stage(&stage.stage_name).child("canarySettings").child("percentTraffic");
         let message = format!("a canary cannot get {} % of the traffic", settings.percent_traffic);
-        compiler.refuse(pointer, message).help("`percentTraffic` is from 0.0 to 100.0");
+        compilation.refuse(pointer, message).help("`percentTraffic` is from 0.0 to 100.0");
     }
     Some((settings, share?))
 }
 
-pub fn refuse_odd_variables(compiler: &mut Compiler, stage: &Stage) {
+pub fn refuse_odd_variables(compilation: &mut Compilation<'_>, stage: &Stage) {
     let pointer = Pointer::stage(&stage.stage_name);
-    refuse_odd(compiler, &stage.variables, &pointer.child("variables"));
+    refuse_odd(compilation, &stage.variables, &pointer.child("variables"));
     if let Some(canary) = &stage.canary_settings {
         let pointer = pointer.child("canarySettings").child("stageVariableOverrides");
-        refuse_odd(compiler, &canary.stage_variable_overrides, &pointer);
+        refuse_odd(compilation, &canary.stage_variable_overrides, &pointer);
     }
 }
 
-fn refuse_odd(compiler: &mut Compiler, variables: &StageVariables, pointer: &Pointer) {
+fn refuse_odd(compilation: &mut Compilation<'_>, variables: &StageVariables, pointer: &Pointer) {
     for (name, value) in variables {
         if !expression::is_stage_variable_name(name) {
             let message = format!("`{name}` cannot be the name of a stage variable");
-            compiler.refuse(pointer.child(name), message).help("it has letters, digits and `_`");
+            compilation.refuse(pointer.child(name), message).help("it has letters, digits and `_`");
         }
         if !expression::is_stage_variable_value(value) {
             let message = format!("the stage variable `{name}` has a value with characters that it cannot have");
             let help = "it has visible ASCII characters, without quotes, braces, `<`, `>` and `$`";
-            compiler.refuse(pointer.child(name), message).help(help);
+            compilation.refuse(pointer.child(name), message).help(help);
         }
     }
 }
 
 /// Settings that somebody relies on are not passed over.
-pub fn refuse_what_is_not_served(compiler: &mut Compiler, definition: &ApiDefinition, stage: &Stage) {
+pub fn refuse_what_is_not_served(compilation: &mut Compilation<'_>, definition: &ApiDefinition, stage: &Stage) {
     let pointer = Pointer::stage(&stage.stage_name);
     if stage.cache_cluster_enabled {
         let message = "answers are not cached by this version";
-        compiler.refuse(pointer.child("cacheClusterEnabled"), message).help("set it to false");
+        compilation.refuse(pointer.child("cacheClusterEnabled"), message).help("set it to false");
     }
     for (key, setting) in &stage.method_settings {
         let pointer = pointer.child("methodSettings").child(key);
         match MethodKey::parse(key) {
             Some(MethodKey::Every) => {}
             Some(MethodKey::One { path, http_method }) => {
-                refuse_unknown_method(compiler, definition, &path, http_method, pointer.clone());
+                refuse_unknown_method(compilation, definition, &path, http_method, pointer.clone());
             }
             None => {
                 let message = format!("`{key}` names no method");
                 let help = "write `*/*` for all methods, or path and method as in `pets/{id}/GET`";
-                compiler.refuse(pointer.clone(), message).help(help);
+                compilation.refuse(pointer.clone(), message).help(help);
             }
         }
-        refuse_unserved_settings(compiler, setting, &pointer);
+        refuse_unserved_settings(compilation, setting, &pointer);
     }
 }
 
@@ -95,7 +95,7 @@ impl<'k> MethodKey<'k> {
 }
 
 fn refuse_unknown_method(
-    compiler: &mut Compiler,
+    compilation: &mut Compilation<'_>,
     definition: &ApiDefinition,
     path: &str,
     http_method: &str,
@@ -113,15 +113,15 @@ fn refuse_unknown_method(
         }
         None => "the path is the resource's, with its braces: `pets/{id}/GET`".to_owned(),
     };
-    compiler.refuse(pointer, message).help(help);
+    compilation.refuse(pointer, message).help(help);
 }
 
 /// What is served: metrics, which every method has anyway. What has no effect at AWS either, such as a time to live
 /// while caching is off, may stand.
-fn refuse_unserved_settings(compiler: &mut Compiler, setting: &MethodSetting, pointer: &Pointer) {
+fn refuse_unserved_settings(compilation: &mut Compilation<'_>, setting: &MethodSetting, pointer: &Pointer) {
     let mut refuse = |member: &str, asks: bool, message: &str, help: &str| {
         if asks {
-            compiler.refuse(pointer.child(member), message).help(help);
+            compilation.refuse(pointer.child(member), message).help(help);
         }
     };
     let throttling = "requests are not throttled by this version";

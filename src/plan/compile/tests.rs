@@ -1,10 +1,13 @@
 //! Definitions in, plans or problems out. A problem is checked as `pointer: message`, without the method's pointer.
 
+mod incremental;
+
 use super::*;
 use crate::model::{
     AuthorizationType, Authorizer, CanarySettings, GatewayResponse, Integration, IntegrationResponse, IntegrationType,
     Method, MethodSetting, OrderedMap, RequestValidator, RequestValidatorId, Resource, ResponseTransferMode, RestApiId,
 };
+use crate::plan::StageIndex;
 use crate::plan::integration::{self as plan_integration, HttpIntegration, PathPart, ResponseSource};
 use crate::plan::route::PATH_PARAMETERS_MAX;
 use crate::plan::template::{ContextVariable, ValueSource};
@@ -81,7 +84,8 @@ fn check_integration_refused(integration: Integration, expected: &str) {
 fn only_http(integration: Integration) -> (Plan, HttpIntegration) {
     let definition = definition(vec![resource(PATH, vec![method("ANY", integration)])]);
     let mut plan = compiled(&definition).expect("the integration can be served");
-    let methods = Arc::get_mut(&mut plan.stages[0].methods).expect("one stage has them");
+    let stage = Arc::get_mut(&mut plan.stages[0]).expect("one plan has it");
+    let methods = Arc::get_mut(&mut stage.methods).expect("one stage has them");
     let nothing = plan_integration::MockIntegration {
         statuses: Vec::new(),
         content_handling: None,
@@ -109,7 +113,7 @@ fn a_proxy_with_all_kinds_of_sources() {
         "https://${stageVariables.backend}/${stageVariables.path}/p-{id}?k=${stageVariables.path}",
         &parameters,
     ));
-    let origin = plan.origin(http.origin);
+    let origin = plan.stages[0].origin(http.origin);
     assert_eq!(
         (origin.tls, &*origin.host, origin.port, &*origin.authority),
         (true, "backend.test", 8080, "backend.test:8080")
@@ -134,7 +138,7 @@ fn a_proxy_with_all_kinds_of_sources() {
 #[test]
 fn a_variable_may_hold_host_path_and_query() {
     let (plan, http) = only_http(http_proxy("http://${stageVariables.url}", &[]));
-    assert_eq!(&*plan.origin(http.origin).authority, "a.test");
+    assert_eq!(&*plan.stages[0].origin(http.origin).authority, "a.test");
     assert_eq!((http.path, &*http.query), (vec![PathPart::Literal("/x".into())], "y=1"));
 }
 
@@ -143,7 +147,7 @@ fn origins_are_shared() {
     let get = method("GET", http_proxy("http://a/1", &[]));
     let post = method("POST", http_proxy("http://A:80/2", &[]));
     let plan = compiled(&definition(vec![resource("/x", vec![get, post])])).expect("both can be served");
-    assert_eq!(plan.origins.len(), 1);
+    assert_eq!(plan.stages[0].origins.len(), 1);
     assert_eq!(plan.generation, 7);
 }
 
@@ -473,15 +477,15 @@ fn a_canary_is_a_plan_behind_those_that_are_addressed() {
     ];
     let plan = compile(&sources, &Options::default(), 7).expect("both can be served");
     let shown = plan.stages.iter().map(|stage| (&*stage.stage, &*stage.deployment_id, stage.methods.len()));
-    assert_eq!(shown.collect::<Vec<_>>(), [("prod", "000007", 1), ("dev", "000007", 1), ("prod", "00007c", 2)]);
+    assert_eq!(shown.collect::<Vec<_>>(), [("prod", "000007", 1), ("prod", "00007c", 2), ("dev", "000007", 1)]);
     assert_eq!(path_of(&plan, 0), [PathPart::Literal("/v1".into())]);
-    assert_eq!(path_of(&plan, 2), [PathPart::Literal("/v2".into())]);
-    assert!(plan.stages[2].variables.contains(&("new".into(), "x".into())));
-    assert!(plan.stages[2].variables.contains(&("backend".into(), "Backend.test:8080".into())));
+    assert_eq!(path_of(&plan, 1), [PathPart::Literal("/v2".into())]);
+    assert!(plan.stages[1].variables.contains(&("new".into(), "x".into())));
+    assert!(plan.stages[1].variables.contains(&("backend".into(), "Backend.test:8080".into())));
     assert_eq!(plan.addressed().count(), 2);
     let drawn = |draw| plan.release(StageIndex(0), || draw).0;
-    assert_eq!([drawn(0), drawn((1 << 31) - 1), drawn(1 << 31), drawn(u32::MAX)], [2, 2, 0, 0]);
-    assert_eq!(plan.release(StageIndex(1), || panic!("nothing is drawn without a canary")), StageIndex(1));
+    assert_eq!([drawn(0), drawn((1 << 31) - 1), drawn(1 << 31), drawn(u32::MAX)], [1, 1, 0, 0]);
+    assert_eq!(plan.release(StageIndex(2), || panic!("nothing is drawn without a canary")), StageIndex(2));
     assert_eq!(plan.selector.select(b"localhost", "/prod/x").map(|selection| selection.stage), Some(StageIndex(0)));
 }
 

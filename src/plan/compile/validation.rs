@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{Compiler, StageSource};
+use super::shared::Shared;
+use super::{Compilation, StageSource};
 use crate::model::{ApiDefinition, Method, Pointer};
 use crate::plan::validation::{ParameterPlace, RequiredParameter, Schema, SchemaError, Validator};
 
@@ -18,7 +19,7 @@ const DOCUMENT_BYTES_MAX: usize = 4 << 20;
 
 /// `None` for a method that nothing is checked of, or where there was a problem.
 pub fn compile(
-    compiler: &mut Compiler,
+    compilation: &mut Compilation<'_>,
     source: StageSource<'_>,
     path: &str,
     method: &Method,
@@ -27,20 +28,25 @@ pub fn compile(
     let id = method.request_validator_id.as_ref()?;
     let validators = &source.definition.request_validators;
     let Some(described) = validators.iter().find(|validator| validator.id == *id) else {
-        compiler.refuse(pointer.child("requestValidatorId"), format!("there is no request validator `{id}`"));
+        compilation.refuse(pointer.child("requestValidatorId"), format!("there is no request validator `{id}`"));
         return None;
     };
     let mut validator = Validator::default();
     if described.validate_request_parameters {
-        validator.required = required(compiler, path, method, pointer);
+        validator.required = required(compilation, path, method, pointer);
     }
     if described.validate_request_body {
-        validator.models = models(compiler, source, method, pointer);
+        validator.models = models(compilation, source, method, pointer);
     }
     (!validator.required.is_empty() || validator.needs_body()).then(|| Box::new(validator))
 }
 
-fn required(compiler: &mut Compiler, path: &str, method: &Method, pointer: &Pointer) -> Vec<RequiredParameter> {
+fn required(
+    compilation: &mut Compilation<'_>,
+    path: &str,
+    method: &Method,
+    pointer: &Pointer,
+) -> Vec<RequiredParameter> {
     let mut required = Vec::new();
     for (key, _) in method.request_parameters.iter().filter(|(_, required)| **required) {
         let named = key.strip_prefix("method.request.").and_then(|rest| rest.split_once('.'));
@@ -52,7 +58,7 @@ fn required(compiler: &mut Compiler, path: &str, method: &Method, pointer: &Poin
         });
         let (Some((_, name)), Some(place)) = (named, place) else {
             let message = format!("`{key}` is not a parameter of a request");
-            let refusal = compiler.refuse(pointer.child("requestParameters").child(key), message);
+            let refusal = compilation.refuse(pointer.child("requestParameters").child(key), message);
             refusal.help(
                 "write `method.request.path.name`, `method.request.querystring.name` or `method.request.header.name`",
             );
@@ -77,7 +83,7 @@ fn path_position(path: &str, name: &str) -> Option<u8> {
 }
 
 fn models(
-    compiler: &mut Compiler,
+    compilation: &mut Compilation<'_>,
     source: StageSource<'_>,
     method: &Method,
     pointer: &Pointer,
@@ -88,12 +94,12 @@ fn models(
         if content_type.contains('*') {
             let message =
                 format!("`{content_type}` is no content type that a body could be of: its model would never be used");
-            compiler
+            compilation
                 .refuse(pointer, message)
                 .help("write `$default` for the content types that have no model of their own");
             continue;
         }
-        if let Some(schema) = schema(compiler, source.definition, name, &pointer) {
+        if let Some(schema) = schema(compilation, source.definition, name, &pointer) {
             let media_type = content_type.split(';').next().unwrap_or_default().trim();
             models.push((media_type.to_ascii_lowercase().into(), schema));
         }
@@ -102,27 +108,43 @@ fn models(
 }
 
 /// The model compiled, once for all methods that use it; `None` where it cannot be.
-fn schema(compiler: &mut Compiler, definition: &ApiDefinition, name: &str, used_at: &Pointer) -> Option<Arc<Schema>> {
-    let key = (compiler.source, compiler.deployment, name.to_owned());
-    if let Some(known) = compiler.schemas.get(&key) {
+fn schema(
+    compilation: &mut Compilation<'_>,
+    definition: &ApiDefinition,
+    name: &str,
+    used_at: &Pointer,
+) -> Option<Arc<Schema>> {
+    if let Some(known) = compilation.models.get(name) {
         return known.clone();
     }
-    let mut bundle = Bundle::new(definition);
-    let built = match bundle.document(name) {
-        Ok(document) => Schema::new(document).map_err(|error| bundle.refusal(error)),
-        Err(refusal) => Err(refusal),
-    };
-    let schema = match built {
-        Ok(schema) => Some(Arc::new(schema)),
+    let schema = match bundled(&mut compilation.compiler.schemas, definition, name) {
+        Ok(schema) => Some(schema),
         Err(Refused { pointer, message }) => {
-            let (source, deployment) = (compiler.source, compiler.deployment);
-            let related = super::ValueName { source, deployment, pointer: used_at.clone() };
-            compiler.refuse(pointer, message).related("bodies are validated with it here", related);
+            let related = super::ValueName { source: 0, deployment: compilation.deployment, pointer: used_at.clone() };
+            compilation.refuse(pointer, message).related("bodies are validated with it here", related);
             None
         }
     };
-    compiler.schemas.insert(key, schema.clone());
+    compilation.models.insert(name.to_owned(), schema.clone());
     schema
+}
+
+/// Models repeat from deployment to deployment: one of the same text is the same.
+fn bundled(
+    known: &mut Shared<Box<str>, Schema>,
+    definition: &ApiDefinition,
+    name: &str,
+) -> Result<Arc<Schema>, Refused> {
+    let mut bundle = Bundle::new(definition);
+    let document = bundle.document(name)?;
+    let text = document.to_string();
+    if let Some(schema) = known.find(text.as_str()) {
+        return Ok(schema);
+    }
+    let schema = Schema::new(document).map_err(|error| bundle.refusal(error))?;
+    let schema = Arc::new(schema);
+    known.insert(text.into(), &schema);
+    Ok(schema)
 }
 
 struct Refused {

@@ -72,7 +72,7 @@ fn prepare(
     let outbound = Inbound { content_type, framing, ..*inbound };
     let mut bytes = Vec::with_capacity(1024 + body.len());
     let stage = exchange.found.map(|(stage, _)| stage).ok_or(GatewayError::Configuration)?;
-    let host_line = &exchange.live.upstream(http.origin).host_line;
+    let host_line = &exchange.live.upstream(stage, http.origin).host_line;
     outbound.write_head(effective.as_ref().unwrap_or(http), host_line, exchange.live.api_line(stage), &mut bytes)?;
     bytes.extend_from_slice(body);
     let prepared = Prepared {

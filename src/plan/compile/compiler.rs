@@ -1,0 +1,261 @@
+//! Stages compiled one by one, and plans made of them: a deploy compiles the stage that it changes and no other.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::definition::{self, CompiledDefinition};
+use super::shared::Shared;
+use super::{Compilation, Deployment, Limits, Problem, StageSource, content, stage};
+use crate::model::{ApiDefinition, DeploymentId, Pointer, RestApiId, Stage, StageVariables};
+use crate::plan::access_log::LogFormat;
+use crate::plan::release::Release;
+use crate::plan::select::{Selector, StageAddress};
+use crate::plan::validation::Schema;
+use crate::plan::{Plan, StageIndex, StagePlan};
+
+/// Compiles stages, and keeps what they have in common for as long as one of them has it.
+#[derive(Default)]
+pub struct Compiler {
+    pub(super) limits: Limits,
+    definitions: Shared<Identity, CompiledDefinition>,
+    /// Expressions for statuses repeat in every method; a compiled one costs some 10 KB.
+    pub(super) patterns: Shared<String, regex::Regex>,
+    /// By the text of the document that a model makes with those that it refers to.
+    pub(super) schemas: Shared<Box<str>, Schema>,
+}
+
+/// A stage that is ready to be served, with its canary if it has one. It borrows nothing and is cheap to clone; whoever
+/// serves it keeps it until its deployment, its variables or its settings change.
+#[derive(Clone, Debug)]
+pub struct CompiledStage {
+    production: CompiledRelease,
+    canary: Option<CompiledRelease>,
+    execute_api_disabled: bool,
+}
+
+#[derive(Clone, Debug)]
+struct CompiledRelease {
+    plan: Arc<StagePlan>,
+    /// For others to find, as long as this one is there.
+    definition: Arc<CompiledDefinition>,
+    /// Behind the number that stands for a deployment without an id; `None` where it has one.
+    unnamed: Option<&'static str>,
+}
+
+impl CompiledStage {
+    /// What the stage itself serves, without its canary.
+    pub fn plan(&self) -> &StagePlan {
+        &self.production.plan
+    }
+
+    pub fn canary(&self) -> Option<&StagePlan> {
+        self.canary.as_ref().map(|canary| &*canary.plan)
+    }
+}
+
+/// What makes two definitions with their variables the same.
+#[derive(PartialEq, Eq, Hash)]
+struct Identity {
+    of: DefinitionIdentity,
+    /// In their order: an order of its own only costs a copy.
+    variables: Box<[(String, String)]>,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum DefinitionIdentity {
+    /// A deployment is never changed, and its id never given to another.
+    Deployment(RestApiId, DeploymentId),
+    /// A definition that stays where it is for as long as there is the compiler.
+    Address(usize),
+}
+
+/// How to tell whether a definition was compiled before.
+#[derive(Clone, Copy)]
+pub(super) enum Known {
+    ByDeploymentId,
+    /// Only for definitions that the compiler does not outlive.
+    ByAddress,
+}
+
+impl Compiler {
+    pub fn new(limits: Limits) -> Compiler {
+        Compiler { limits, ..Compiler::default() }
+    }
+
+    /// Compiles a stage, with its canary if it has one. Stages that name the same deployment of the same API, with the
+    /// same variables, share what it makes: a deployment's definition never changes.
+    ///
+    /// # Errors
+    /// All problems; they name [`ValueName::source`](super::ValueName::source) 0.
+    pub fn stage(&mut self, source: StageSource<'_>) -> Result<CompiledStage, Vec<Problem>> {
+        self.compile(source, Known::ByDeploymentId)
+    }
+
+    /// Puts stages together to one plan. They are to have addresses of their own. With `root`, the first is also served
+    /// without a prefix, if it is of the only API.
+    pub fn plan<'s>(&self, stages: impl IntoIterator<Item = &'s CompiledStage>, root: bool, generation: u64) -> Plan {
+        let mut plans = Vec::new();
+        let mut addresses = Vec::new();
+        for stage in stages {
+            addresses.push(StageAddress {
+                api_id: Arc::clone(&stage.production.plan.api_id),
+                stage: Arc::clone(&stage.production.plan.stage),
+                execute_api_disabled: stage.execute_api_disabled,
+                index: StageIndex(plans.len() as u32),
+            });
+            plans.push(stage.production.of_generation(generation));
+            plans.extend(stage.canary.as_ref().map(|canary| canary.of_generation(generation)));
+        }
+        Plan { generation, selector: Selector::new(&addresses, root), stages: plans }
+    }
+
+    pub(super) fn compile(&mut self, source: StageSource<'_>, known: Known) -> Result<CompiledStage, Vec<Problem>> {
+        let mut compilation = Compilation::new(self);
+        let StageSource { definition, stage, canary: of_canary } = source;
+        stage::refuse_odd_variables(&mut compilation, stage);
+        stage::refuse_what_is_not_served(&mut compilation, definition, stage);
+        let canary = stage::canary(&mut compilation, stage);
+        let mut production = ReleaseSource {
+            definition,
+            api: definition,
+            stage: Cow::Borrowed(stage),
+            deployment_id: stage.deployment_id.as_ref(),
+            unnamed: "",
+            deployment: Deployment::Production,
+            release: Release::Only,
+        };
+        let canary = canary.map(|(settings, share)| {
+            production.release = Release::Production { share };
+            ReleaseSource {
+                definition: of_canary.unwrap_or(definition),
+                stage: Cow::Owned(stage::of_canary(stage, settings)),
+                deployment_id: if of_canary.is_some() { &settings.deployment_id } else { &stage.deployment_id }
+                    .as_ref(),
+                unnamed: if of_canary.is_some() { "c" } else { "" },
+                deployment: if of_canary.is_some() { Deployment::Canary } else { Deployment::Production },
+                release: Release::Canary,
+                ..production.clone()
+            }
+        });
+        let compiled = compilation.release(&production, known, None);
+        let canary = canary.map(|canary| {
+            let twin = canary.has_the_definition_of(&production).then_some(&compiled.definition);
+            compilation.release(&canary, known, twin)
+        });
+        let execute_api_disabled = definition.rest_api.disable_execute_api_endpoint;
+        match compilation.problems {
+            problems if problems.is_empty() => Ok(CompiledStage { production: compiled, canary, execute_api_disabled }),
+            problems => Err(problems),
+        }
+    }
+}
+
+impl CompiledRelease {
+    /// AWS's ids are six lower-case letters and digits; a deployment that nobody has named is known by its plan.
+    fn of_generation(&self, generation: u64) -> Arc<StagePlan> {
+        let Some(suffix) = self.unnamed else { return Arc::clone(&self.plan) };
+        let width = 6 - suffix.len();
+        let mut plan = StagePlan::clone(&self.plan);
+        plan.deployment_id = format!("{generation:0width$}{suffix}").into();
+        Arc::new(plan)
+    }
+}
+
+/// What becomes of a [`StagePlan`]: a stage's own deployment, or its canary's with the variables that it overrides.
+#[derive(Clone)]
+struct ReleaseSource<'m> {
+    definition: &'m ApiDefinition,
+    /// Whose API's attributes count: the stage's own deployment's.
+    api: &'m ApiDefinition,
+    stage: Cow<'m, Stage>,
+    deployment_id: Option<&'m DeploymentId>,
+    unnamed: &'static str,
+    deployment: Deployment,
+    release: Release,
+}
+
+impl ReleaseSource<'_> {
+    /// Of a stage, only its variables go into its methods.
+    fn has_the_definition_of(&self, other: &ReleaseSource<'_>) -> bool {
+        std::ptr::eq(self.definition, other.definition) && self.stage.variables == other.stage.variables
+    }
+
+    fn identity(&self, known: Known) -> Option<Identity> {
+        let of = match (known, self.deployment_id) {
+            (Known::ByAddress, _) => DefinitionIdentity::Address(std::ptr::from_ref(self.definition) as usize),
+            (Known::ByDeploymentId, Some(id)) => {
+                DefinitionIdentity::Deployment(self.api.rest_api.id.clone(), id.clone())
+            }
+            (Known::ByDeploymentId, None) => return None,
+        };
+        let pairs =
+            |variables: &StageVariables| variables.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        Some(Identity { of, variables: pairs(&self.stage.variables) })
+    }
+}
+
+impl Compilation<'_> {
+    /// `twin`: what was made of the same definition with the same variables.
+    fn release(
+        &mut self,
+        source: &ReleaseSource<'_>,
+        known: Known,
+        twin: Option<&Arc<CompiledDefinition>>,
+    ) -> CompiledRelease {
+        self.deployment = source.deployment;
+        let ReleaseSource { definition, stage, .. } = source;
+        let rest_api = &source.api.rest_api;
+        let compiled = match twin {
+            Some(twin) => Arc::clone(twin),
+            None => self.definition(source, known),
+        };
+        let plan = StagePlan {
+            api_id: rest_api.id.as_str().into(),
+            api_name: rest_api.name.as_str().into(),
+            stage: stage.stage_name.as_str().into(),
+            deployment_id: source.deployment_id.map(|id| id.as_str().into()).unwrap_or_default(),
+            endpoint_type: rest_api.endpoint_configuration.types.first().map(|kind| kind.name()),
+            variables: stage
+                .variables
+                .iter()
+                .map(|(name, value)| (name.as_str().into(), value.as_str().into()))
+                .collect(),
+            release: source.release,
+            routes: Arc::clone(&compiled.routes),
+            methods: Arc::clone(&compiled.methods),
+            origins: Arc::clone(&compiled.origins),
+            gateway_responses: Arc::clone(&compiled.gateway_responses),
+            access_log_format: self.access_log_format(stage),
+            binary_media_types: content::binary_media_types(self, definition),
+            minimum_compression_size: content::minimum_compression_size(self, definition),
+        };
+        let unnamed = source.deployment_id.is_none().then_some(source.unnamed);
+        CompiledRelease { plan: Arc::new(plan), definition: compiled, unnamed }
+    }
+
+    fn definition(&mut self, source: &ReleaseSource<'_>, known: Known) -> Arc<CompiledDefinition> {
+        let identity = source.identity(known);
+        let found = identity.as_ref().and_then(|identity| self.compiler.definitions.find(identity));
+        found.unwrap_or_else(|| {
+            let before = self.problems.len();
+            let stage = StageSource { definition: source.definition, stage: &source.stage, canary: None };
+            let compiled = Arc::new(definition::compile(self, stage));
+            if let Some(identity) = identity.filter(|_| self.problems.len() == before) {
+                self.compiler.definitions.insert(identity, &compiled);
+            }
+            compiled
+        })
+    }
+
+    fn access_log_format(&mut self, stage: &Stage) -> Option<LogFormat> {
+        let format = stage.access_log_settings.as_ref()?.format.as_deref()?;
+        LogFormat::parse(format)
+            .map_err(|error| {
+                // The stage is described beside its own deployment, not beside its canary's.
+                self.deployment = Deployment::Production;
+                let pointer = Pointer::stage(&stage.stage_name).child("accessLogSettings").child("format");
+                self.refuse(pointer, error.message).help(error.help);
+            })
+            .ok()
+    }
+}
