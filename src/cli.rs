@@ -13,7 +13,7 @@ pub mod test_invoke;
 
 use crate::config::{BasePath, Config, Driver, Environment, Flags, Node, Problems, Settings, load};
 use crate::openapi::{self, ImportOptions};
-use crate::plan::compile;
+use crate::server::compile_options;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
@@ -97,15 +97,6 @@ fn import_options(config: &Config) -> ImportOptions {
         stage_name: config.stage.clone(),
         stage_variables: config.stage_variables.clone().into_iter().collect(),
     }
-}
-
-/// What the settings say of compiling them.
-fn compile_options(config: &Config) -> compile::Options {
-    let limits = compile::Limits {
-        integration_timeout_ms_max: config.limits.integration_timeout_max_ms,
-        template_bytes_max: config.limits.template_bytes_max,
-    };
-    compile::Options { root: config.root, limits }
 }
 
 /// Writes a command's output. A reader that has left (`tollgate config | head`) is no error.
@@ -213,6 +204,9 @@ pub struct ServeArgs {
     /// The folder for what must outlive the process [default: none, nothing is written]
     #[arg(long, value_name = "DIR")]
     pub data: Option<String>,
+    /// Start without the built-in example where there is neither a FILE nor --data: the management API makes the rest
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub empty: Option<bool>,
     /// Serve the one API at /, without the stage in the path
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub root: Option<bool>,
@@ -375,6 +369,7 @@ impl ServeArgs {
         single(&mut flags, "shards", self.shards.as_deref());
         single(&mut flags, "driver", self.driver.as_deref());
         single(&mut flags, "data", self.data.as_deref());
+        switch(&mut flags, "empty", self.empty);
         switch(&mut flags, "root", self.root);
         if !self.tls_certificate.is_empty() || !self.tls_key.is_empty() {
             flags.push(("tls.certificates", Node::list(self.certificates())));

@@ -19,10 +19,12 @@
 pub mod access;
 pub mod access_log;
 pub mod deployment;
+pub mod documents;
 pub mod exception;
 pub mod exposition;
 #[cfg(test)]
 mod fixture;
+pub mod keeper;
 pub mod operation;
 pub mod operations;
 pub mod page;
@@ -31,6 +33,7 @@ pub mod process;
 pub mod publish;
 pub mod resolver;
 pub mod server;
+pub mod serving;
 pub mod state;
 pub mod store;
 #[cfg(test)]
@@ -49,10 +52,11 @@ use tokio::time::Instant;
 use crate::plan::delivery::{Delivery, Fleet};
 use crate::stats::Registry;
 use access_log::AccessLog;
+use keeper::Fresh;
 use publish::{Builder, Published, Publisher, Reload, Unresolved};
 use resolver::lookup::Lookup;
 use resolver::{Resolver, TtlBounds};
-use server::Admin;
+use server::{Admin, Management};
 use state::{Check, State};
 use watch::Watch;
 
@@ -74,6 +78,9 @@ pub struct Control {
     pub lookup: Arc<dyn Lookup>,
     /// Bound already, so that an address in use is told before anything starts.
     pub admin: Option<TcpListener>,
+    pub management: Management,
+    /// The keeper's plans.
+    pub fresh: mpsc::UnboundedReceiver<Fresh>,
     pub access_log: Option<AccessLog>,
     /// Reads certificates again and gives them to the listeners; called on SIGHUP.
     pub reload_certificates: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
@@ -116,6 +123,7 @@ pub struct ControlPlane {
     state: Arc<State>,
     reloads: mpsc::Sender<Reload>,
     admin: Option<tokio::net::TcpListener>,
+    management: Arc<Management>,
     access_log: Option<AccessLog>,
     reload_certificates: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
     signals: Signals,
@@ -148,8 +156,10 @@ impl ControlPlane {
         let state = Arc::new(state);
         let (reloads, asked) = mpsc::channel(RELOADS_MAX);
         let watch = Watch::new(settings.watch);
+        let shared = Arc::clone(&state);
         Ok(ControlPlane {
-            publisher: Publisher::new(builder, Arc::clone(&state), resolver, watch, settings.unresolved, asked),
+            publisher: Publisher::new(builder, shared, resolver, watch, settings.unresolved, asked, control.fresh),
+            management: Arc::new(control.management),
             state,
             reloads,
             admin: control.admin.map(adopt_listener).transpose()?,
@@ -170,12 +180,12 @@ impl ControlPlane {
 
     /// Serves until a signal says to stop, then drains the shards.
     pub async fn run(self) -> ExitReason {
-        let ControlPlane { publisher, state, reloads, admin, mut signals, settings, .. } = self;
+        let ControlPlane { publisher, state, reloads, admin, management, mut signals, settings, .. } = self;
         let mut tasks = tokio::task::JoinSet::new();
         tasks.spawn(publisher.run());
         tasks.spawn(harvest_regularly(Arc::clone(&state), Duration::from_millis(settings.harvest_ms.max(1))));
         if let Some(listener) = admin {
-            let admin = Admin { state: Arc::clone(&state), reloads: reloads.clone() };
+            let admin = Admin { state: Arc::clone(&state), reloads: reloads.clone(), management };
             tasks.spawn(async move { match server::serve(listener, admin).await {} });
         }
         while let Asked::Reload = signals.next().await {

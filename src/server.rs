@@ -11,9 +11,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use crate::config::{Config, LogDestination, UnderscoreTwins};
+use crate::control_plane::access::{Access, AccessSettings};
 use crate::control_plane::access_log::{AccessLog, AccessLogSender, AccessLogTarget};
+use crate::control_plane::keeper::{self, Fresh, KeeperHandle, KeeperSettings};
+use crate::control_plane::operation::SystemRandom;
 use crate::control_plane::publish::Builder;
 use crate::control_plane::resolver::lookup::SystemLookup;
+use crate::control_plane::server::{Management, TESTS_MAX};
+use crate::control_plane::serving::Serving;
+use crate::control_plane::store::disk::Disk;
 use crate::control_plane::{self, Control, ControlPlane, ExitReason};
 use crate::data_plane::access_log::LogSink;
 use crate::data_plane::settings::{
@@ -27,6 +33,7 @@ use crate::net::runtime::{Driver, Mode, Runtime, allowed_cpus, pin_to_cpu};
 use crate::net::tls::{CertificateFiles, ClientTls, ServerTls, warm_up};
 use crate::plan::Plan;
 use crate::plan::access_log::LogFormat;
+use crate::plan::compile;
 use crate::plan::delivery::{Delivery, Fleet};
 use crate::stats::Registry;
 
@@ -43,7 +50,11 @@ pub struct Started {
 ///
 /// # Errors
 /// Why it could not start; nothing is half-started then.
-pub fn serve(config: &Config, builder: Builder, started: impl FnOnce(&Started)) -> Result<ExitReason, String> {
+pub fn serve(
+    config: &Config,
+    builder: impl FnOnce(KeeperHandle) -> Builder,
+    started: impl FnOnce(&Started),
+) -> Result<ExitReason, String> {
     raise_descriptor_limit();
     let cpus = allowed_cpus();
     let shards = usize::from(config.shards.resolve(cpus.len().max(1)));
@@ -54,7 +65,9 @@ pub fn serve(config: &Config, builder: Builder, started: impl FnOnce(&Started)) 
     let admin = config.admin.map(bind_admin).transpose()?;
     let registry = Registry::new(shards);
     let access_log = start_access_log(config, &registry)?;
-    prepare_data_folder(config)?;
+    let (keeper, fresh) = start_keeper(config)?;
+    let management = management(config, keeper.clone())?;
+    let builder = builder(keeper);
 
     let fleet = Arc::new(handles(shards)?);
     let settings = Arc::new(settings(config, shards)?);
@@ -102,6 +115,8 @@ pub fn serve(config: &Config, builder: Builder, started: impl FnOnce(&Started)) 
             builder,
             lookup: Arc::new(SystemLookup::new(std::time::Duration::from_millis(config.upstream.dns_timeout_ms))?),
             admin,
+            management,
+            fresh,
             access_log,
             reload_certificates: Box::new(move || server_tls.as_ref().map_or(Ok(()), |tls| tls.reload())),
             checks: vec![("listeners", {
@@ -177,13 +192,54 @@ fn start_access_log(config: &Config, registry: &Arc<Registry>) -> Result<Option<
     AccessLog::start(target, bytes_max, Arc::clone(registry)).map(Some)
 }
 
-/// Nothing is stored yet; that the folder can be used is found out now rather than at the first thing to store.
-fn prepare_data_folder(config: &Config) -> Result<(), String> {
-    let Some(folder) = &config.data else { return Ok(()) };
-    let problem = |error: std::io::Error| format!("data: cannot use the folder {}: {error}", folder.display());
-    std::fs::create_dir_all(folder).map_err(problem)?;
-    let probe = folder.join(".tollgate-writable");
-    std::fs::write(&probe, b"").and_then(|()| std::fs::remove_file(&probe)).map_err(problem)
+/// Opens the store, or makes one in memory, and compiles what it has. A stage that cannot be served any more (a newer
+/// version may refuse what an older one took) is left out, and named: the others are served.
+fn start_keeper(config: &Config) -> Result<(KeeperHandle, tokio::sync::mpsc::UnboundedReceiver<Fresh>), String> {
+    let disk = config.data.as_deref().map(Disk::open).transpose()?;
+    let store = disk.as_ref().map(Disk::load).transpose()?.unwrap_or_default();
+    let mut serving = Serving::new(compile_options(config).limits);
+    for (stage, unservable) in serving.load(&store) {
+        tracing::error!("the stage {} is not served: {}", stage.replace('\0', "/"), unservable.to_text());
+    }
+    if disk.is_none() {
+        tracing::info!("without --data, what the management API makes is kept in memory only");
+    }
+    let (sender, fresh) = tokio::sync::mpsc::unbounded_channel();
+    let settings = KeeperSettings { account_id: config.account_id.clone(), region: "us-east-1".to_owned() };
+    let keeper = keeper::start(store, disk, serving, settings, Box::new(SystemRandom), sender)?;
+    Ok((keeper, fresh))
+}
+
+fn management(config: &Config, keeper: KeeperHandle) -> Result<Management, String> {
+    let settings = AccessSettings {
+        access_keys: Vec::new(),
+        tokens: Vec::new(),
+        region: "us-east-1".to_owned(),
+        clock_skew_ms: 300_000,
+    };
+    let access = Access::new(settings);
+    if let Some(warning) = access.warning() {
+        tracing::warn!("{warning}");
+    }
+    Ok(Management {
+        keeper,
+        access,
+        random: Box::new(SystemRandom),
+        test_invoker: Arc::new(test_invoke::TestInvoke::new(config)?),
+        compile_options: compile_options(config),
+        definition_bytes_max: 64 << 20,
+        may_reset: std::env::var("TOLLGATE_MANAGEMENT_RESET").is_ok(),
+        test_places: tokio::sync::Semaphore::new(TESTS_MAX),
+    })
+}
+
+/// What the settings say of compiling.
+pub fn compile_options(config: &Config) -> compile::Options {
+    let limits = compile::Limits {
+        integration_timeout_ms_max: config.limits.integration_timeout_max_ms,
+        template_bytes_max: config.limits.template_bytes_max,
+    };
+    compile::Options { root: config.root, limits }
 }
 
 fn handles(shards: usize) -> Result<Vec<ShardHandle>, String> {

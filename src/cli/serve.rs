@@ -8,14 +8,21 @@ use super::{ServeArgs, compile_options, demo, import_options};
 use crate::config::{Config, LogLevel, Settings};
 use crate::control_plane::ExitReason;
 use crate::control_plane::deployment::{self, BuiltApi};
+use crate::control_plane::documents::Documents;
+use crate::control_plane::keeper::KeeperHandle;
 use crate::control_plane::publish::{Builder, Built};
+use crate::plan::Plan;
 use crate::server::{self, Started};
 
 /// Serves until a signal says to stop. Exit code 1 where it could not start.
 pub fn run(_args: &ServeArgs, settings: Settings) -> ExitCode {
     let config = settings.config;
     start_logging(config.log.level);
-    let outcome = if config.files.is_empty() { serve_demo(&config) } else { serve_files(config) };
+    let outcome = match (config.files.is_empty(), config.data.is_some() || config.empty) {
+        (false, _) => serve_files(config),
+        (true, true) => serve_store(&config),
+        (true, false) => serve_demo(&config),
+    };
     match outcome {
         // Live event loops are not torn down: operations of the kernel may still use their buffers.
         Ok(ExitReason::Drained | ExitReason::TimedOut { .. }) => std::process::exit(0),
@@ -33,14 +40,16 @@ fn serve_files(config: Config) -> Result<ExitReason, String> {
     // The first build is for the list of what is served, and for problems in colour.
     let colour = std::io::stderr().is_terminal();
     let first = deployment::build(&files, &import, &options, 0).map_err(|problems| problems.to_text(colour))?;
-    let builder: Builder = Arc::new(move |generation| {
-        let built =
-            deployment::build(&files, &import, &options, generation).map_err(|problems| problems.to_text(false))?;
-        for warning in &built.warnings.0 {
-            tracing::warn!("{}", warning.one_line());
-        }
-        Ok(Built { plan: built.plan, watched_files: built.watched_files })
-    });
+    let builder = move |keeper: KeeperHandle| -> Builder {
+        Arc::new(move |generation| {
+            let built =
+                deployment::build(&files, &import, &options, generation).map_err(|problems| problems.to_text(false))?;
+            for warning in &built.warnings.0 {
+                tracing::warn!("{}", warning.one_line());
+            }
+            Ok(kept(built, root, keeper.clone()))
+        })
+    };
     server::serve(&config, builder, |started| {
         announce(started);
         let only = first.apis.iter().all(|api| api.api_id == first.apis[0].api_id);
@@ -52,6 +61,25 @@ fn serve_files(config: Config) -> Result<ExitReason, String> {
     })
 }
 
+/// Serves what the management API has made, and will make.
+fn serve_store(config: &Config) -> Result<ExitReason, String> {
+    let builder = |keeper: KeeperHandle| -> Builder {
+        Arc::new(move |_| {
+            let keeper = keeper.clone();
+            let keep = Box::new(move |_| keeper.deploy(Documents::default()));
+            Ok(Built { plan: Plan::empty(), watched_files: Vec::new(), keep })
+        })
+    };
+    server::serve(config, builder, announce)
+}
+
+/// What was built of documents, to be kept in the store once nothing stands against it.
+fn kept(built: deployment::Built, root: bool, keeper: KeeperHandle) -> Built {
+    let documents = Documents { imported: built.imported, root };
+    let keep = Box::new(move |_| keeper.deploy(documents));
+    Built { plan: built.plan, watched_files: built.watched_files, keep }
+}
+
 fn serve_demo(config: &Config) -> Result<ExitReason, String> {
     let backend = demo::start_backend()?;
     let (import, options, root) = (import_options(config), compile_options(config), config.root);
@@ -59,9 +87,12 @@ fn serve_demo(config: &Config) -> Result<ExitReason, String> {
         demo::build(backend, &import, &options, generation).map_err(|problems| problems.to_text(false))
     };
     let first = build(0)?;
-    let builder: Builder = Arc::new(move |generation| {
-        build(generation).map(|built| Built { plan: built.plan, watched_files: Vec::new() })
-    });
+    let builder = move |keeper: KeeperHandle| -> Builder {
+        Arc::new(move |generation| {
+            let built = deployment::Built { watched_files: Vec::new(), ..build(generation)? };
+            Ok(kept(built, root, keeper.clone()))
+        })
+    };
     server::serve(config, builder, |started| {
         announce(started);
         let Some(api) = first.apis.first() else { return };
@@ -79,7 +110,7 @@ fn announce(started: &Started) {
         eprintln!("listening on {}://{address}", if *tls { "https" } else { "http" });
     }
     if let Some(admin) = started.admin {
-        eprintln!("admin on http://{admin} (/healthz /readyz /metrics /reload)");
+        eprintln!("admin on http://{admin} (management API, /healthz /readyz /metrics /reload)");
     }
     eprintln!("{} shards on {}", started.shards, started.mode.name());
 }

@@ -35,6 +35,8 @@ settings! {
         driver: Driver = Driver::Auto => Facts::plain().flag("--driver");
         /// The folder for what must outlive the process. Without one, nothing is written to disk.
         data: Option<PathBuf> = None => Facts::plain().flag("--data");
+        /// Start without the built-in example where there is neither a file nor `data`.
+        empty: bool = false => Facts::plain().flag("--empty");
         /// The stage that the files are deployed to, the first part of the path: `/prod/pets`. Not set, each document
         /// says (`x-tollgate-stage-name`, or the base path that AWS wrote into an export), or it is `default`.
         stage: Option<String> = None => Facts::text(STAGE_NAME).flag("--stage");

@@ -14,6 +14,8 @@ pub struct Built {
     /// Every file that was read: the documents and what they refer to.
     pub watched_files: Vec<PathBuf>,
     pub apis: Vec<BuiltApi>,
+    /// What it was compiled from.
+    pub imported: Vec<Imported>,
     /// Of no consequence for serving, but worth a line.
     pub warnings: Diagnostics,
 }
@@ -68,11 +70,11 @@ pub fn build_imported(
         route_count: stage.methods.len(),
         canary_percent: served.stage.stage.canary_settings.as_ref().map(|canary| canary.percent_traffic),
     });
-    let apis = apis.collect();
-    let mut watched_files: Vec<PathBuf> = imported.into_iter().flat_map(|one| one.files).collect();
+    let apis: Vec<BuiltApi> = apis.collect();
+    let mut watched_files: Vec<PathBuf> = imported.iter().flat_map(|one| one.files.clone()).collect();
     watched_files.sort();
     watched_files.dedup();
-    Ok(Built { plan, watched_files, apis, warnings: Diagnostics(warnings).without_repetitions() })
+    Ok(Built { plan, watched_files, apis, imported, warnings: Diagnostics(warnings).without_repetitions() })
 }
 
 /// A stage, and the document that describes it.

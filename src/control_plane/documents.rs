@@ -59,7 +59,8 @@ impl Desk<'_> {
         definition.rest_api.created_date = Some(known.unwrap_or(self.now));
         let deployment_id = self.deployment(&api_id, &definition, &name)?;
         for ImportedStage { stage, canary } in &stages {
-            let canary = canary.as_ref().map(|canary| self.deployment(&api_id, &canary.definition, &name)).transpose()?;
+            let canary =
+                canary.as_ref().map(|canary| self.deployment(&api_id, &canary.definition, &name)).transpose()?;
             self.stage(&api_id, stage.clone(), &deployment_id, canary);
         }
         let names: Vec<String> = stages.iter().map(|one| one.stage.stage_name.clone()).collect();
@@ -118,9 +119,11 @@ impl Desk<'_> {
             in_use.extend(stage.canary_settings.as_ref().and_then(|canary| canary.deployment_id.clone()));
         }
         let deployments = self.store.deployments.below(&of_api);
-        let ours = deployments.filter(|(_, row)| row.description.as_deref().is_some_and(|text| text.starts_with("from ")));
+        let ours =
+            deployments.filter(|(_, row)| row.description.as_deref().is_some_and(|text| text.starts_with("from ")));
         let unused = ours.filter(|(_, row)| !in_use.contains(&row.id));
-        let mut unused: Vec<(f64, String)> = unused.map(|(key, row)| (row.created_date, own_name(key).to_owned())).collect();
+        let mut unused: Vec<(f64, String)> =
+            unused.map(|(key, row)| (row.created_date, own_name(key).to_owned())).collect();
         unused.sort_by(|one, other| other.0.total_cmp(&one.0));
         for (_, id) in unused.into_iter().skip(DEPLOYMENTS_KEPT) {
             self.store.deployments.remove(&[self.region, api_id, &id]);

@@ -17,8 +17,8 @@ use super::documents::{self, Documents};
 use super::exception::{Exception, ExceptionKind};
 use super::operation::{Call, Operation, Random, Reply};
 use super::serving::Serving;
-use super::store::{Mark, Store};
 use super::store::disk::Disk;
+use super::store::{Mark, Store};
 use crate::plan::Plan;
 
 /// Calls that wait for the keeper; one more waits to be let in.
@@ -55,11 +55,21 @@ pub struct Answered {
 }
 
 enum Job {
-    Call { asked: Box<Asked>, reply: oneshot::Sender<Answered> },
-    Deploy { documents: Box<Documents>, reply: oneshot::Sender<Result<Fresh, String>> },
-    Reset { reply: oneshot::Sender<Answered> },
+    Call {
+        asked: Box<Asked>,
+        reply: oneshot::Sender<Answered>,
+    },
+    Deploy {
+        documents: Box<Documents>,
+        reply: oneshot::Sender<Result<Fresh, String>>,
+    },
+    Reset {
+        reply: oneshot::Sender<Answered>,
+    },
     /// A copy of the store: its rows are shared.
-    Copy { reply: oneshot::Sender<Store> },
+    Copy {
+        reply: oneshot::Sender<Store>,
+    },
 }
 
 /// What keepers need to know besides the store.
@@ -297,7 +307,7 @@ impl Keeper {
 
     fn fresh(&mut self, waiting: Vec<oneshot::Sender<()>>) -> Fresh {
         self.revision += 1;
-        Fresh { revision: self.revision, plan: self.serving.plan(&self.store), waiting }
+        Fresh { revision: self.revision, plan: self.serving.plan(), waiting }
     }
 
     fn deploy(&mut self, documents: Documents) -> Result<Fresh, String> {

@@ -52,6 +52,15 @@ pub trait Random {
     fn fill(&self, buffer: &mut [u8]);
 }
 
+/// The system's own.
+pub struct SystemRandom;
+
+impl Random for SystemRandom {
+    fn fill(&self, buffer: &mut [u8]) {
+        aws_lc_rs::rand::fill(buffer).expect("the system has random bytes for those who ask");
+    }
+}
+
 /// What an operation answers; its status is the operation's.
 #[derive(Debug)]
 pub enum Reply {

@@ -1,17 +1,18 @@
-//! The admin listener: health, readiness, metrics, reload. Loopback unless configured otherwise; it has no login.
+//! The admin listener: health, readiness, metrics, reload, and the [`management`] API.
 //!
-//! A browser on the same machine can be made to send requests here, by a page that it shows. Reading gives such a page
-//! nothing (no CORS fields are sent), and `POST` is refused unless it is addressed to an IP address or `localhost`,
-//! which a rebound DNS name is not, and comes from no other origin.
+//! Who may do what there is `access`'s to say; the routes that only tell how the gateway is are open.
+
+pub mod management;
 
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
-use axum::extract::{RawQuery, State as Shared};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::extract::{RawQuery, Request, State as Shared};
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use hyper::server::conn::http1;
@@ -21,9 +22,15 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+use super::access::{self, Access, CallKind, Refusal};
 use super::exposition;
+use super::keeper::KeeperHandle;
+use super::operation::Random;
 use super::publish::Reload;
 use super::state::State;
+use crate::plan::compile;
+use crate::plan::test_invocation::TestInvoker;
+use crate::sign::Timestamp;
 
 const CONNECTIONS_MAX: usize = 128;
 const HEAD_BYTES_MAX: usize = 16 * 1024;
@@ -34,11 +41,51 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// For a whole connection: whoever writes or reads slower than any tool does is cut off.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(3600);
 
+/// TestInvokeMethod at a time; each has a shard of its own while it runs.
+pub const TESTS_MAX: usize = 8;
+
 /// What handlers have.
 #[derive(Clone)]
 pub struct Admin {
     pub state: Arc<State>,
     pub reloads: mpsc::Sender<Reload>,
+    pub management: Arc<Management>,
+}
+
+/// What the management API needs.
+pub struct Management {
+    pub keeper: KeeperHandle,
+    pub access: Access,
+    pub random: Box<dyn Random + Send + Sync>,
+    pub test_invoker: Arc<dyn TestInvoker>,
+    /// As of files; TestInvokeMethod compiles with them.
+    pub compile_options: compile::Options,
+    /// The largest body, which is an API's definition.
+    pub definition_bytes_max: usize,
+    /// Whether `POST /reset` is there.
+    pub may_reset: bool,
+    /// [`TESTS_MAX`] of them.
+    pub test_places: Semaphore,
+}
+
+/// The address of a request's sender.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub IpAddr);
+
+impl Management {
+    /// A UUID, version 4.
+    fn request_id(&self) -> String {
+        let mut bytes = [0; 16];
+        self.random.fill(&mut bytes);
+        bytes[6] = bytes[6] & 0x0f | 0x40;
+        bytes[8] = bytes[8] & 0x3f | 0x80;
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+    }
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_seconds(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
 }
 
 /// Serves until it is dropped.
@@ -47,8 +94,8 @@ pub async fn serve(listener: TcpListener, admin: Admin) -> Infallible {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let place = Arc::clone(&places).acquire_owned().await.expect("the semaphore is never closed");
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match listener.accept().await {
+            Ok((stream, peer)) => (stream, Peer(peer.ip())),
             Err(error) => {
                 // Out of descriptors, most likely. Accepting again at once would spin.
                 tracing::warn!(%error, "admin listener: cannot accept");
@@ -56,7 +103,7 @@ pub async fn serve(listener: TcpListener, admin: Admin) -> Infallible {
                 continue;
             }
         };
-        let service = TowerToHyperService::new(router.clone());
+        let service = TowerToHyperService::new(router.clone().layer(axum::Extension(peer)));
         let mut builder = http1::Builder::new();
         builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_BYTES_MAX);
         let connection = builder.serve_connection(TokioIo::new(stream), service);
@@ -69,14 +116,18 @@ pub async fn serve(listener: TcpListener, admin: Admin) -> Infallible {
 }
 
 fn router(admin: Admin) -> Router {
+    let operators = Router::new()
+        .route("/reload", post(reload))
+        .route("/reset", post(reset))
+        .layer(middleware::from_fn_with_state(admin.clone(), operators_only));
     Router::new()
+        .merge(operators)
         .route("/", get(index))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
-        .route("/reload", post(reload))
         .method_not_allowed_fallback(method_not_allowed)
-        .fallback(not_found)
+        .fallback(other)
         .with_state(admin)
 }
 
@@ -89,6 +140,7 @@ async fn index(Shared(admin): Shared<Admin>) -> Json<Value> {
             "GET /readyz": "200 when requests can be served; ?verbose lists each condition",
             "GET /metrics": "statistics for Prometheus",
             "POST /reload": "build and publish the configuration again",
+            "/restapis, /apikeys, …": "the management API of API Gateway: aws apigateway --endpoint-url, boto3, Terraform",
         },
     }))
 }
@@ -125,10 +177,7 @@ async fn metrics(Shared(admin): Shared<Admin>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, content_type)], admin.state.metrics().await)
 }
 
-async fn reload(Shared(admin): Shared<Admin>, headers: HeaderMap) -> Response {
-    if let Err(reason) = from_here(&headers) {
-        return problem(StatusCode::FORBIDDEN, &reason);
-    }
+async fn reload(Shared(admin): Shared<Admin>) -> Response {
     let (reply, outcome) = oneshot::channel();
     if admin.reloads.send(Reload { asked_by: "admin", reply: Some(reply) }).await.is_err() {
         return problem(StatusCode::SERVICE_UNAVAILABLE, "the publisher has ended");
@@ -140,7 +189,57 @@ async fn reload(Shared(admin): Shared<Admin>, headers: HeaderMap) -> Response {
     }
 }
 
-async fn not_found() -> Response {
+/// Empties the store: for tests that share a gateway.
+async fn reset(Shared(admin): Shared<Admin>) -> Response {
+    if !admin.management.may_reset {
+        let message = "resetting is off; management.reset = true makes it possible, for tests only";
+        return problem(StatusCode::FORBIDDEN, message);
+    }
+    let answered = admin.management.keeper.reset().await;
+    match answered.map(|answered| (answered.outcome, answered.served)) {
+        Ok((Ok(_), served)) => {
+            if let Some(served) = served {
+                // It ends too where the publisher has.
+                let _ = served.await;
+            }
+            Json(json!({ "reset": true })).into_response()
+        }
+        Ok((Err(exception), _)) => management::refused(&exception),
+        Err(_) => problem(StatusCode::SERVICE_UNAVAILABLE, "the keeper of the store has ended"),
+    }
+}
+
+/// Lets those pass to an operator's route that may use it.
+async fn operators_only(Shared(admin): Shared<Admin>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let query = parts.uri.query().unwrap_or_default();
+    let call = access::Call {
+        method: parts.method.as_str(),
+        path: parts.uri.path(),
+        query,
+        headers: &parts.headers,
+        peer: management::peer(&parts),
+        kind: CallKind::Operator,
+        is_write: parts.method != Method::GET,
+    };
+    let refuse = |refusal: Refusal| management::response(refusal.status, refusal.error_type, &refusal.message);
+    if let Err(refusal) = admin.management.access.admit_head(&call, now()) {
+        return refuse(refusal);
+    }
+    let Ok(body) = axum::body::to_bytes(body, admin.management.definition_bytes_max).await else {
+        return problem(StatusCode::PAYLOAD_TOO_LARGE, "the request is too large, or ended early");
+    };
+    match admin.management.access.admit(&call, &body, now()) {
+        Ok(_) => next.run(Request::from_parts(parts, body.into())).await,
+        Err(refusal) => refuse(refusal),
+    }
+}
+
+/// AWS's paths, or none at all.
+async fn other(Shared(admin): Shared<Admin>, request: Request) -> Response {
+    if management::is_managed(request.uri().path()) {
+        return management::serve(admin, request).await;
+    }
     problem(StatusCode::NOT_FOUND, "no such endpoint; GET / lists them")
 }
 
@@ -150,60 +249,4 @@ async fn method_not_allowed() -> Response {
 
 fn problem(status: StatusCode, message: &str) -> Response {
     (status, Json(json!({ "message": message }))).into_response()
-}
-
-/// Whether a request that changes something may be what it says: not one that a page in a browser sends.
-fn from_here(headers: &HeaderMap) -> Result<(), String> {
-    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
-    let host = text(header::HOST).unwrap_or_default();
-    if !addresses_directly(host) {
-        return Err(format!("Host `{host}` is neither an IP address nor localhost; use one of these"));
-    }
-    let own_origin =
-        |origin: &str| origin.split_once("://").is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host));
-    if text(header::ORIGIN).is_some_and(|origin| !own_origin(origin)) {
-        return Err("requests from pages of other origins are refused".to_owned());
-    }
-    Ok(())
-}
-
-/// Whether a `Host` field names an IP address, or `localhost`, which no DNS answer can rebind.
-fn addresses_directly(host: &str) -> bool {
-    let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((address, _)) => address,
-        None => host.split_once(':').map_or(host, |(name, _)| name),
-    };
-    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(host: &str, origin: Option<&'static str>, allowed: bool) {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::HOST, host.parse().expect("a field's value"));
-        if let Some(origin) = origin {
-            headers.insert(header::ORIGIN, HeaderValue::from_static(origin));
-        }
-        assert_eq!(from_here(&headers).is_ok(), allowed, "{host} {origin:?}");
-    }
-
-    #[test]
-    fn only_direct_requests_may_change_anything() {
-        check("127.0.0.1:8081", None, true);
-        check("127.0.0.1", None, true);
-        check("[::1]:8081", None, true);
-        check("LOCALHOST:8081", None, true);
-        check("10.1.2.3:8081", None, true);
-        check("rebound.example:8081", None, false);
-        check("127.0.0.1.example", None, false);
-        check("[::1", None, false);
-        check("", None, false);
-        check("127.0.0.1:8081", Some("http://127.0.0.1:8081"), true);
-        check("127.0.0.1:8081", Some("http://127.0.0.1:3000"), false);
-        check("127.0.0.1:8081", Some("https://page.example"), false);
-        check("127.0.0.1:8081", Some("null"), false);
-    }
 }

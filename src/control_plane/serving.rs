@@ -9,16 +9,13 @@ use super::store::table::part;
 use super::store::{Mark, Store, snapshot};
 use crate::model::{ApiDefinition, DeploymentId, Stage};
 use crate::plan::Plan;
-use crate::plan::compile::{CompiledStage, Compiler, Deployment, Limits, Problem, StageSource, Unsupported};
-use crate::plan::select::DomainAddress;
+use crate::plan::compile::{CompiledStage, Compiler, Deployment, Limits, Problem, StageSource};
 
 /// Region, API and stage: a stage's key in the store.
 type StageKey = Box<str>;
 
 pub struct Serving {
     compiler: Compiler,
-    limits: Limits,
-    unsupported: Unsupported,
     stages: BTreeMap<StageKey, Served>,
     /// The stage that answers at `/`, by region, API and stage, where one does.
     root: Option<StageKey>,
@@ -38,9 +35,8 @@ pub struct Unservable {
 }
 
 impl Serving {
-    pub fn new(limits: Limits, unsupported: Unsupported) -> Serving {
-        let compiler = Compiler::new(limits, unsupported);
-        Serving { compiler, limits, unsupported, stages: BTreeMap::new(), root: None }
+    pub fn new(limits: Limits) -> Serving {
+        Serving { compiler: Compiler::new(limits), stages: BTreeMap::new(), root: None }
     }
 
     /// Compiles everything; stages that cannot be served are left out, and named with what stands against them.
@@ -89,22 +85,11 @@ impl Serving {
     }
 
     /// The plan of all stages. Its generation is the publisher's to give.
-    pub fn plan(&mut self, store: &Store) -> Plan {
-        if self.compiler.is_worth_rebuilding() {
-            self.compiler = Compiler::new(self.limits, self.unsupported);
-            for (_, problem) in self.load(store) {
-                tracing::error!("a stage that was served cannot be compiled again: {problem:?}");
-            }
-        }
+    pub fn plan(&self) -> Plan {
         let root = self.root.as_ref().and_then(|key| self.stages.get(key).map(|served| (key, served)));
         let others = self.stages.iter().filter(|(key, _)| root.is_none_or(|(root, _)| root != *key));
         let stages = root.into_iter().chain(others).map(|(_, served)| &served.compiled);
-        self.compiler.plan(stages, root.is_some(), domains(store), 0)
-    }
-
-    /// Methods that are deployed and denied, by stage, with the reason.
-    pub fn denied(&self) -> impl Iterator<Item = (&str, &Problem)> {
-        self.stages.iter().flat_map(|(key, served)| served.compiled.denied().iter().map(|problem| (&**key, problem)))
+        self.compiler.plan(stages, root.is_some(), 0)
     }
 
     /// `None` for a stage that points to no deployment.
@@ -115,7 +100,8 @@ impl Serving {
         let definition = |id: &DeploymentId| -> Result<ApiDefinition, Unservable> {
             let deployment = store.deployments.row(&[region, api_id, id.as_str()]);
             let deployment = deployment.ok_or_else(|| lost(format!("there is no deployment {id}")))?;
-            snapshot::unpack(&deployment.snapshot).map_err(|error| lost(format!("the deployment {id} is broken: {error}")))
+            snapshot::unpack(&deployment.snapshot)
+                .map_err(|error| lost(format!("the deployment {id} is broken: {error}")))
         };
         let Some(deployment_id) = &row.deployment_id else { return Ok(None) };
         let production = definition(deployment_id)?;
@@ -123,15 +109,6 @@ impl Serving {
         let canary = other.filter(|other| *other != deployment_id).map(definition).transpose()?;
         let source = StageSource { definition: &production, stage: row, canary: canary.as_ref() };
         let compiled = self.compiler.stage(source).map_err(unservable)?;
-        for problem in compiled.denied() {
-            tracing::warn!(
-                api_id,
-                stage = row.stage_name,
-                "deployed, and answered with 500: {} ({})",
-                problem.message,
-                problem.value.pointer
-            );
-        }
         Ok(Some(Served { row: row.clone(), compiled }))
     }
 }
@@ -147,19 +124,6 @@ fn serves_the_same(one: &Stage, other: &Stage) -> bool {
         ..stage.clone()
     };
     served(one) == served(other)
-}
-
-/// Custom domain names with their base path mappings.
-fn domains(store: &Store) -> Vec<DomainAddress> {
-    let mut domains = Vec::new();
-    for (key, domain) in store.domain_names.below(&[]) {
-        let mappings = store.base_path_mappings.below(&[part(key, 0), part(key, 1)]);
-        domains.push(DomainAddress::new(&domain.domain_name, mappings.map(|(_, mapping)| {
-            let base_path = if mapping.base_path == "(none)" { "" } else { mapping.base_path.as_str() };
-            (base_path, mapping.rest_api_id.as_str(), mapping.stage.as_deref())
-        })));
-    }
-    domains
 }
 
 impl Unservable {

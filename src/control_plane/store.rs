@@ -6,6 +6,7 @@
 //! - [`table`]: rows of one kind, with a journal.
 //! - [`snapshot`]: an API's definition, as rows and packed.
 
+pub mod disk;
 pub mod snapshot;
 pub mod table;
 

@@ -10,10 +10,17 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::access::{Access, AccessSettings};
 use super::fixture::{FakeFleet, plan_value};
+use super::keeper::KeeperSettings;
+use super::operation::SystemRandom;
 use super::publish::{Builder, Built, Published, Unresolved};
 use super::resolver::lookup::{Answer, Lookup};
+use super::serving::Serving;
+use super::store::Store;
 use super::*;
+use crate::plan::Plan;
+use crate::plan::test_invocation::{TestInvocation, TestInvocationError, TestInvocationRequest, TestInvoker};
 
 /// Knows every name under `.good`.
 struct Good;
@@ -53,14 +60,19 @@ fn setup(unresolved: Unresolved, files: Vec<PathBuf>) -> Setup {
     let builder: Builder = Arc::new(move |generation| {
         count.fetch_add(1, Ordering::SeqCst);
         let hosts = next.lock().expect("no test panics in here").clone()?;
-        Ok(Built { plan: plan_value(generation, &["GET /a", "ANY /b"], &hosts), watched_files: files.clone() })
+        let plan = plan_value(generation, &["GET /a", "ANY /b"], &hosts);
+        let keep = Box::new(|plan| Ok(Fresh { revision: 0, plan, waiting: Vec::new() }));
+        Ok(Built { plan, watched_files: files.clone(), keep })
     });
+    let (management, fresh) = management();
     let control = Control {
         fleet: Arc::clone(&fleet) as Arc<dyn Fleet>,
         registry: Registry::new(0),
         builder,
         lookup: Arc::new(Good),
         admin: Some(listener),
+        management,
+        fresh,
         access_log: None,
         reload_certificates: Box::new(|| Ok(())),
         checks: vec![("listeners", Box::new(|| true))],
@@ -68,6 +80,33 @@ fn setup(unresolved: Unresolved, files: Vec<PathBuf>) -> Setup {
     };
     let control_plane = ControlPlane::new(control).expect("nothing is in its way");
     Setup { fleet, script, builds, admin, control_plane }
+}
+
+/// The management API of an empty store that is in memory.
+fn management() -> (Management, mpsc::UnboundedReceiver<Fresh>) {
+    struct Never;
+    impl TestInvoker for Never {
+        fn invoke(&self, _: Plan, _: &TestInvocationRequest) -> Result<TestInvocation, TestInvocationError> {
+            Err(TestInvocationError::Failed("no test here invokes".to_owned()))
+        }
+    }
+    let (sender, fresh) = mpsc::unbounded_channel();
+    let region = "us-east-1".to_owned();
+    let settings = KeeperSettings { account_id: "123456789012".to_owned(), region: region.clone() };
+    let serving = Serving::new(Default::default());
+    let keeper = keeper::start(Store::default(), None, serving, settings, Box::new(SystemRandom), sender);
+    let access = AccessSettings { access_keys: Vec::new(), tokens: Vec::new(), region, clock_skew_ms: 300_000 };
+    let management = Management {
+        keeper: keeper.expect("a thread can be had"),
+        access: Access::new(access),
+        random: Box::new(SystemRandom),
+        test_invoker: Arc::new(Never),
+        compile_options: Default::default(),
+        definition_bytes_max: 1 << 20,
+        may_reset: true,
+        test_places: tokio::sync::Semaphore::new(1),
+    };
+    (management, fresh)
 }
 
 fn settings(unresolved: Unresolved, watch: bool) -> Settings {

@@ -89,6 +89,11 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// Something about a stage as a whole.
+    pub fn of_stage(name: &str, message: impl Into<String>) -> Problem {
+        Problem { value: ValueName::of(0, Pointer::stage(name)), message: message.into(), help: None, related: None }
+    }
+
     /// The same problem as one of a list of stages.
     fn of_source(mut self, position: usize) -> Problem {
         self.value.source = position;

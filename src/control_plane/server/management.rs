@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::http::{HeaderValue, Method, StatusCode, Uri, header, request};
+use axum::http::{HeaderValue, StatusCode, header, request};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
@@ -43,7 +43,7 @@ pub fn is_managed(path: &str) -> bool {
 
 /// Answers a request to the management API.
 pub async fn serve(admin: Admin, request: axum::extract::Request) -> Response {
-    let request_id = admin.request_id();
+    let request_id = admin.management.request_id();
     let (parts, body) = request.into_parts();
     let mut response = match answer(&admin, &parts, body, &request_id).await {
         Ok(response) => response,
@@ -62,8 +62,9 @@ async fn answer(admin: &Admin, parts: &request::Parts, body: Body, request_id: &
         operation::find(OPERATIONS, parts.method.as_str(), path, &query).map_err(|exception| refused(&exception))?;
     let judged = Judged { admin, parts, operation, request_id };
     judged.admit_head()?;
-    let body = axum::body::to_bytes(body, admin.definition_bytes_max).await.map_err(|_| {
-        let message = format!("the request is larger than {} bytes, or ended early", admin.definition_bytes_max);
+    let body = axum::body::to_bytes(body, admin.management.definition_bytes_max).await.map_err(|_| {
+        let message =
+            format!("the request is larger than {} bytes, or ended early", admin.management.definition_bytes_max);
         response(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLargeException", &message)
     })?;
     let principal = judged.admit(&body)?;
@@ -76,7 +77,7 @@ async fn answer(admin: &Admin, parts: &request::Parts, body: Body, request_id: &
         body: body.into(),
     };
     let ended = |_| refused(&Exception::new(ExceptionKind::ServiceUnavailable, "the keeper of the store has ended"));
-    let Answered { outcome, served } = admin.keeper.call(asked).await.map_err(ended)?;
+    let Answered { outcome, served } = admin.management.keeper.call(asked).await.map_err(ended)?;
     judged.record(&principal, outcome.as_ref().err());
     let reply = outcome.map_err(|exception| refused(&exception))?;
     if let Some(served) = served {
@@ -118,15 +119,14 @@ impl Judged<'_> {
 
     /// Before the body is read: nobody has to be believed that sends gigabytes.
     fn admit_head(&self) -> Result<(), Response> {
-        self.admin.access.admit_head(&self.call(), super::now()).map_err(|refusal| self.refuse(&refusal))
+        self.admin.management.access.admit_head(&self.call(), super::now()).map_err(|refusal| self.refuse(&refusal))
     }
 
     fn admit(&self, body: &[u8]) -> Result<Principal, Response> {
-        self.admin.access.admit(&self.call(), body, super::now()).map_err(|refusal| self.refuse(&refusal))
+        self.admin.management.access.admit(&self.call(), body, super::now()).map_err(|refusal| self.refuse(&refusal))
     }
 
     fn refuse(&self, refusal: &Refusal) -> Response {
-        self.admin.audit_refusal(self.parts, self.operation.name, refusal, self.request_id);
         response(refusal.status, refusal.error_type, &refusal.message)
     }
 
@@ -134,7 +134,7 @@ impl Judged<'_> {
         if self.operation.writes() {
             let status = exception.map_or(self.operation.status, |exception| exception.kind.status());
             let error = exception.map(|exception| exception.kind.name());
-            self.admin.audit(self.parts, self.operation.name, principal, (status, error), self.request_id);
+            tracing::info!(operation = self.operation.name, principal = principal.name, status, error, self.request_id);
         }
     }
 }
@@ -152,21 +152,23 @@ fn text<'p>(parts: &'p request::Parts, name: &str) -> Option<&'p str> {
 async fn try_method(admin: &Admin, invocation: TestInvocation) -> Result<Value, Exception> {
     let TestInvocation { definition, stage, http_method, path_with_query_string, headers, body } = invocation;
     let source = StageSource { definition: &definition, stage: &stage, canary: None };
-    let plan = compile::compile(&[source], &admin.compile_options, 1).map_err(|problems| {
+    let plan = compile::compile(&[source], &admin.management.compile_options, 1).map_err(|problems| {
         let unservable = crate::control_plane::serving::Unservable { stage_name: stage.stage_name.clone(), problems };
         Exception::bad_request(unservable.to_text())
     })?;
     let request = TestInvocationRequest { http_method, path_with_query_string, headers, body };
-    let invoker = Arc::clone(&admin.test_invoker);
+    let invoker = Arc::clone(&admin.management.test_invoker);
     // A test takes as long as its integration; others wait for a place among those that run.
-    let place = admin.test_places.acquire().await;
+    let place = admin.management.test_places.acquire().await;
     let tried = tokio::task::spawn_blocking(move || invoker.invoke(plan, &request)).await;
     drop(place);
     match tried {
         Ok(Ok(done)) => Ok(done.to_json()),
         Ok(Err(TestInvocationError::Failed(reason))) => Err(Exception::new(ExceptionKind::ServiceUnavailable, reason)),
         Ok(Err(error)) => Err(Exception::bad_request(error.to_string())),
-        Err(error) => Err(Exception::new(ExceptionKind::ServiceUnavailable, format!("the test ended unexpectedly: {error}"))),
+        Err(error) => {
+            Err(Exception::new(ExceptionKind::ServiceUnavailable, format!("the test ended unexpectedly: {error}")))
+        }
     }
 }
 
@@ -178,7 +180,9 @@ fn json_response(status: StatusCode, value: &Value) -> Response {
 fn file_response(status: StatusCode, file: File) -> Response {
     let mut response = (status, file.bytes).into_response();
     let headers = response.headers_mut();
-    for (name, value) in [(header::CONTENT_TYPE, Some(file.content_type)), (header::CONTENT_DISPOSITION, file.disposition)] {
+    for (name, value) in
+        [(header::CONTENT_TYPE, Some(file.content_type)), (header::CONTENT_DISPOSITION, file.disposition)]
+    {
         if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
             headers.insert(name, value);
         }
@@ -200,9 +204,4 @@ pub fn response(status: StatusCode, error_type: &'static str, message: &str) -> 
     let mut response = json_response(status, &json!({ "message": message }));
     response.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static(error_type));
     response
-}
-
-/// For the log: the path without what may be secret in it.
-pub fn shown(method: &Method, uri: &Uri) -> String {
-    format!("{method} {}", uri.path())
 }
