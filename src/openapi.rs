@@ -9,11 +9,13 @@
 //! - `document`: the whole; `base_path`: where its paths start; `stage`: the stages it is served under; `path`: paths and operations;
 //!   `integration`: what they do; `security`: who may; `extension`: gateway responses and the like;
 //!   `schema`: models.
+//! - [`export`](mod@export): the way back.
 //!
 //! Ids are derived, not drawn, so that a document that is read again keeps them: see `base_path`.
 
 mod base_path;
 mod document;
+mod export;
 mod extension;
 mod integration;
 mod json;
@@ -41,6 +43,7 @@ use source::{Files, Sources};
 use stage::{CanaryDocument, Described};
 use tree::Position;
 
+pub use export::{ExportFormat, ExportOptions, ExportType, ExportedDocumentation, Extensions, export, to_text};
 pub use source::{FILE_BYTES_MAX, FILES_MAX};
 pub use yaml::{ALIASED_NODES_MAX, DEPTH_MAX, NODES_MAX};
 

@@ -188,7 +188,7 @@ fn method<'d>(
     method.operation_name = reader.string(operation, "operationId").map(str::to_owned);
     let mut parameters = reader.sequence(item, "parameters").iter().collect::<Vec<_>>();
     parameters.extend(reader.sequence(operation, "parameters"));
-    let consumed = consumed(reader, document, operation);
+    let consumed = content_types(reader, document, operation, "consumes");
     for node in parameters {
         parameter(reader, document.version, models, &consumed, node, &mut method, pointer);
     }
@@ -200,18 +200,23 @@ fn method<'d>(
             reader.stands_at(pointer.child("requestModels").child(&entry.key), entry.key_position);
         }
     }
-    responses(reader, document.version, models, operation, &mut method, pointer);
+    responses(reader, document, models, operation, &mut method, pointer);
     security::apply(reader, document, operation, &mut method, pointer);
     request_validator(reader, document, operation, &mut method);
     method.method_integration = integration::read(reader, document, operation, entry, pointer);
     Some((method, operation.get("security").is_none()))
 }
 
-/// The content types of an operation's body in OpenAPI 2: its own, or the document's, or JSON.
-fn consumed<'d>(reader: &mut Reader<'d>, document: &Document<'d>, operation: &'d Mapping) -> Vec<String> {
-    let of_operation = operation.get("consumes").is_some();
-    let consumed = reader.strings(if of_operation { operation } else { document.root }, "consumes");
-    if document.version == Version::V3 || consumed.is_empty() { vec!["application/json".to_owned()] } else { consumed }
+/// What an operation `consumes` or `produces` in OpenAPI 2: its own content types, or the document's, or JSON.
+fn content_types<'d>(
+    reader: &mut Reader<'d>,
+    document: &Document<'d>,
+    operation: &'d Mapping,
+    key: &str,
+) -> Vec<String> {
+    let of_operation = operation.get(key).is_some();
+    let types = reader.strings(if of_operation { operation } else { document.root }, key);
+    if document.version == Version::V3 || types.is_empty() { vec!["application/json".to_owned()] } else { types }
 }
 
 fn parameter<'d>(
@@ -283,12 +288,13 @@ fn content_models<'d>(
 
 fn responses<'d>(
     reader: &mut Reader<'d>,
-    version: Version,
+    document: &Document<'d>,
     models: &mut Models<'d>,
     operation: &'d Mapping,
     method: &mut Method,
     pointer: &Pointer,
 ) {
+    let produced = content_types(reader, document, operation, "produces");
     for entry in reader.entries(operation, "responses") {
         if entry.key.starts_with("x-") {
             continue;
@@ -298,7 +304,7 @@ fn responses<'d>(
             reader.error_with_help(entry.key_position, message, "it is a status such as `200`, `2XX`, or `default`");
             continue;
         }
-        let keys = match version {
+        let keys = match document.version {
             Version::V2 => keys::RESPONSE_V2,
             Version::V3 => keys::RESPONSE_V3,
         };
@@ -308,7 +314,8 @@ fn responses<'d>(
         let owner = format!("{pointer} {}", entry.key);
         let mut response_models = content_models(reader, models, response, &owner);
         if let Some(schema) = response.get("schema") {
-            response_models.insert("application/json".to_owned(), models.name_of(reader, schema, &owner));
+            let model = models.name_of(reader, schema, &owner);
+            response_models.extend(produced.iter().map(|content_type| (content_type.clone(), model.clone())));
         }
         // A method response has a status of its own; `default` and `2XX` are for documentation.
         if entry.key.parse::<u16>().is_ok() {

@@ -107,8 +107,6 @@ impl<'d> Models<'d> {
 
     /// The schema with its references leading to models. With `names`, the keys are the author's own.
     fn json(&mut self, reader: &mut Reader<'d>, node: &'d Node, pointer: &Pointer, names: bool) -> serde_json::Value {
-        const DATA: [&str; 4] = ["default", "enum", "example", "examples"];
-        const NAMED: [&str; 4] = ["definitions", "dependencies", "patternProperties", "properties"];
         if self.noted {
             reader.stands_at(pointer.clone(), node.position);
         }
@@ -132,10 +130,10 @@ impl<'d> Models<'d> {
             Value::Mapping(mapping) => {
                 let member = |entry: &'d super::tree::Entry| {
                     let key = &*entry.key;
-                    let value = if !names && (DATA.contains(&key) || key.starts_with("x-")) {
+                    let value = if !names && is_data(key) {
                         entry.value.to_json()
                     } else {
-                        self.json(reader, &entry.value, &pointer.child(key), !names && NAMED.contains(&key))
+                        self.json(reader, &entry.value, &pointer.child(key), !names && has_names(key))
                     };
                     (key.to_owned(), value)
                 };
@@ -144,4 +142,14 @@ impl<'d> Models<'d> {
             Value::Null | Value::Boolean(_) | Value::Number(_) | Value::String(_) => node.to_json(),
         }
     }
+}
+
+/// Keys of a schema below which there is no schema, but an author's own data.
+pub fn is_data(key: &str) -> bool {
+    matches!(key, "default" | "enum" | "example" | "examples") || key.starts_with("x-")
+}
+
+/// Keys of a schema below which the keys are the author's own.
+pub fn has_names(key: &str) -> bool {
+    matches!(key, "definitions" | "dependencies" | "patternProperties" | "properties")
 }

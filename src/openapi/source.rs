@@ -274,7 +274,7 @@ impl Files {
 }
 
 /// The model that a reference names as AWS's own documents do: `https://apigateway.amazonaws.com/restapis/{id}/models/Pet`.
-fn model_name(file: &str) -> Option<&str> {
+pub fn model_name(file: &str) -> Option<&str> {
     let path = file.strip_prefix("https://apigateway.amazonaws.com/restapis/")?;
     path.split_once("/models/").map(|(_, name)| name)
 }
