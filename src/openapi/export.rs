@@ -3,7 +3,7 @@
 //! `api-gateway-documenting-api-quick-start-publishing`.)
 //!
 //! - `operation`: methods; `security`: schemes and requirements; `extension`: what has AWS's own form;
-//!   `schema`: models; `documentation`: which documentation part speaks of what.
+//!   `schema`: models.
 //! - `object`: JSON objects in the order of writing; `yaml`: JSON values as YAML.
 //!
 //! With every extension, a document that is read again gives the same definition, but for what a document has no place
@@ -13,7 +13,6 @@
 //! default); a resource policy's spaces. OpenAPI 2 also has one model for all content types of a body, and one list
 //! of content types for all responses of a method.
 
-mod documentation;
 mod extension;
 mod object;
 mod operation;
@@ -29,9 +28,10 @@ use std::str::FromStr;
 
 use serde_json::{Value, json};
 
-use self::documentation::{Documentation, Subject};
 use self::object::Object;
+pub use self::operation::default_description;
 use self::security::SchemeNames;
+use super::documentation::{Documentation, Subject};
 use crate::model::{
     ApiDefinition, Authorizer, AuthorizerId, RequestValidator, RequestValidatorId, Resource, RestApi, Stage,
 };
@@ -158,7 +158,7 @@ pub fn export(definition: &ApiDefinition, stage: &Stage, options: &ExportOptions
     document.put("paths", exporter.paths());
     exporter.components(&mut document);
     if let Some(properties) = exporter.documentation.of(&Subject::api()) {
-        documentation::inject(&mut document, properties, &["externalDocs"]);
+        document.put_described(properties, &["externalDocs"]);
     }
     exporter.extensions(&mut document, stage);
     document.into()
@@ -204,7 +204,7 @@ impl<'e> Exporter<'e> {
         info.put("version", version.clone().or(deployed).unwrap_or_else(|| "1.0".to_owned()));
         let api = self.documentation.of(&Subject::api());
         if let Some(properties) = api.and_then(|api| api.get("info")).and_then(Value::as_object) {
-            documentation::inject(&mut info, properties, &["description", "termsOfService", "contact", "license"]);
+            info.put_described(properties, &["description", "termsOfService", "contact", "license"]);
         }
         info
     }
@@ -280,7 +280,7 @@ impl<'e> Exporter<'e> {
                 ExportType::Oas30 => &["summary", "description"],
                 ExportType::Swagger => &[],
             };
-            documentation::inject(&mut item, properties, keys);
+            item.put_described(properties, keys);
         }
         item
     }

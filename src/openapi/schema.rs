@@ -5,9 +5,10 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::base_path::derived_id;
 use super::document::Version;
+use super::ids::models_address;
 use super::reader::Reader;
 use super::tree::{Mapping, Node, Position, Value};
-use crate::model::{Model, ModelId, Pointer};
+use crate::model::{Model, ModelId, Pointer, RestApiId};
 
 /// The models so far: a document may have thousands of both schemas and operations.
 pub struct Models<'d> {
@@ -29,7 +30,7 @@ impl<'d> Models<'d> {
         reader: &mut Reader<'d>,
         version: Version,
         root: &'d Mapping,
-        rest_api_id: &str,
+        rest_api_id: &RestApiId,
         noted: bool,
     ) -> Models<'d> {
         let entries = match version {
@@ -44,7 +45,7 @@ impl<'d> Models<'d> {
             names: HashSet::new(),
             by_position: HashMap::new(),
             pending: VecDeque::new(),
-            base: format!("https://apigateway.amazonaws.com/restapis/{rest_api_id}/models/"),
+            base: models_address(rest_api_id),
             noted,
         };
         for entry in entries {
@@ -55,21 +56,19 @@ impl<'d> Models<'d> {
     }
 
     /// The name of the model that a request or a response has: the one referred to, or a new one for a schema in place,
-    /// as AWS's import makes one.
-    pub fn name_of(&mut self, reader: &mut Reader<'d>, schema: &'d Node, owner: &str) -> String {
-        if schema.reference().is_some()
-            && let Some(referred) = reader.files.referred(schema)
-        {
-            let name = self.name_at(referred);
+    /// as AWS's import makes one. `None` for a reference that names nothing.
+    pub fn name_of(&mut self, reader: &mut Reader<'d>, schema: &'d Node, owner: &str) -> Option<String> {
+        if schema.reference().is_some() {
+            let name = self.name_at(reader.files.referred(schema)?);
             self.read_pending(reader);
-            return name;
+            return Some(name);
         }
         let name = format!("MODEL{}", &derived_id(&["in place", owner])[..6]);
         if !self.names.contains(&name) {
             self.add(name.clone(), schema);
             self.read_pending(reader);
         }
-        name
+        Some(name)
     }
 
     fn add(&mut self, name: String, schema: &'d Node) {

@@ -153,7 +153,7 @@ pub fn apply<'d>(
                     let message = format!("nothing enforces the security scheme `{}`", entry.key);
                     let help = "give the scheme an `x-amazon-apigateway-authorizer`; without one, API Gateway would \
                                 leave this operation open to all";
-                    reader.error_with_help(entry.key_position, message, help);
+                    reader.passed_over(entry.key_position, message, help);
                 }
             }
         }
@@ -183,6 +183,6 @@ pub fn refuse_root_security<'d>(reader: &mut Reader<'d>, root: &'d Mapping) {
     if let Some(entry) = root.entry("security").filter(|_| names_a_scheme) {
         let message = "`security` at the root is not applied to operations: API Gateway passes over it";
         let help = "write `security` in each operation (`security: []` where everybody may call)";
-        reader.error_with_help(entry.key_position, message, help);
+        reader.passed_over(entry.key_position, message, help);
     }
 }

@@ -45,6 +45,16 @@ impl Object {
         }
     }
 
+    /// What of a documentation part's properties OpenAPI has a place for here: `keys`, and extensions of the author's own.
+    pub fn put_described(&mut self, properties: &Map<String, Value>, keys: &[&str]) {
+        let reserved = |key: &str| key.starts_with("x-amazon-apigateway-") || key.starts_with("x-tollgate-");
+        for (key, value) in properties {
+            if keys.contains(&key.as_str()) || key.starts_with("x-") && !reserved(key) {
+                self.put_new(key, value);
+            }
+        }
+    }
+
     pub fn take(&mut self, key: &str) -> Option<Value> {
         self.0.shift_remove(key)
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::documentation::{self, Subject};
+use super::super::documentation::Subject;
 use super::object::Object;
 use super::{ExportType, Exporter, extension};
 use crate::model::{Method, MethodResponse, OrderedMap};
@@ -22,7 +22,7 @@ impl Exporter<'_> {
         let mut operation = Object::new();
         if let Some(properties) = self.documentation.of(&subject) {
             let keys = ["tags", "summary", "description", "externalDocs", "deprecated"];
-            documentation::inject(&mut operation, properties, &keys);
+            operation.put_described(properties, &keys);
         }
         operation.put_some("operationId", method.operation_name.as_deref());
         let mut parameters = self.parameters(&subject, method);
@@ -142,7 +142,7 @@ impl Exporter<'_> {
 
     fn describe(&self, object: &mut Object, subject: &Subject<'_>) {
         if let Some(properties) = self.documentation.of(subject) {
-            documentation::inject(object, properties, &["description"]);
+            object.put_described(properties, &["description"]);
         }
     }
 }

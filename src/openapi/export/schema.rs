@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 
+use super::super::documentation::Subject;
 use super::super::{schema, source};
-use super::documentation::Subject;
 use super::object::Object;
 use super::{ExportType, Exporter};
 use crate::model::Model;

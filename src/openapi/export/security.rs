@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::super::documentation::Subject;
 use super::Exporter;
-use super::documentation::{self, Subject};
 use super::object::Object;
 use crate::model::{AuthorizationType, Authorizer, AuthorizerType, Method};
 
@@ -66,7 +66,7 @@ impl Exporter<'_> {
             scheme.put("x-amazon-apigateway-authorizer", extension);
         }
         if let Some(properties) = self.documentation.of(&Subject::authorizer(&authorizer.name)) {
-            documentation::inject(&mut scheme, properties, &["description"]);
+            scheme.put_described(properties, &["description"]);
         }
         scheme
     }

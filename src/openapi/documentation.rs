@@ -1,9 +1,7 @@
-//! Which documentation part speaks of what, and what of it OpenAPI has a place for.
-//! (Guide, `api-gateway-documenting-api-content-representation`.)
+//! Which documentation part speaks of what. (Guide, `api-gateway-documenting-api-content-representation`.)
 
 use serde_json::{Map, Value};
 
-use super::object::Object;
 use crate::model::{DocumentationPart, DocumentationPartLocation};
 
 /// A thing that may be described.
@@ -52,6 +50,18 @@ impl<'s> Subject<'s> {
         Subject { status_code, ..self }
     }
 
+    /// The location of a part that speaks of this and nothing else.
+    pub fn location(&self) -> DocumentationPartLocation {
+        let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        DocumentationPartLocation {
+            part_type: self.part_type.to_owned(),
+            path: given(self.path),
+            method: given(self.method),
+            status_code: given(self.status_code),
+            name: given(self.name),
+        }
+    }
+
     /// How near the location is to this: the path counts before the method and the status. `None` where it does not speak
     /// of this at all.
     fn nearness(&self, location: &DocumentationPartLocation) -> Option<(usize, bool, bool)> {
@@ -94,15 +104,5 @@ impl<'d> Documentation<'d> {
             Some((nearness, properties))
         });
         near.max_by_key(|(nearness, _)| *nearness).map(|(_, properties)| properties)
-    }
-}
-
-/// Writes what of `properties` OpenAPI has a place for: `keys`, and extensions of the author's own.
-pub fn inject(object: &mut Object, properties: &Map<String, Value>, keys: &[&str]) {
-    let reserved = |key: &str| key.starts_with("x-amazon-apigateway-") || key.starts_with("x-tollgate-");
-    for (key, value) in properties {
-        if keys.contains(&key.as_str()) || key.starts_with("x-") && !reserved(key) {
-            object.put_new(key, value);
-        }
     }
 }
