@@ -96,6 +96,7 @@ fn import_options(config: &Config) -> ImportOptions {
         mock_missing: config.mock_missing,
         stage_name: config.stage.clone(),
         stage_variables: config.stage_variables.clone().into_iter().collect(),
+        ..ImportOptions::default()
     }
 }
 

@@ -9,17 +9,24 @@
 //! - `document`: the whole; `base_path`: where its paths start; `stage`: the stages it is served under; `path`: paths and operations;
 //!   `integration`: what they do; `security`: who may; `extension`: gateway responses and the like;
 //!   `schema`: models.
+//! - `description`, `documentation`: what describes the API; `report`: what an import says; `ids`: ids that are drawn.
+//! - [`export`](mod@export): the way back.
 //!
 //! Ids are derived, not drawn, so that a document that is read again keeps them: see `base_path`.
 
 mod base_path;
+mod description;
 mod document;
+mod documentation;
+mod export;
 mod extension;
+mod ids;
 mod integration;
 mod json;
 mod keys;
 mod path;
 mod reader;
+mod report;
 mod schema;
 mod security;
 mod source;
@@ -35,12 +42,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Severity};
-use crate::model::{ApiDefinition, OrderedMap, Pointer, RestApiId, Stage};
+use crate::model::{ApiDefinition, EndpointType, OrderedMap, Pointer, RestApiId, Stage};
 use reader::Reader;
 use source::{Files, Sources};
 use stage::{CanaryDocument, Described};
 use tree::Position;
 
+pub use export::{ExportFormat, ExportOptions, ExportType, ExportedDocumentation, Extensions, export, to_text};
+pub use ids::redraw_ids;
+pub use report::{refusal, warnings};
 pub use source::{FILE_BYTES_MAX, FILES_MAX};
 pub use yaml::{ALIASED_NODES_MAX, DEPTH_MAX, NODES_MAX};
 
@@ -56,15 +66,65 @@ pub enum BasePath {
     Split,
 }
 
+/// What a document is read for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Strictness {
+    /// It is served as it is: what API Gateway would pass over is an error.
+    #[default]
+    Serve,
+    /// `ImportRestApi` and `PutRestApi`: what API Gateway passes over is a warning, an operation may have no
+    /// integration yet, and descriptions become documentation parts.
+    Import,
+}
+
 #[derive(Clone, Debug, Default)]
 pub struct ImportOptions {
+    pub strictness: Strictness,
     pub base_path: BasePath,
+    /// No documentation parts, whatever the document says.
+    pub ignore_documentation: bool,
+    /// They win over those of the document.
+    pub endpoint_types: Option<Vec<EndpointType>>,
     /// An operation without an integration answers with its declared example instead of being an error.
     pub mock_missing: bool,
     /// The stage's name, whatever the document says; of several stages, the only one to serve.
     pub stage_name: Option<String>,
     /// They win over those of the document, in each of its stages.
     pub stage_variables: OrderedMap<String>,
+}
+
+impl ImportOptions {
+    /// As the query of an import says: `basepath=ignore|prepend|split`,
+    /// `endpointConfigurationTypes=REGIONAL|EDGE|PRIVATE` and `ignore=documentation`. Other parameters are passed over.
+    /// (API reference, `API_ImportRestApi`.)
+    ///
+    /// # Errors
+    /// The value that is none of these, in a sentence.
+    pub fn from_parameters<'p>(
+        parameters: impl IntoIterator<Item = (&'p str, &'p str)>,
+    ) -> Result<ImportOptions, String> {
+        let mut options = ImportOptions { strictness: Strictness::Import, ..ImportOptions::default() };
+        for (name, value) in parameters {
+            match (name, value) {
+                ("basepath", "ignore") => options.base_path = BasePath::Ignore,
+                ("basepath", "prepend") => options.base_path = BasePath::Prepend,
+                ("basepath", "split") => options.base_path = BasePath::Split,
+                ("ignore", "documentation") => options.ignore_documentation = true,
+                ("endpointConfigurationTypes", names) => {
+                    let types = names.split(',').map(|name| EndpointType::from_name(name.trim()));
+                    let types: Option<Vec<EndpointType>> = types.collect();
+                    options.endpoint_types = Some(types.ok_or_else(|| unknown_value(name, value))?);
+                }
+                ("basepath" | "ignore", _) => return Err(unknown_value(name, value)),
+                _ => {}
+            }
+        }
+        Ok(options)
+    }
+}
+
+fn unknown_value(name: &str, value: &str) -> String {
+    format!("Invalid value for parameter {name}: {value}")
 }
 
 /// One document: an API, and the stages to serve it under.
@@ -137,15 +197,25 @@ pub fn load(files: &[PathBuf], options: &ImportOptions) -> Result<Vec<Imported>,
 /// # Errors
 /// All that is wrong with it.
 pub fn load_text(name: &str, text: &str, options: &ImportOptions) -> Result<Imported, Diagnostics> {
-    Files::from_text(name, text)
+    load_bytes(name, text.as_bytes().to_vec(), options)
+}
+
+/// The same, where it is not known yet whether it is text.
+///
+/// # Errors
+/// All that is wrong with it.
+pub fn load_bytes(name: &str, bytes: Vec<u8>, options: &ImportOptions) -> Result<Imported, Diagnostics> {
+    Files::from_bytes(name, bytes, options.strictness)
         .and_then(|files| import(name.into(), &files, options))
         .map_err(|problems| Diagnostics(problems).without_repetitions())
 }
 
 fn import(name: Arc<str>, files: &Files, options: &ImportOptions) -> Result<Imported, Vec<Diagnostic>> {
-    let mut reader = Reader::new(files);
+    let mut reader = Reader::new(files, options.strictness);
     let read = document::read(&mut reader, &name, options);
-    let Reader { problems: mut warnings, positions, .. } = reader;
+    let Reader { problems, positions, .. } = reader;
+    let mut warnings = files.warnings.clone();
+    warnings.extend(problems);
     let Some((definition, described)) = read else { return Err(warnings) };
     let mut paths: Vec<PathBuf> = files.paths().map(PathBuf::from).collect();
     let mut stages = Vec::new();
@@ -190,7 +260,7 @@ fn import_canary(
     rest_api_id: &RestApiId,
 ) -> Result<(ImportedCanary, Vec<Diagnostic>), Vec<Diagnostic>> {
     let options = ImportOptions { stage_name: None, stage_variables: OrderedMap::new(), ..options.clone() };
-    let mut reader = Reader::new(files);
+    let mut reader = Reader::new(files, options.strictness);
     let read = document::read_canary(&mut reader, name, &options, rest_api_id);
     let Reader { problems, positions, .. } = reader;
     match read {

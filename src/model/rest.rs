@@ -84,6 +84,10 @@ pub enum EndpointType {
 }
 
 impl EndpointType {
+    pub fn from_name(name: &str) -> Option<EndpointType> {
+        [EndpointType::Regional, EndpointType::Edge, EndpointType::Private].into_iter().find(|one| one.name() == name)
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             EndpointType::Regional => "REGIONAL",

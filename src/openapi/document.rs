@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use super::ImportOptions;
 use super::base_path::{self, Address};
 use super::keys::{self, Keys};
 use super::reader::Reader;
 use super::schema::Models;
 use super::security::SecuritySchemes;
 use super::tree::{Mapping, Node, Position};
-use super::{extension, path, security, stage};
+use super::{ImportOptions, Strictness};
+use super::{description, extension, path, security, stage};
 use crate::model::{
     ApiDefinition, ApiKeySource, EndpointConfiguration, EndpointType, Pointer, RequestValidatorId, RestApi, RestApiId,
 };
@@ -60,13 +60,14 @@ pub fn read<'d>(
     definition.rest_api.id = rest_api_id;
     definition.request_validators = extension::request_validators(reader, root);
     definition.gateway_responses = extension::gateway_responses(reader, root);
-    definition.documentation_parts = extension::documentation_parts(reader, root);
+    if !options.ignore_documentation {
+        definition.documentation_parts = extension::documentation_parts(reader, root);
+    }
     let (security_schemes, authorizers) = security::schemes(reader, version, root);
     definition.authorizers = authorizers;
     let validators = definition.request_validators.iter();
     let bodies_are_validated = validators.clone().any(|validator| validator.validate_request_body);
-    let rest_api_id = definition.rest_api.id.as_str();
-    let mut models = Models::read(reader, version, root, rest_api_id, bodies_are_validated);
+    let mut models = Models::read(reader, version, root, &definition.rest_api.id, bodies_are_validated);
     let document = Document {
         version,
         root,
@@ -77,6 +78,13 @@ pub fn read<'d>(
     };
     definition.resources = path::resources(reader, &document, &mut models, definition.rest_api.id.as_str(), &prefix);
     definition.models = models.list;
+    if options.strictness == Strictness::Import && !options.ignore_documentation {
+        let described = description::parts(reader.files, version, root, &prefix, &definition);
+        definition.documentation_parts.extend(described);
+    }
+    if let Some(types) = &options.endpoint_types {
+        definition.rest_api.endpoint_configuration.types.clone_from(types);
+    }
     definition.rest_api.root_resource_id = definition.resources.first().map(|resource| resource.id.clone());
     Some((definition, stages))
 }
@@ -130,6 +138,12 @@ fn refuse_http_api<'d>(reader: &mut Reader<'d>, root: &'d Mapping) -> Option<()>
     None
 }
 
+/// Says of a key that only HTTP APIs have that it means nothing here.
+pub fn pass_over_http_api_key(reader: &mut Reader<'_>, position: Position, what: &str) {
+    let message = format!("`{what}` belongs to an HTTP API; HTTP APIs are not served by this version");
+    reader.passed_over(position, message, "describe the API as a REST API (`aws apigateway`, not `apigatewayv2`)");
+}
+
 /// Says that `what` makes the document one of an HTTP API.
 pub fn refuse_http_api_at(reader: &mut Reader<'_>, position: Position, what: &str) {
     let message = format!("`{what}` belongs to an HTTP API; HTTP APIs are not served by this version");
@@ -147,7 +161,8 @@ fn check_side_objects<'d>(reader: &mut Reader<'d>, root: &'d Mapping, version: V
         reader.object(components, &keys::COMPONENTS);
     }
     if let Some(webhooks) = root.entry("webhooks") {
-        reader.error(webhooks.key_position, "`webhooks` cannot be served by an API gateway");
+        let message = "`webhooks` cannot be served by an API gateway";
+        reader.passed_over(webhooks.key_position, message, "take them away");
     }
 }
 
@@ -229,15 +244,13 @@ fn endpoint_configuration<'d>(reader: &mut Reader<'d>, version: Version, root: &
 fn endpoint_types<'d>(reader: &mut Reader<'d>, object: &'d Mapping) -> Vec<EndpointType> {
     let mut types = Vec::new();
     for node in reader.sequence(object, "types") {
-        match reader.text(node, "types") {
-            Some("REGIONAL") => types.push(EndpointType::Regional),
-            Some("EDGE") => types.push(EndpointType::Edge),
-            Some("PRIVATE") => types.push(EndpointType::Private),
-            Some(other) => {
-                let message = format!("`{other}` is not an endpoint type");
+        let Some(name) = reader.text(node, "types") else { continue };
+        match EndpointType::from_name(name) {
+            Some(endpoint_type) => types.push(endpoint_type),
+            None => {
+                let message = format!("`{name}` is not an endpoint type");
                 reader.error_with_help(node.position, message, "it is `REGIONAL`, `EDGE` or `PRIVATE`");
             }
-            None => {}
         }
     }
     types

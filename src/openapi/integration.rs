@@ -1,6 +1,7 @@
 //! `x-amazon-apigateway-integration`: what an operation does. (Guide, `api-gateway-swagger-extensions-integration`.)
 
-use super::document::{Document, refuse_http_api_at};
+use super::Strictness;
+use super::document::{Document, pass_over_http_api_key};
 use super::keys;
 use super::path::declared_example;
 use super::reader::Reader;
@@ -46,6 +47,8 @@ pub fn read<'d>(
             reader.stands_at(pointer, entry.key_position);
             Some(example_mock(reader, operation))
         }
+        // AWS takes it, and fails when it is deployed.
+        None if reader.strictness == Strictness::Import => None,
         None => {
             let help = "add `x-amazon-apigateway-integration` with `type: http_proxy`, `httpMethod` and `uri`, or let \
                         `--mock-missing` answer with the declared example";
@@ -61,7 +64,7 @@ fn integration<'d>(reader: &mut Reader<'d>, extension: &'d Entry, pointer: &Poin
     for entry in object.entries() {
         reader.stands_at(pointer.child(&entry.key), entry.value.position);
     }
-    refuse_http_api_keys(reader, object);
+    pass_over_http_api_keys(reader, object);
     if object.get("type").is_none() {
         let help = "add `type: http_proxy`, `type: http` or `type: mock`";
         reader.error_with_help(extension.key_position, "the integration has no `type`", help);
@@ -98,20 +101,20 @@ fn integration<'d>(reader: &mut Reader<'d>, extension: &'d Entry, pointer: &Poin
     Some(integration)
 }
 
-fn refuse_http_api_keys<'d>(reader: &mut Reader<'d>, object: &'d Mapping) {
+fn pass_over_http_api_keys<'d>(reader: &mut Reader<'d>, object: &'d Mapping) {
     if let Some(entry) = object.entry("integrationSubtype") {
-        refuse_http_api_at(reader, entry.key_position, "integrationSubtype");
+        pass_over_http_api_key(reader, entry.key_position, "integrationSubtype");
     }
     if let Some(entry) = object.entry("payloadFormatVersion")
         && reader.string(object, "payloadFormatVersion") != Some("1.0")
     {
-        refuse_http_api_at(reader, entry.key_position, "payloadFormatVersion: 2.0");
+        pass_over_http_api_key(reader, entry.key_position, "payloadFormatVersion: 2.0");
     }
 }
 
 /// A proxy passes the answer on as it is, at AWS too; whoever writes mappings beside it expects otherwise.
 fn warn_of_no_effect<'d>(reader: &mut Reader<'d>, object: &'d Mapping, integration: &Integration) {
-    if integration.integration_type != IntegrationType::HttpProxy {
+    if integration.integration_type != IntegrationType::HttpProxy || reader.strictness == Strictness::Import {
         return;
     }
     const HELP: &str = "use `type: http` to map requests and answers";
@@ -133,7 +136,7 @@ fn warn_of_no_effect<'d>(reader: &mut Reader<'d>, object: &'d Mapping, integrati
 fn tls_config<'d>(reader: &mut Reader<'d>, object: &'d Mapping) -> Option<TlsConfig> {
     let config = reader.object(object.get("tlsConfig")?, &keys::TLS_CONFIG)?;
     if let Some(entry) = config.entry("serverNameToVerify") {
-        refuse_http_api_at(reader, entry.key_position, "serverNameToVerify");
+        pass_over_http_api_key(reader, entry.key_position, "serverNameToVerify");
     }
     let insecure_skip_verification = reader.boolean(config, "insecureSkipVerification").unwrap_or(false);
     Some(TlsConfig { insecure_skip_verification })
@@ -152,7 +155,9 @@ fn responses<'d>(reader: &mut Reader<'d>, object: &'d Mapping, pointer: &Pointer
         let pointer = pointer.child("integrationResponses").child(status);
         if let Some(first) = reader.positions.get(&pointer).copied() {
             same_status(reader, entry.key_position, first, status);
-            continue;
+            if reader.strictness == Strictness::Serve {
+                continue;
+            }
         }
         reader.stands_at(pointer.clone(), entry.key_position);
         reader.stands_at(pointer.child("selectionPattern"), entry.key_position);
@@ -170,7 +175,7 @@ fn responses<'d>(reader: &mut Reader<'d>, object: &'d Mapping, pointer: &Pointer
 
 fn same_status(reader: &mut Reader<'_>, position: Position, first: Position, status: &str) {
     let message = format!("a second integration response has the status {status}");
-    reader.error_with_help(position, message, "API Gateway keeps one a status: join the patterns with `|`");
+    reader.passed_over(position, message, "API Gateway keeps one a status: join the patterns with `|`");
     if let Some(problem) = reader.problems.pop() {
         let problem = problem.related("the first one", reader.files.place(first));
         reader.problems.push(problem);

@@ -12,7 +12,7 @@ use super::{integration, security};
 use crate::model::{Method, MethodResponse, OrderedMap, Pointer, Resource, ResourceId};
 
 /// The keys of a path item that are operations, and the method that each is.
-const OPERATIONS: [(&str, &str); 8] = [
+pub const OPERATIONS: [(&str, &str); 8] = [
     ("get", "GET"),
     ("put", "PUT"),
     ("post", "POST"),
@@ -81,7 +81,7 @@ pub fn resources<'d>(
     let mut resources = Resources { list: vec![root], by_path: HashMap::new(), api_id: api_id.to_owned() };
     if document.root.get("paths").is_none() {
         let position = reader.files.root().position;
-        reader.error_with_help(position, "`paths` is missing", "add `paths:` with at least one path below it");
+        reader.passed_over(position, "`paths` is missing", "add `paths:` with at least one path below it");
     }
     let mut inherits_security = false;
     for entry in reader.entries(document.root, "paths") {
@@ -115,8 +115,13 @@ fn resource_path(reader: &mut Reader<'_>, entry: &Entry, prefix: &str) -> Option
         reader.error_with_help(entry.key_position, message, "percent-encode it; a query is not a part of a path");
         return None;
     }
-    let path = format!("{prefix}{}", entry.key.strip_suffix('/').unwrap_or(&entry.key));
-    Some(if path.is_empty() { "/".to_owned() } else { path })
+    Some(prefixed(&entry.key, prefix))
+}
+
+/// The path of the resource that a key of `paths` makes.
+pub fn prefixed(key: &str, prefix: &str) -> String {
+    let path = format!("{prefix}{}", key.strip_suffix('/').unwrap_or(key));
+    if path.is_empty() { "/".to_owned() } else { path }
 }
 
 /// Reads the operations of a path; whether one of them has no `security` of its own.
@@ -134,7 +139,7 @@ fn path_item<'d>(
     let Some(item) = reader.object(&entry.value, &keys) else { return false };
     reader.stands_at(Pointer::resource(&resource.path), entry.key_position);
     if let Some(trace) = item.entry("trace") {
-        reader.error(trace.key_position, "API Gateway has no method TRACE");
+        reader.passed_over(trace.key_position, "API Gateway has no method TRACE", "take `trace` away");
     }
     let mut inherits_security = false;
     for operation in item.entries() {
@@ -188,7 +193,7 @@ fn method<'d>(
     method.operation_name = reader.string(operation, "operationId").map(str::to_owned);
     let mut parameters = reader.sequence(item, "parameters").iter().collect::<Vec<_>>();
     parameters.extend(reader.sequence(operation, "parameters"));
-    let consumed = consumed(reader, document, operation);
+    let consumed = content_types(reader, document, operation, "consumes");
     for node in parameters {
         parameter(reader, document.version, models, &consumed, node, &mut method, pointer);
     }
@@ -200,18 +205,23 @@ fn method<'d>(
             reader.stands_at(pointer.child("requestModels").child(&entry.key), entry.key_position);
         }
     }
-    responses(reader, document.version, models, operation, &mut method, pointer);
+    responses(reader, document, models, operation, &mut method, pointer);
     security::apply(reader, document, operation, &mut method, pointer);
     request_validator(reader, document, operation, &mut method);
     method.method_integration = integration::read(reader, document, operation, entry, pointer);
     Some((method, operation.get("security").is_none()))
 }
 
-/// The content types of an operation's body in OpenAPI 2: its own, or the document's, or JSON.
-fn consumed<'d>(reader: &mut Reader<'d>, document: &Document<'d>, operation: &'d Mapping) -> Vec<String> {
-    let of_operation = operation.get("consumes").is_some();
-    let consumed = reader.strings(if of_operation { operation } else { document.root }, "consumes");
-    if document.version == Version::V3 || consumed.is_empty() { vec!["application/json".to_owned()] } else { consumed }
+/// What an operation `consumes` or `produces` in OpenAPI 2: its own content types, or the document's, or JSON.
+fn content_types<'d>(
+    reader: &mut Reader<'d>,
+    document: &Document<'d>,
+    operation: &'d Mapping,
+    key: &str,
+) -> Vec<String> {
+    let of_operation = operation.get(key).is_some();
+    let types = reader.strings(if of_operation { operation } else { document.root }, key);
+    if document.version == Version::V3 || types.is_empty() { vec!["application/json".to_owned()] } else { types }
 }
 
 fn parameter<'d>(
@@ -245,8 +255,9 @@ fn parameter<'d>(
         // API Gateway has no parameters of these kinds; the body's schema becomes a model.
         "cookie" | "formData" => return,
         "body" => {
-            if let Some(schema) = object.get("schema") {
-                let model = models.name_of(reader, schema, pointer.as_str());
+            if let Some(schema) = object.get("schema")
+                && let Some(model) = models.name_of(reader, schema, pointer.as_str())
+            {
                 for content_type in consumed {
                     reader.stands_at(pointer.child("requestModels").child(content_type), node.position);
                     method.request_models.insert(content_type.clone(), model.clone());
@@ -256,7 +267,7 @@ fn parameter<'d>(
         }
         other => {
             let message = format!("`{other}` is not a place for a parameter");
-            reader.error_with_help(node.position, message, "`in` is `path`, `query`, `header` or `cookie`");
+            reader.passed_over(node.position, message, "`in` is `path`, `query`, `header` or `cookie`");
             return;
         }
     };
@@ -275,7 +286,8 @@ fn content_models<'d>(
         let Some(media_type) = reader.object(&entry.value, &keys::MEDIA_TYPE) else { continue };
         if let Some(schema) = media_type.get("schema") {
             let owner = format!("{owner} {}", entry.key);
-            by_content_type.insert(entry.key.to_string(), models.name_of(reader, schema, &owner));
+            let model = models.name_of(reader, schema, &owner);
+            by_content_type.extend(model.map(|model| (entry.key.to_string(), model)));
         }
     }
     by_content_type
@@ -283,22 +295,23 @@ fn content_models<'d>(
 
 fn responses<'d>(
     reader: &mut Reader<'d>,
-    version: Version,
+    document: &Document<'d>,
     models: &mut Models<'d>,
     operation: &'d Mapping,
     method: &mut Method,
     pointer: &Pointer,
 ) {
+    let produced = content_types(reader, document, operation, "produces");
     for entry in reader.entries(operation, "responses") {
         if entry.key.starts_with("x-") {
             continue;
         }
         if !is_response_key(&entry.key) {
             let message = format!("`{}` is not a response's status", entry.key);
-            reader.error_with_help(entry.key_position, message, "it is a status such as `200`, `2XX`, or `default`");
+            reader.passed_over(entry.key_position, message, "it is a status such as `200`, `2XX`, or `default`");
             continue;
         }
-        let keys = match version {
+        let keys = match document.version {
             Version::V2 => keys::RESPONSE_V2,
             Version::V3 => keys::RESPONSE_V3,
         };
@@ -307,8 +320,10 @@ fn responses<'d>(
         let header = |header: &Entry| (format!("method.response.header.{}", header.key), false);
         let owner = format!("{pointer} {}", entry.key);
         let mut response_models = content_models(reader, models, response, &owner);
-        if let Some(schema) = response.get("schema") {
-            response_models.insert("application/json".to_owned(), models.name_of(reader, schema, &owner));
+        if let Some(schema) = response.get("schema")
+            && let Some(model) = models.name_of(reader, schema, &owner)
+        {
+            response_models.extend(produced.iter().map(|content_type| (content_type.clone(), model.clone())));
         }
         // A method response has a status of its own; `default` and `2XX` are for documentation.
         if entry.key.parse::<u16>().is_ok() {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::Strictness;
 use super::keys::Keys;
 use super::source::Files;
 use super::tree::{Entry, Mapping, Node, Position, Value};
@@ -11,13 +12,14 @@ use crate::model::{OrderedMap, Pointer};
 /// The document's files, what was found wrong, and where each value of the model came from.
 pub struct Reader<'d> {
     pub files: &'d Files,
+    pub strictness: Strictness,
     pub problems: Vec<Diagnostic>,
     pub positions: HashMap<Pointer, Position>,
 }
 
 impl<'d> Reader<'d> {
-    pub fn new(files: &'d Files) -> Reader<'d> {
-        Reader { files, problems: Vec::new(), positions: HashMap::new() }
+    pub fn new(files: &'d Files, strictness: Strictness) -> Reader<'d> {
+        Reader { files, strictness, problems: Vec::new(), positions: HashMap::new() }
     }
 
     pub fn error(&mut self, position: Position, message: impl Into<String>) {
@@ -30,6 +32,14 @@ impl<'d> Reader<'d> {
 
     pub fn warning(&mut self, position: Position, message: impl Into<String>, help: impl Into<String>) {
         self.problems.push(Diagnostic::warning(message).at(self.files.place(position)).help(help));
+    }
+
+    /// What AWS's import passes over: an error in a document that is to be served as it is.
+    pub fn passed_over(&mut self, position: Position, message: impl Into<String>, help: impl Into<String>) {
+        match self.strictness {
+            Strictness::Serve => self.error_with_help(position, message, help),
+            Strictness::Import => self.warning(position, message, help),
+        }
     }
 
     /// Notes that a value of the model stands here.
@@ -57,7 +67,7 @@ impl<'d> Reader<'d> {
     pub fn check_keys(&mut self, mapping: &'d Mapping, keys: &Keys) {
         for entry in mapping.entries() {
             if let Some(unknown) = keys.unknown(&entry.key) {
-                self.error_with_help(entry.key_position, unknown.message, unknown.help);
+                self.passed_over(entry.key_position, unknown.message, unknown.help);
             }
         }
     }

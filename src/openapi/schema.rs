@@ -5,9 +5,10 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::base_path::derived_id;
 use super::document::Version;
+use super::ids::models_address;
 use super::reader::Reader;
 use super::tree::{Mapping, Node, Position, Value};
-use crate::model::{Model, ModelId, Pointer};
+use crate::model::{Model, ModelId, Pointer, RestApiId};
 
 /// The models so far: a document may have thousands of both schemas and operations.
 pub struct Models<'d> {
@@ -29,7 +30,7 @@ impl<'d> Models<'d> {
         reader: &mut Reader<'d>,
         version: Version,
         root: &'d Mapping,
-        rest_api_id: &str,
+        rest_api_id: &RestApiId,
         noted: bool,
     ) -> Models<'d> {
         let entries = match version {
@@ -44,7 +45,7 @@ impl<'d> Models<'d> {
             names: HashSet::new(),
             by_position: HashMap::new(),
             pending: VecDeque::new(),
-            base: format!("https://apigateway.amazonaws.com/restapis/{rest_api_id}/models/"),
+            base: models_address(rest_api_id),
             noted,
         };
         for entry in entries {
@@ -55,21 +56,19 @@ impl<'d> Models<'d> {
     }
 
     /// The name of the model that a request or a response has: the one referred to, or a new one for a schema in place,
-    /// as AWS's import makes one.
-    pub fn name_of(&mut self, reader: &mut Reader<'d>, schema: &'d Node, owner: &str) -> String {
-        if schema.reference().is_some()
-            && let Some(referred) = reader.files.referred(schema)
-        {
-            let name = self.name_at(referred);
+    /// as AWS's import makes one. `None` for a reference that names nothing.
+    pub fn name_of(&mut self, reader: &mut Reader<'d>, schema: &'d Node, owner: &str) -> Option<String> {
+        if schema.reference().is_some() {
+            let name = self.name_at(reader.files.referred(schema)?);
             self.read_pending(reader);
-            return name;
+            return Some(name);
         }
         let name = format!("MODEL{}", &derived_id(&["in place", owner])[..6]);
         if !self.names.contains(&name) {
             self.add(name.clone(), schema);
             self.read_pending(reader);
         }
-        name
+        Some(name)
     }
 
     fn add(&mut self, name: String, schema: &'d Node) {
@@ -107,8 +106,6 @@ impl<'d> Models<'d> {
 
     /// The schema with its references leading to models. With `names`, the keys are the author's own.
     fn json(&mut self, reader: &mut Reader<'d>, node: &'d Node, pointer: &Pointer, names: bool) -> serde_json::Value {
-        const DATA: [&str; 4] = ["default", "enum", "example", "examples"];
-        const NAMED: [&str; 4] = ["definitions", "dependencies", "patternProperties", "properties"];
         if self.noted {
             reader.stands_at(pointer.clone(), node.position);
         }
@@ -132,10 +129,10 @@ impl<'d> Models<'d> {
             Value::Mapping(mapping) => {
                 let member = |entry: &'d super::tree::Entry| {
                     let key = &*entry.key;
-                    let value = if !names && (DATA.contains(&key) || key.starts_with("x-")) {
+                    let value = if !names && is_data(key) {
                         entry.value.to_json()
                     } else {
-                        self.json(reader, &entry.value, &pointer.child(key), !names && NAMED.contains(&key))
+                        self.json(reader, &entry.value, &pointer.child(key), !names && has_names(key))
                     };
                     (key.to_owned(), value)
                 };
@@ -144,4 +141,14 @@ impl<'d> Models<'d> {
             Value::Null | Value::Boolean(_) | Value::Number(_) | Value::String(_) => node.to_json(),
         }
     }
+}
+
+/// Keys of a schema below which there is no schema, but an author's own data.
+pub fn is_data(key: &str) -> bool {
+    matches!(key, "default" | "enum" | "example" | "examples") || key.starts_with("x-")
+}
+
+/// Keys of a schema below which the keys are the author's own.
+pub fn has_names(key: &str) -> bool {
+    matches!(key, "definitions" | "dependencies" | "patternProperties" | "properties")
 }

@@ -55,6 +55,9 @@ fn scheme<'d>(
     if let Some(entry) = object.entry("x-amazon-apigateway-authorizer") {
         let Some(mut authorizer) = authorizer(reader, name, &entry.value) else { return SecurityScheme::Unenforced };
         authorizer.auth_type = auth_type.map(str::to_owned);
+        if authorizer.identity_source.is_none() && authorizer.authorizer_type != AuthorizerType::Request {
+            authorizer.identity_source = header(reader, object).map(|name| format!("method.request.header.{name}"));
+        }
         reader.stands_at(Pointer::authorizer(name), entry.key_position);
         let authorization_type = match authorizer.authorizer_type {
             AuthorizerType::Token | AuthorizerType::Request => AuthorizationType::Custom,
@@ -70,6 +73,12 @@ fn scheme<'d>(
     let word = |key| object.get(key).and_then(Node::as_str).unwrap_or_default();
     let api_key = word("type") == "apiKey" && word("in") == "header" && word("name").eq_ignore_ascii_case("x-api-key");
     if api_key { SecurityScheme::ApiKey } else { SecurityScheme::Unenforced }
+}
+
+/// The header that the scheme names, where a token is read from: `Unused` is AWS's word for none.
+fn header<'d>(reader: &mut Reader<'d>, object: &'d Mapping) -> Option<&'d str> {
+    let in_header = object.get("in").and_then(Node::as_str) == Some("header");
+    reader.string(object, "name").filter(|name| in_header && *name != "Unused")
 }
 
 fn authorizer<'d>(reader: &mut Reader<'d>, name: &str, node: &'d Node) -> Option<Authorizer> {
@@ -144,7 +153,7 @@ pub fn apply<'d>(
                     let message = format!("nothing enforces the security scheme `{}`", entry.key);
                     let help = "give the scheme an `x-amazon-apigateway-authorizer`; without one, API Gateway would \
                                 leave this operation open to all";
-                    reader.error_with_help(entry.key_position, message, help);
+                    reader.passed_over(entry.key_position, message, help);
                 }
             }
         }
@@ -174,6 +183,6 @@ pub fn refuse_root_security<'d>(reader: &mut Reader<'d>, root: &'d Mapping) {
     if let Some(entry) = root.entry("security").filter(|_| names_a_scheme) {
         let message = "`security` at the root is not applied to operations: API Gateway passes over it";
         let help = "write `security` in each operation (`security: []` where everybody may call)";
-        reader.error_with_help(entry.key_position, message, help);
+        reader.passed_over(entry.key_position, message, help);
     }
 }

@@ -7,9 +7,10 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use super::Strictness;
 use super::tree::{FileIndex, Mapping, Node, Position, Value};
 use super::{json, yaml};
-use crate::diagnostic::{Diagnostic, Place};
+use crate::diagnostic::{Diagnostic, Place, Severity};
 
 /// A larger file is not an API description. (AWS imports at most 6 MB.)
 pub const FILE_BYTES_MAX: u64 = 64 << 20;
@@ -57,6 +58,8 @@ pub struct Files {
     by_path: HashMap<PathBuf, FileIndex>,
     /// Whether the document may name files beside it.
     other_files: bool,
+    /// References that name nothing, where that is no error.
+    pub warnings: Vec<Diagnostic>,
 }
 
 /// Texts and names only: what is needed to show a place, after the trees are gone.
@@ -75,16 +78,16 @@ impl Files {
     /// Reads `path` and all that it refers to.
     pub fn load(path: &Path) -> Result<Files, Vec<Diagnostic>> {
         let bytes = read(path).map_err(|message| vec![Diagnostic::error(message)])?;
-        Files::start(path, bytes)?.follow(true)
+        Files::start(path, bytes)?.follow(true, Strictness::Serve)
     }
 
     /// A document that is not a file, such as the body of an import: it may refer to itself only.
-    pub fn from_text(name: &str, text: &str) -> Result<Files, Vec<Diagnostic>> {
-        Files::start(Path::new(name), text.as_bytes().to_vec())?.follow(false)
+    pub fn from_bytes(name: &str, bytes: Vec<u8>, strictness: Strictness) -> Result<Files, Vec<Diagnostic>> {
+        Files::start(Path::new(name), bytes)?.follow(false, strictness)
     }
 
     fn start(path: &Path, bytes: Vec<u8>) -> Result<Files, Vec<Diagnostic>> {
-        let mut files = Files { files: Vec::new(), by_path: HashMap::new(), other_files: false };
+        let mut files = Files { files: Vec::new(), by_path: HashMap::new(), other_files: false, warnings: Vec::new() };
         match files.add(path, bytes) {
             Ok(_) => Ok(files),
             Err(diagnostic) => Err(vec![*diagnostic]),
@@ -114,7 +117,7 @@ impl Files {
     }
 
     /// Reads what is referred to, and what that refers to, and checks every reference.
-    fn follow(mut self, other_files: bool) -> Result<Files, Vec<Diagnostic>> {
+    fn follow(mut self, other_files: bool, strictness: Strictness) -> Result<Files, Vec<Diagnostic>> {
         self.other_files = other_files;
         let mut problems = Vec::new();
         let mut refused = HashSet::new();
@@ -132,6 +135,7 @@ impl Files {
             }
             next += 1;
         }
+        let mut warnings = Vec::new();
         for file in &self.files {
             let mut references = Vec::new();
             collect_references(&file.root, false, &mut references);
@@ -139,10 +143,19 @@ impl Files {
                 if let Err((message, help)) = self.target(position.file, &target)
                     && !self.missing_file(position.file, &target).is_some_and(|path| refused.contains(&normal(&path)))
                 {
-                    problems.push(Diagnostic::error(message).at(self.place(position)).help(help));
+                    // AWS's import passes over them, but knows no other files and no network.
+                    let (file, _) = split_target(&target);
+                    let here = file.is_empty() || model_name(file).is_some();
+                    let (found, severity) = match strictness {
+                        Strictness::Import if here => (&mut warnings, Severity::Warning),
+                        Strictness::Import | Strictness::Serve => (&mut problems, Severity::Error),
+                    };
+                    let diagnostic = Diagnostic::error(message).at(self.place(position)).help(help);
+                    found.push(Diagnostic { severity, ..diagnostic });
                 }
             }
         }
+        self.warnings = warnings;
         if problems.is_empty() { Ok(self) } else { Err(problems) }
     }
 
@@ -274,7 +287,7 @@ impl Files {
 }
 
 /// The model that a reference names as AWS's own documents do: `https://apigateway.amazonaws.com/restapis/{id}/models/Pet`.
-fn model_name(file: &str) -> Option<&str> {
+pub fn model_name(file: &str) -> Option<&str> {
     let path = file.strip_prefix("https://apigateway.amazonaws.com/restapis/")?;
     path.split_once("/models/").map(|(_, name)| name)
 }

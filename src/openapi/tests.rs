@@ -1,5 +1,7 @@
 //! Documents in, models or problems out. A problem is checked as `line:column: message`.
 
+mod import;
+
 use super::*;
 use crate::model::{IntegrationType, Method};
 
