@@ -247,7 +247,10 @@ impl Keeper {
             Ok((reply, serves))
         });
         match outcome {
-            Ok((answer, serves)) => Pending { reply, outcome: Ok(answer), serves },
+            Ok((answer, serves)) => {
+                self.store.note_moves(mark, unix_s());
+                Pending { reply, outcome: Ok(answer), serves }
+            }
             Err(exception) => {
                 self.store.undo_to(mark);
                 Pending { reply, outcome: Err(exception), serves: false }
@@ -326,6 +329,7 @@ impl Keeper {
             call.new_id(length)
         };
         let root = documents::apply(&mut self.store, &self.settings.region, documents, unix_s() as f64, &new_id)?;
+        self.store.note_moves(mark, unix_s());
         let followed = self.serving.follow(&self.store, mark).map_err(|unservable| unservable.to_text());
         if let Err(reason) = followed.and_then(|_| self.write()) {
             self.go_back(mark);

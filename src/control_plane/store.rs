@@ -14,9 +14,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Account, ApiKey, ApiKeyId, Authorizer, BasePathMapping, ClientCertificate, Deployment, DocumentationPart,
-    DocumentationVersion, DomainName, DomainNameAccessAssociation, GatewayResponse, Model, RequestValidator, Resource,
-    RestApi, Stage, UsagePlan, UsagePlanKey, VpcLink,
+    Account, ApiKey, ApiKeyId, Authorizer, BasePathMapping, ClientCertificate, Deployment, DeploymentId,
+    DocumentationPart, DocumentationVersion, DomainName, DomainNameAccessAssociation, GatewayResponse, Model,
+    RequestValidator, Resource, RestApi, Stage, UsagePlan, UsagePlanKey, VpcLink,
 };
 use table::Table;
 
@@ -126,6 +126,8 @@ tables! {
     vpc_links: VpcLink,
     /// By region and certificate.
     client_certificates: ClientCertificate,
+    /// By region, API and stage: where the stage pointed before.
+    stage_histories: StageHistory,
     /// By region and API: of APIs that `serve FILE` describes, what the file brought.
     documents: ServedDocument,
 }
@@ -136,11 +138,54 @@ impl Store {
         self.stages.changed_since(mark.stages).map(|(key, row)| (key, row.map(|row| &**row)))
     }
 
+    /// Notes of each stage that moved to another deployment since `mark` which one it left.
+    pub fn note_moves(&mut self, mark: Mark, now_s: i64) {
+        let mut moved = Vec::new();
+        for (key, row) in self.stages_changed_since(mark) {
+            let left = self.stages.before(mark.stages, key).and_then(|before| before.deployment_id.clone());
+            let parts = [table::part(key, 0), table::part(key, 1), table::part(key, 2)].map(str::to_owned);
+            match (left, row) {
+                (Some(left), Some(row)) if row.deployment_id.as_ref() != Some(&left) => moved.push((parts, Some(left))),
+                (_, None) => moved.push((parts, None)),
+                (None | Some(_), Some(_)) => {}
+            }
+        }
+        for (parts, left) in moved {
+            let parts = parts.each_ref().map(String::as_str);
+            match left {
+                None => drop(self.stage_histories.remove(&parts)),
+                Some(deployment_id) => {
+                    let mut history = self.stage_histories.row(&parts).cloned().unwrap_or_default();
+                    history.earlier.insert(0, EarlierDeployment { deployment_id, until: now_s });
+                    history.earlier.truncate(EARLIER_MAX);
+                    self.stage_histories.put(&parts, history);
+                }
+            }
+        }
+    }
+
     /// Whether custom domain names or their mappings changed.
     pub fn domains_changed_since(&self, mark: Mark) -> bool {
         self.domain_names.mark() > mark.domain_names || self.base_path_mappings.mark() > mark.base_path_mappings
     }
 }
+
+/// What a stage pointed to before, the latest first: where `tollgate rollback` goes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StageHistory {
+    pub earlier: Vec<EarlierDeployment>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EarlierDeployment {
+    pub deployment_id: DeploymentId,
+    /// When the stage left it, in seconds since 1970.
+    pub until: i64,
+}
+
+/// How far back a stage's history goes.
+const EARLIER_MAX: usize = 20;
 
 /// The stages of an API that are there because a document has them: those that it has no more go with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -195,6 +240,25 @@ mod tests {
         loaded.load(changes[0].table, &changes[0].key, row).expect("it is as it was written");
         assert_eq!(loaded.rest_apis.row(&["r", "a"]).map(|api| api.name.as_str()), Some("two"));
         assert_eq!(loaded.changes(), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn a_stage_that_moves_leaves_a_trace() {
+        let mut store = Store::default();
+        let parts = ["r", "a", "prod"];
+        for id in ["one", "two", "two", "three"] {
+            let mark = store.mark();
+            let deployment_id = Some(DeploymentId(id.into()));
+            store.stages.put(&parts, Stage { deployment_id, ..Stage::default() });
+            store.note_moves(mark, 7);
+            store.settle();
+        }
+        let earlier = &store.stage_histories.row(&parts).expect("it has moved").earlier;
+        assert_eq!(earlier.iter().map(|one| one.deployment_id.as_str()).collect::<Vec<_>>(), ["two", "one"]);
+        let mark = store.mark();
+        store.stages.remove(&parts);
+        store.note_moves(mark, 8);
+        assert_eq!(store.stage_histories.row(&parts), None);
     }
 
     #[test]

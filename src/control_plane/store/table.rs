@@ -130,6 +130,12 @@ impl<V: Clone> Table<V> {
         keys.into_iter().map(|key| (key, self.rows.get(key)))
     }
 
+    /// The row as it was at `mark`, if it was changed since and was there.
+    pub fn before(&self, mark: usize, key: &str) -> Option<&Arc<V>> {
+        let first = self.journal.get(mark..)?.iter().find(|(changed, _)| &**changed == key);
+        first.and_then(|(_, before)| before.as_ref())
+    }
+
     /// Forgets how to undo: what changed has been written.
     pub fn settle(&mut self) {
         self.journal.clear();
@@ -174,6 +180,7 @@ mod tests {
         let changed: Vec<_> =
             table.changed_since(mark).map(|(key, row)| (key.to_owned(), row.map(|row| **row))).collect();
         assert_eq!(changed, [("a".to_owned(), None), ("b".to_owned(), Some(3))]);
+        assert_eq!((table.before(mark, "a").map(|row| **row), table.before(mark, "b")), (Some(1), None));
         table.undo_to(mark);
         assert_eq!(shown(&table, &[]), [("a".into(), 1)]);
         table.undo_to(0);
