@@ -4,7 +4,7 @@
 //! stronger. Every problem of every source is reported at once.
 //!
 //! - `table`: the one list of settings; `define`: the macro that makes types and rows of it.
-//! - `kind`, `choice`, `address`, `special`: the types of values, how each is read and shown.
+//! - `kind`, `choice`, `address`, `credentials`, `special`: the types of values, how each is read and shown.
 //! - `value`: what was written, with its place; `file` and `environment` read it; flags arrive as [`Flags`].
 //! - `rules`: what must hold between settings.
 //! - `problem`: what is wrong, where, and what was meant.
@@ -12,6 +12,7 @@
 
 mod address;
 mod choice;
+mod credentials;
 mod define;
 mod environment;
 mod file;
@@ -23,11 +24,12 @@ mod special;
 mod table;
 mod value;
 
-pub use choice::{BasePath, Driver, LogLevel, Parity, UnderscoreTwins, Unresolved};
+pub use choice::{BasePath, Driver, KeyScope, LogLevel, Parity, UnderscoreTwins, Unresolved, Unsupported};
+pub use credentials::{AccessKey, AccessToken, Secret, SecretSource};
 pub use environment::Environment;
 pub use problem::{Problem, Problems, Source, did_you_mean};
-pub use special::{CertificateFiles, LogDestination, SHARDS_MAX, ShardCount, StageVariables};
-pub use table::{AccessLog, Config, Forwarding, Limits, Log, Runtime, Shutdown, Tls, Upstream};
+pub use special::{AuditDestination, CertificateFiles, LogDestination, SHARDS_MAX, ShardCount, StageVariables};
+pub use table::{AccessLog, Config, Forwarding, Limits, Log, Management, Runtime, Shutdown, Tls, Upstream};
 pub use value::{Node, Place};
 
 use define::Setting;

@@ -89,6 +89,21 @@ choices! {
         Drop = "drop",
     }
 
+    /// What the holder of an access key or token may do.
+    KeyScope {
+        Full = "full",
+        /// Nothing that changes anything.
+        ReadOnly = "read-only",
+    }
+
+    /// What a deployment by the management API does about things that this version cannot serve.
+    Unsupported {
+        /// The deployment is refused.
+        Refuse = "refuse",
+        /// The API is deployed, and the methods concerned answer 500.
+        Deny = "deny",
+    }
+
     /// How much the gateway says about itself.
     LogLevel {
         Off = "off",

@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 
 /// The type of a setting's value.
 pub trait Kind: Sized {
+    /// Whether no message may repeat what was written.
+    const IS_SECRET: bool = false;
+
     /// Reads what was written.
     ///
     /// # Errors
@@ -115,7 +118,8 @@ impl Fault {
 
     /// The usual message for a value that cannot be taken.
     pub fn unfit<K: Kind>(node: &Node, context: Context<'_>) -> Vec<Fault> {
-        vec![Fault::at(node, format!("{} is not allowed; write {}", node.value, K::allowed(context.facts)))]
+        let written = if K::IS_SECRET { "this".to_owned() } else { node.value.to_string() };
+        vec![Fault::at(node, format!("{written} is not allowed; write {}", K::allowed(context.facts)))]
     }
 }
 
@@ -260,6 +264,8 @@ impl Kind for Option<PathBuf> {
 
 /// In a variable the items are separated by commas; a repeated flag gives one item each time.
 impl<K: Kind> Kind for Vec<K> {
+    const IS_SECRET: bool = K::IS_SECRET;
+
     fn read(node: &Node, context: Context<'_>) -> Result<Vec<K>, Vec<Fault>> {
         match &node.value {
             Value::List(items) => collect(items.iter().map(|item| K::read(item, context))),

@@ -6,7 +6,7 @@ use super::table::{Config, SECTIONS, SETTINGS};
 use super::{Settings, Source};
 use serde_json::json;
 
-/// Every setting with its value and its source, as a TOML file that says the same.
+/// Every setting with its value and its source, as a TOML file that says the same but for the secrets.
 pub fn effective_text(settings: &Settings) -> String {
     let mut out = String::new();
     for setting in SETTINGS {
@@ -80,7 +80,7 @@ const REFERENCE_HEAD: &str = "\
 
 A setting can be given in four places. From weak to strong: its default, the settings file, an environment variable, a
 flag. With `parity = \"aws\"`, limits have AWS's values instead of their defaults. A stronger source replaces the whole value, lists and tables included. `tollgate config` prints every value and
-where it came from, in a form that is itself a settings file.
+where it came from, in a form that is itself a settings file once the secrets, shown as `***`, are put back.
 
 - **The settings file** is named by `--config` or `TOLLGATE_CONFIG`; without either there is none. Its name decides its
   language: `.toml`, `.yaml`, `.yml` or `.json`. Relative paths in it start from its folder.

@@ -1,6 +1,7 @@
 //! What must hold between settings, each of which is allowed by itself.
 
-use super::table::Config;
+use super::table::{Config, Management};
+use std::collections::HashSet;
 use std::net::SocketAddr;
 
 /// A rule that does not hold.
@@ -14,6 +15,8 @@ pub struct Broken {
 /// Every rule that does not hold.
 pub fn broken(config: &Config) -> Vec<Broken> {
     let mut broken = duplicate_addresses(config);
+    broken.extend(open_to_others(config));
+    broken.extend(duplicate_credentials(&config.management));
     let mut rule = |holds: bool, keys, message: &str| {
         if !holds {
             broken.push(Broken { keys, message: message.to_owned() });
@@ -69,10 +72,34 @@ fn duplicate_addresses(config: &Config) -> Vec<Broken> {
     broken
 }
 
+/// An admin listener that others can reach has to know whom it serves.
+fn open_to_others(config: &Config) -> Option<Broken> {
+    let address = config.admin.filter(|address| !address.ip().to_canonical().is_loopback())?;
+    let Management { access_keys, tokens, .. } = &config.management;
+    if !access_keys.is_empty() || !tokens.is_empty() {
+        return None;
+    }
+    let message = format!(
+        "{address} can be reached from outside, and without credentials the admin listener asks nobody for them; set \
+         management.access_keys or management.tokens, or write a loopback address, such as \"127.0.0.1:{}\", or \"off\"",
+        address.port()
+    );
+    Some(Broken { keys: ["admin", "management.access_keys"], message })
+}
+
+fn duplicate_credentials(management: &Management) -> Vec<Broken> {
+    let Management { access_keys, tokens, .. } = management;
+    let ids = access_keys.iter().map(|key| ("management.access_keys", key.id.as_str()));
+    let names = tokens.iter().map(|token| ("management.tokens", token.name.as_str()));
+    let mut seen = HashSet::new();
+    let twice = ids.chain(names).filter(|credential| !seen.insert(*credential));
+    twice.map(|(key, name)| Broken { keys: [key, key], message: format!("{name:?} is given twice") }).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::CertificateFiles;
+    use crate::config::{AccessKey, CertificateFiles, KeyScope, SecretSource};
 
     #[track_caller]
     fn check(change: impl FnOnce(&mut Config), expected: &[(&str, &str)]) {
@@ -100,6 +127,36 @@ mod tests {
             |config| config.listen = Vec::new(),
             &[("listen", "listen and tls.listen are both empty; write at least one address")],
         );
+    }
+
+    #[test]
+    fn an_admin_listener_for_others_has_credentials() {
+        let message = |address: &str, port: u16| {
+            format!(
+                "{address} can be reached from outside, and without credentials the admin listener asks nobody for them; \
+                 set management.access_keys or management.tokens, or write a loopback address, such as \
+                 \"127.0.0.1:{port}\", or \"off\""
+            )
+        };
+        check(|config| config.admin = Some(address("127.9.9.9:1")), &[]);
+        check(|config| config.admin = Some(address("[::ffff:127.0.0.1]:1")), &[]);
+        check(|config| config.admin = Some(address("10.0.0.1:81")), &[("admin", &message("10.0.0.1:81", 81))]);
+        check(|config| config.admin = Some(address("[::]:81")), &[("admin", &message("[::]:81", 81))]);
+        check(
+            |config| {
+                config.admin = Some(address("0.0.0.0:81"));
+                config.management.access_keys = vec![key("a")];
+            },
+            &[],
+        );
+        check(
+            |config| config.management.access_keys = vec![key("a"), key("b"), key("a")],
+            &[("management.access_keys", "\"a\" is given twice")],
+        );
+    }
+
+    fn key(id: &str) -> AccessKey {
+        AccessKey { id: id.to_owned(), secret: SecretSource::File("f".into()), scope: KeyScope::Full }
     }
 
     #[test]

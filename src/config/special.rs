@@ -84,6 +84,40 @@ impl Kind for LogDestination {
     }
 }
 
+/// Where the audit log goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuditDestination {
+    Off,
+    /// The gateway's own log.
+    Log,
+    /// Appended to; opened again on SIGHUP, so that it can be rotated.
+    File(PathBuf),
+}
+
+impl Kind for AuditDestination {
+    fn read(node: &Node, context: Context<'_>) -> Result<AuditDestination, Vec<Fault>> {
+        match &node.value {
+            Value::Text(text) | Value::Written(text) if text == "off" => Ok(AuditDestination::Off),
+            Value::Text(text) | Value::Written(text) if text == "log" => Ok(AuditDestination::Log),
+            _ => PathBuf::read(node, context)
+                .map(AuditDestination::File)
+                .map_err(|_| Fault::unfit::<AuditDestination>(node, context)),
+        }
+    }
+
+    fn show(&self) -> serde_json::Value {
+        match self {
+            AuditDestination::Off => json!("off"),
+            AuditDestination::Log => json!("log"),
+            AuditDestination::File(path) => path.show(),
+        }
+    }
+
+    fn allowed(_: &Facts) -> String {
+        "\"off\", \"log\" or the path of a file".to_owned()
+    }
+}
+
 /// A certificate chain and its private key, both in PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateFiles {
@@ -139,7 +173,7 @@ fn certificate_and_key(node: &Node, entries: &[Entry]) -> Result<(Node, Node), V
 }
 
 /// What is wrong with the keys of a table: repeated ones, and those that `check` refuses.
-fn faults_of_keys(entries: &[Entry], check: impl Fn(&str) -> Result<(), String>) -> Vec<Fault> {
+pub fn faults_of_keys(entries: &[Entry], check: impl Fn(&str) -> Result<(), String>) -> Vec<Fault> {
     let mut faults = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
         let mut fault = |message| faults.push(Fault { place: entry.place, message });
@@ -238,6 +272,15 @@ pub const STAGE_NAME: TextRule = TextRule {
 pub const ACCOUNT_ID: TextRule =
     TextRule { holds: |text| text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()), allowed: "12 digits" };
 
+/// As AWS spells its regions; what comes from a signature is held to the same.
+pub const REGION: TextRule = TextRule {
+    holds: |text| {
+        let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        (1..=32).contains(&text.len()) && text.bytes().all(letter)
+    },
+    allowed: "a region's name, such as \"us-east-1\": 1 to 32 small letters, digits and hyphens",
+};
+
 /// Which variables there are is known where formats are compiled.
 pub const LOG_FORMAT: TextRule = TextRule {
     holds: |text| text == "json" || text.contains("$context.") || text.contains("${context."),
@@ -287,6 +330,10 @@ mod tests {
         check::<LogDestination>(written("/var/log/t"), Facts::plain(), Ok(json!("/var/log/t")));
         let bad = "true is not allowed; write \"off\", \"stdout\" or the path of a file";
         check::<LogDestination>(Value::Bool(true), Facts::plain(), Err(&[bad]));
+        check::<AuditDestination>(written("log"), Facts::plain(), Ok(json!("log")));
+        check::<AuditDestination>(written("/var/log/a"), Facts::plain(), Ok(json!("/var/log/a")));
+        let bad = "true is not allowed; write \"off\", \"log\" or the path of a file";
+        check::<AuditDestination>(Value::Bool(true), Facts::plain(), Err(&[bad]));
     }
 
     #[test]
@@ -328,6 +375,7 @@ mod tests {
 
     #[test]
     fn names() {
+        assert!((REGION.holds)("eu-central-1") && !(REGION.holds)("US") && !(REGION.holds)(&"a".repeat(33)));
         for (text, stage, via) in [
             ("prod", true, true),
             ("$default", true, true),

@@ -1,11 +1,12 @@
 //! The table of settings. To add one is to add a row; `docs/settings.md` is printed from it.
 
-use super::choice::{BasePath, Driver, LogLevel, Parity, UnderscoreTwins, Unresolved};
+use super::choice::{BasePath, Driver, LogLevel, Parity, UnderscoreTwins, Unresolved, Unsupported};
+use super::credentials::{AccessKey, AccessToken};
 use super::define::{Setting, settings};
 use super::kind::{Facts, Kind};
 use super::special::{
-    ACCOUNT_ID, CertificateFiles, LOG_FORMAT, LogDestination, SHARDS_MAX, STAGE_NAME, ShardCount, StageVariables,
-    VIA_NAME,
+    ACCOUNT_ID, AuditDestination, CertificateFiles, LOG_FORMAT, LogDestination, REGION, SHARDS_MAX, STAGE_NAME,
+    ShardCount, StageVariables, VIA_NAME,
 };
 use ipnet::IpNet;
 use std::net::SocketAddr;
@@ -24,8 +25,9 @@ settings! {
         files: Vec<PathBuf> = Vec::new() => Facts::plain().flag("FILE");
         /// The addresses that clients connect to. They speak TLS when there are certificates and no `tls.listen`.
         listen: Vec<SocketAddr> = vec![SocketAddr::from(([127, 0, 0, 1], 8080))] => Facts::plain().flag("--listen");
-        /// The address of the admin listener (health, metrics, reload), or `off`. Loopback only: it asks nobody for
-        /// credentials.
+        /// The address of the admin listener (the management API, health, metrics, reload), or `off`. Without
+        /// `management.access_keys` and `management.tokens`, loopback only: it asks nobody for credentials then. It speaks
+        /// plain HTTP: an access key does not cross the network, a token does, and wants TLS in front.
         admin: Option<SocketAddr> = Some(SocketAddr::from(([127, 0, 0, 1], 8081))) => Facts::plain().flag("--admin");
         /// How many shards serve, each a thread with its own event loop. `auto` is one for each CPU that the process
         /// may use.
@@ -152,6 +154,31 @@ settings! {
         /// How many times as long as it came a body may get that is decompressed, once it is longer than 1 MiB; a body
         /// beyond that, or beyond `limits.body_bytes_max`, is answered 413.
         request_ratio_max: u32 = 200 => Facts::count(1, 1_100);
+    }
+
+    /// The management API on the admin listener, for AWS's tools, and who may use it. With access keys or tokens, everything
+    /// there demands one but `/`, `/healthz`, `/readyz`, `/metrics` and `/openapi.json`.
+    management: Management {
+        /// The region of calls that come with a token, which unlike a signature names none.
+        region: String = "us-east-1".to_owned() => Facts::text(REGION);
+        /// Access keys, with which AWS's tools sign (SigV4). A key with the scope `read-only` changes nothing. `tollgate
+        /// config` shows no secret.
+        access_keys: Vec<AccessKey> = Vec::new() => Facts::plain().aws("IAM's");
+        /// Tokens for `Authorization: Bearer`, for the tools that do not sign. The names stand in the audit log.
+        tokens: Vec<AccessToken> = Vec::new() => Facts::plain();
+        /// How far the time of a signature may be from now, either way.
+        clock_skew_ms: u64 = 300_000 => Facts::milliseconds(1_000, DAY_MS).aws("300000");
+        /// The largest document that a call may import.
+        definition_bytes_max: u64 = 67_108_864
+            => Facts::bytes(1_024, GIB).aws("6291456").parity(6_291_456);
+        /// A line of JSON for each call that changes something, and for those that are refused for who made them: `log` is the
+        /// gateway's own log, at whatever level but `off`; a file is opened again on SIGHUP.
+        audit_log: AuditDestination = AuditDestination::Log => Facts::plain().aws("CloudTrail");
+        /// Answer `/reset`, which forgets every API that the management API made: for tests only.
+        reset: bool = false => Facts::plain();
+        /// What a deployment does about things that this version cannot serve: `refuse` it, or `deny`, deploy it and answer 500
+        /// on the methods concerned.
+        unsupported: Unsupported = Unsupported::Refuse => Facts::plain();
     }
 
     /// What a backend learns of the client, and of the gateway.

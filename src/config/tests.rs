@@ -110,15 +110,32 @@ fn all_problems_of_all_sources_come_at_once() {
             "/etc/tollgate/t.yaml:2:5: listen: \":8080\" does not say who may connect; write \"127.0.0.1:8080\" for \
              this machine only, \"0.0.0.0:8080\" for every IPv4 address, \"[::]:8080\" for every address",
             "/etc/tollgate/t.yaml:3:5: listen: \"127.0.0.1\" has no port; write \"127.0.0.1:8080\"",
-            "/etc/tollgate/t.yaml:4:8: admin: 0.0.0.0:8081 can be reached from outside, and the admin listener asks \
-             nobody for credentials; write a loopback address, such as \"127.0.0.1:8081\", or \"off\"",
             "/etc/tollgate/t.yaml:6:8: watch: the text \"yes\" is not allowed; write true or false",
             "/etc/tollgate/t.yaml:7:14: log.level: the text \"inf\" is not allowed; write \"off\", \"error\", \
              \"warn\", \"info\", \"debug\" or \"trace\"; did you mean \"info\"?",
             "environment variable TOLLGATE_SHARDS: \"0\" is not allowed; write \"auto\" or a whole number from 1 \
              to 256",
+            "/etc/tollgate/t.yaml:4:8: admin: 0.0.0.0:8081 can be reached from outside, and without credentials the admin \
+             listener asks nobody for them; set management.access_keys or management.tokens, or write a loopback \
+             address, such as \"127.0.0.1:8081\", or \"off\"",
         ],
     );
+}
+
+#[test]
+fn secrets_are_never_shown() {
+    let text = "admin = \"0.0.0.0:8081\"\n[[management.access_keys]]\nid = \"AK\"\nsecret = \"hidden-1\"\n\
+                [[management.access_keys]]\nid = \"AK2\"\nsecret_file = \"key\"\nscope = \"read-only\"\n";
+    let settings = resolved("toml", text, &[("TOLLGATE_MANAGEMENT_TOKENS", "ci:hidden-2")], Vec::new());
+    let settings = settings.expect("all is allowed");
+    assert_eq!(settings.config.management.tokens[0].name, "ci");
+    let shown = [report::effective_text(&settings), report::effective_json(&settings), format!("{settings:?}")];
+    for text in &shown {
+        assert!(text.contains("AK") && text.contains("***") && !text.contains("hidden"), "{text}");
+    }
+    assert!(shown[0].contains("secret_file = \"/etc/tollgate/key\""), "{}", shown[0]);
+    let refused = resolved("toml", &shown[0], &[], Vec::new()).expect_err("a listing has no secrets").to_string();
+    assert!(refused.contains("this value of \"secret\" is not allowed"), "{refused}");
 }
 
 #[test]
