@@ -25,6 +25,15 @@ class Failed(Exception):
     """The call has not gone as it had to; that is noted, and what builds on it cannot be tested."""
 
 
+def attempt(step):
+    """Whether the step came to its end; why not has been noted."""
+    try:
+        step()
+    except Failed:
+        return False
+    return True
+
+
 class Answer(dict):
     """To ask for a member that it lacks is a failure of the operation."""
 
@@ -80,7 +89,8 @@ class Calls:
         try:
             answer = self.client._make_api_call(operation, parameters)
         except ClientError as error:
-            return f"{error.response['Error']['Code']}: {error.response['Error'].get('Message')}"
+            message = " ".join(str(error.response["Error"].get("Message")).split())
+            return f"{error.response['Error']['Code']}: {message:.120}"
         except BotoCoreError as error:
             return f"{type(error).__name__}: {error}"
         answer.pop("ResponseMetadata")

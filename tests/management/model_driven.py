@@ -12,7 +12,7 @@ import json
 import sys
 
 import world
-from calls import Calls, Failed
+from calls import Calls, attempt
 from differences import judge
 from gateway import Gateway
 from kinds import BAD, KINDS
@@ -35,13 +35,13 @@ def run(names=()):
             gateway.reset()
             attempt(Life(calls, kind).walk)
         gateway.reset()
-        attempt(lambda: others(calls, world.everything(calls)))
+        others(calls, world.everything(calls))
     operations = calls.model.operation_names
     for operation in operations:
         if not calls.counts[operation]:
             calls.note(operation, "was never called")
     REPORT.write_text(json.dumps({name: [calls.counts[name], calls.problems[name]] for name in operations}, indent=1))
-    outcomes = {name: "; ".join(calls.problems[name]) or None for name in operations}
+    outcomes = {name: in_short(calls.problems[name]) for name in operations}
     if names:
         print("\n".join(f"{name}: {problem}" for name in names for problem in calls.problems[name] or ["is well"]))
         return not any(outcomes[name] for name in names)
@@ -49,13 +49,9 @@ def run(names=()):
     return judge("model", "operations", outcomes, "model_differences.toml", PERCENT_MIN)
 
 
-def attempt(step):
-    """Whether the step came to its end; why not has been noted."""
-    try:
-        step()
-    except Failed:
-        return False
-    return True
+def in_short(problems):
+    shown = "; ".join(problem[:240] for problem in problems[:3])
+    return f"{shown}; and {len(problems) - 3} more" if len(problems) > 3 else shown or None
 
 
 class Life:
@@ -252,10 +248,11 @@ SINGLES = [
 
 
 def others(calls, ids):
-    ask_for_absent(calls, ids)
-    give_bad_input(calls, ids)
-    for operation, parameters, is_right in SINGLES:
-        attempt(lambda: single(calls, ids, operation, parameters, is_right))
+    for operation in calls.model.operation_names:
+        attempt(lambda operation=operation: ask_for_absent(calls, ids, operation))
+        attempt(lambda operation=operation: give_bad_input(calls, ids, operation))
+    for one in SINGLES:
+        attempt(lambda one=one: single(calls, ids, *one))
 
 
 def single(calls, ids, operation, parameters, is_right):
@@ -269,11 +266,12 @@ def single(calls, ids, operation, parameters, is_right):
 
 
 def required(calls, ids, operation):
-    """The required members that name something."""
+    """The required members that name something. Dates and such are given with the operation."""
     shape = calls.model.operation_model(operation).input_shape
-    members = [name for name in shape.required_members if name in ids]
-    # A usage's dates and such are given with the operation.
-    return {name: ids[name] for name in members}
+    for name, inner in shape.members.items():
+        if inner.serialization.get("location") == "uri" and name not in ids:
+            calls.fail(operation, f"cannot be tested without a {name}")
+    return {name: ids[name] for name in shape.required_members if name in ids}
 
 
 # What exists in no world, where "absent0000" would be wrong for another reason.
@@ -289,15 +287,14 @@ ABSENT = {
 CLOSED = {"responseType", "exportType", "sdkType"}
 
 
-def ask_for_absent(calls, ids):
-    """For each label in an operation's path: 404 if it names nothing, all else being well."""
-    for operation in calls.model.operation_names:
-        shape = calls.model.operation_model(operation).input_shape
-        labels = [name for name, inner in shape.members.items() if inner.serialization.get("location") == "uri"]
-        parameters = {**required(calls, ids, operation), **body_members(calls, operation, ids)}
-        for label in labels:
-            if label not in CLOSED and not is_made_by(operation, label):
-                calls.refused(operation, NOT_FOUND, **{**parameters, label: ABSENT.get(label, "absent0000")})
+def ask_for_absent(calls, ids, operation):
+    """For each label in the operation's path: 404 if it names nothing, all else being well."""
+    shape = calls.model.operation_model(operation).input_shape
+    labels = [name for name, inner in shape.members.items() if inner.serialization.get("location") == "uri"]
+    parameters = {**required(calls, ids, operation), **besides_names(calls, ids, operation)}
+    for label in labels:
+        if label not in CLOSED and not is_made_by(operation, label):
+            calls.refused(operation, NOT_FOUND, **{**parameters, label: ABSENT.get(label, "absent0000")})
 
 
 def is_made_by(operation, label):
@@ -305,7 +302,7 @@ def is_made_by(operation, label):
     return any(kind.creation == operation and label in kind.ids for kind in KINDS)
 
 
-def body_members(calls, operation, ids):
+def besides_names(calls, ids, operation):
     """What the operation takes besides names."""
     for kind in KINDS:
         if kind.creation == operation:
@@ -318,17 +315,16 @@ def body_members(calls, operation, ids):
     return {}
 
 
-def give_bad_input(calls, ids):
+def give_bad_input(calls, ids, operation):
     """A body that is no JSON, and a patch of what there is not."""
-    for operation in calls.model.operation_names:
-        shape = calls.model.operation_model(operation).input_shape
-        parameters = {**required(calls, ids, operation), **body_members(calls, operation, ids)}
-        has_body = any("location" not in inner.serialization for inner in shape.members.values())
-        if has_body and "payload" not in shape.serialization:
-            calls.malformed(operation, BAD, **parameters)
-        if "patchOperations" in shape.members:
-            unknown = {"op": "replace", "path": "/no/such/member", "value": "x"}
-            calls.refused(operation, BAD, **{**parameters, "patchOperations": [unknown]})
+    shape = calls.model.operation_model(operation).input_shape
+    parameters = {**required(calls, ids, operation), **besides_names(calls, ids, operation)}
+    has_body = any("location" not in inner.serialization for inner in shape.members.values())
+    if has_body and "payload" not in shape.serialization:
+        calls.malformed(operation, BAD, **parameters)
+    if "patchOperations" in shape.members:
+        unknown = {"op": "replace", "path": "/no/such/member", "value": "x"}
+        calls.refused(operation, BAD, **{**parameters, "patchOperations": [unknown]})
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ that every operation has something to act on.
 
 import dataclasses
 
+from calls import attempt
 from kinds import AUTHORIZER_URI, CERTIFICATE, LOAD_BALANCER, POLICY, SCHEMA
 
 
@@ -112,38 +113,44 @@ def plan_and_keys(calls):
 
 
 def everything(calls):
-    """One of each kind, as the members that name it."""
+    """One of each kind, as the members that name it. What cannot be made has been noted, and is missing."""
+    ids = {"statusCode": "200", "exportType": "oas30", "sdkType": "javascript", "id": "javascript"}
+    for part in (staged_api, documented_part, described, plan, domains, alone):
+        attempt(lambda part=part: ids.update(part(calls, {"restApiId": ids.get("restApiId", "")}, ids)))
+    return ids
+
+
+def staged_api(calls, *_):
     ids = stage(calls).common
-    api = {"restApiId": ids["restApiId"]}
-    ids |= documented_part(calls, api) | plan(calls, api, ids["stageName"]) | domains(calls, api)
-    ids["parentId"] = ids["resourceId"]
-    ids["statusCode"] = "200"
-    ids["authorizerId"] = authorizer(calls, api)
-    ids["requestValidatorId"] = request_validator(calls, api)
-    model = {"name": "Around", "contentType": "application/json", "schema": SCHEMA}
-    ids["modelName"] = calls("CreateModel", **api, **model)["name"]
-    ids["responseType"] = calls("PutGatewayResponse", **api, responseType="THROTTLED")["responseType"]
-    ids["clientCertificateId"] = calls("GenerateClientCertificate")["clientCertificateId"]
-    ids["vpcLinkId"] = calls("CreateVpcLink", name="around", targetArns=[LOAD_BALANCER])["id"]
-    ids["resourceArn"] = f"arn:aws:apigateway:us-east-1::/restapis/{ids['restApiId']}"
-    return ids | {"exportType": "oas30", "sdkType": "javascript", "id": "javascript"}
+    arn = f"arn:aws:apigateway:us-east-1::/restapis/{ids['restApiId']}"
+    return {**ids, "parentId": ids["resourceId"], "resourceArn": arn}
 
 
-def documented_part(calls, api):
+def documented_part(calls, api, _):
     part = calls("CreateDocumentationPart", **api, location={"type": "API"}, properties='{"description":"all"}')
     version = calls("CreateDocumentationVersion", **api, documentationVersion="around")["version"]
     return {"documentationPartId": part["id"], "documentationVersion": version}
 
 
-def plan(calls, api, stage_name):
+def described(calls, api, _):
+    model = {"name": "Around", "contentType": "application/json", "schema": SCHEMA}
+    return {
+        "authorizerId": authorizer(calls, api),
+        "requestValidatorId": request_validator(calls, api),
+        "modelName": calls("CreateModel", **api, **model)["name"],
+        "responseType": calls("PutGatewayResponse", **api, responseType="THROTTLED")["responseType"],
+    }
+
+
+def plan(calls, _, ids):
     key = calls("CreateApiKey", name="around", enabled=True)["id"]
-    stages = [{"apiId": api["restApiId"], "stage": stage_name}]
+    stages = [{"apiId": ids.get("restApiId"), "stage": ids.get("stageName")}]
     plan = calls("CreateUsagePlan", name="around", apiStages=stages, quota={"limit": 1000, "period": "DAY"})["id"]
     calls("CreateUsagePlanKey", usagePlanId=plan, keyId=key, keyType="API_KEY")
     return {"apiKey": key, "usagePlanId": plan, "keyId": key}
 
 
-def domains(calls, api):
+def domains(calls, api, _):
     domain = calls("CreateDomainName", domainName="api.example.com", certificateArn=CERTIFICATE)["domainName"]
     calls("CreateBasePathMapping", domainName=domain, basePath="around", **api)
     private = private_domain(calls).common
@@ -153,4 +160,11 @@ def domains(calls, api):
         "basePath": "around",
         "domainNameArn": private["domainNameArn"],
         "domainNameAccessAssociationArn": association["domainNameAccessAssociationArn"],
+    }
+
+
+def alone(calls, *_):
+    return {
+        "clientCertificateId": calls("GenerateClientCertificate")["clientCertificateId"],
+        "vpcLinkId": calls("CreateVpcLink", name="around", targetArns=[LOAD_BALANCER])["id"],
     }
