@@ -46,7 +46,7 @@ class Kind:
     got_with: dict = dataclasses.field(default_factory=dict)
     # In the answer and in what is got later, but not the same.
     volatile: tuple = ()
-    # JSON-Patch operations: op, path, value; then where the outcome is in the answer, and what it is.
+    # JSON-Patch operations: op, path, value; then where the outcome is in the answer (a JSON pointer), and what it is.
     changes: tuple = ()
     # How the same creation is answered the second time: () where AWS creates another or replaces it.
     twice: tuple = ()
@@ -368,7 +368,7 @@ KINDS = [
             replace("/description", "changed"),
             replace("/variables/color", "green", "variables/color"),
             replace("/*/*/throttling/rateLimit", "5", "methodSettings/*~1*/throttlingRateLimit", 5.0),
-            replace("/~1pets/GET/logging/loglevel", "INFO", "methodSettings/pets~1GET/loggingLevel"),
+            replace("/~1pets/GET/logging/loglevel", "INFO", "methodSettings/~01pets~1GET/loggingLevel"),
             replace("/tracingEnabled", "false", outcome=False),
         ),
         twice=(CONFLICT,),

@@ -192,10 +192,11 @@ def is_within(given, answered):
     return given == answered
 
 
-def found(answer, path):
+def found(answer, pointer):
     """The value at `methodSettings/*~1*/loggingLevel`, None if there is none."""
-    for step in path.split("/"):
-        answer = answer.get(step.replace("~1", "/")) if isinstance(answer, dict) else None
+    for step in pointer.split("/"):
+        name = step.replace("~1", "/").replace("~0", "~")
+        answer = answer.get(name) if isinstance(answer, dict) else None
     return answer
 
 
