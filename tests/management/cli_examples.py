@@ -151,7 +151,12 @@ def environment():
     for name in [name for name in os.environ if name.startswith("AWS_") and name != "AWS_DATA_PATH"]:
         del os.environ[name]
     os.environ |= {name.upper(): value for name, value in CREDENTIALS.items()}
-    os.environ |= {"AWS_DEFAULT_REGION": REGION, "AWS_CONFIG_FILE": os.devnull, "AWS_PAGER": "", "AWS_MAX_ATTEMPTS": "1"}
+    os.environ |= {
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_PAGER": "",
+        "AWS_MAX_ATTEMPTS": "1",
+    }
     try:
         yield
     finally:

@@ -125,7 +125,9 @@ def status(world, value, _):
 def authorizer(world, *_):
     source = "method.request.header.Authorization"
     function = {"type": "TOKEN", "authorizerUri": AUTHORIZER_URI, "identitySource": source, "authType": "custom"}
-    made = world.client.create_authorizer(**world.api, name="MyAuthorizer", authorizerResultTtlInSeconds=300, **function)
+    made = world.client.create_authorizer(
+        **world.api, name="MyAuthorizer", authorizerResultTtlInSeconds=300, **function
+    )
     return made["id"]
 
 
@@ -146,7 +148,11 @@ def stage(world, value, _):
     ids = {**world.api, "stageName": value or "dev"}
     cache = {"cacheClusterEnabled": True, "cacheClusterSize": "0.5"}
     world.client.create_stage(**ids, deploymentId=world.make("--deployment-id"), **cache)
-    paths = ("/*/*/logging/loglevel", "/~1resource/GET/logging/loglevel", "/~1resource~1subresource/POST/logging/loglevel")
+    paths = (
+        "/*/*/logging/loglevel",
+        "/~1resource/GET/logging/loglevel",
+        "/~1resource~1subresource/POST/logging/loglevel",
+    )
     settings = [{"op": "replace", "path": path, "value": "INFO"} for path in paths]
     world.client.update_stage(**ids, patchOperations=settings)
     return ids["stageName"]

@@ -111,7 +111,9 @@ class Life:
             got = self.call(get, {**ids, **self.kind.got_with})
             for name in sorted(set(got) | set(created)):
                 if got.get(name) != created.get(name) and name not in (*self.kind.volatile, "warnings"):
-                    self.note(get, f"{name} is {got.get(name)!r:.120}, and {created.get(name)!r:.120} was answered before")
+                    self.note(
+                        get, f"{name} is {got.get(name)!r:.120}, and {created.get(name)!r:.120} was answered before"
+                    )
 
     def list_all(self):
         """The sparse and the full one are in the list, and pages of one make up the same list."""
@@ -126,7 +128,9 @@ class Life:
             self.calls.fail(listing, f"lists {len(items)}, and at least 2 were created")
         method = self.calls.client_method(listing)
         if self.calls.client.can_paginate(method):
-            pages = list(self.calls.client.get_paginator(method).paginate(**parameters, PaginationConfig={"PageSize": 1}))
+            pages = list(
+                self.calls.client.get_paginator(method).paginate(**parameters, PaginationConfig={"PageSize": 1})
+            )
             self.calls.counts[listing] += len(pages)
             if [item for page in pages for item in page.get("items", [])] != items:
                 self.note(listing, "has not the same items in pages of one")
@@ -210,7 +214,11 @@ SINGLES = [
     ("GetAccount", {}, lambda answer: "burstLimit" in answer["throttleSettings"]),
     (
         "UpdateAccount",
-        {"patchOperations": [{"op": "replace", "path": "/cloudwatchRoleArn", "value": "arn:aws:iam::123456789012:role/l"}]},
+        {
+            "patchOperations": [
+                {"op": "replace", "path": "/cloudwatchRoleArn", "value": "arn:aws:iam::123456789012:role/l"}
+            ]
+        },
         lambda answer: answer["cloudwatchRoleArn"].endswith("role/l"),
     ),
     ("TestInvokeMethod", {"pathWithQueryString": "/?color=blue"}, lambda answer: answer["status"] == 200),
@@ -238,7 +246,10 @@ SINGLES = [
     ("GetUsage", {"startDate": TODAY, "endDate": TODAY}, lambda answer: answer["startDate"] == TODAY),
     (
         "ImportApiKeys",
-        {"format": "csv", "body": b"Name,key,description\none,importedkey-0123456789,a\ntwo,importedkey-9876543210,b\n"},
+        {
+            "format": "csv",
+            "body": b"Name,key,description\none,importedkey-0123456789,a\ntwo,importedkey-9876543210,b\n",
+        },
         lambda answer: len(answer["ids"]) == 2,
     ),
     ("ImportDocumentationParts", {"mode": "merge", "body": body(PARTS)}, lambda answer: len(answer["ids"]) == 1),

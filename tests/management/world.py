@@ -154,7 +154,9 @@ def domains(calls, api, _):
     domain = calls("CreateDomainName", domainName="api.example.com", certificateArn=CERTIFICATE)["domainName"]
     calls("CreateBasePathMapping", domainName=domain, basePath="around", **api)
     private = private_domain(calls).common
-    association = calls("CreateDomainNameAccessAssociation", **private, accessAssociationSource="vpce-0123456789abcdef0")
+    association = calls(
+        "CreateDomainNameAccessAssociation", **private, accessAssociationSource="vpce-0123456789abcdef0"
+    )
     return {
         "domainName": domain,
         "basePath": "around",
