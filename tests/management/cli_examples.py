@@ -1,9 +1,9 @@
 """The AWS CLI's own examples of `aws apigateway`, run against Tollgate.
 
-Each of the 93 files below awscli/examples/apigateway has one command or more, with the output of some. Before a command,
-the store is emptied and what the command is about is made (cli_world.py); its ids take the places of those in the
-example. The command has to be accepted, and its answer has to have the keys that the example's output has. A file passes
-if all its commands do. 90 % must pass; the rest is in cli_differences.toml.
+Each of the 93 files below awscli/examples/apigateway has one command or more, with the output of some. Before each, the
+store is emptied and what the command is about is made (cli_world.py); its ids take the places of those in the example.
+The command has to be accepted, and its answer has to have the keys that the example's output has. A file passes if all
+its commands do. 90 % must pass; the rest is in cli_differences.toml.
 """
 
 import contextlib
@@ -97,7 +97,7 @@ class Cli:
 def examples(text):
     """Each command of the file with its output, if there is one, and the files that are shown with it.
 
-    A block is indented and follows a line that ends with a colon: `Command::`, `Output::`, ``Contents of ``x.json``::``.
+    A block is indented and follows a line with a colon at its end: `Command::`, `Output::`, ``Contents of ``x.json``::``.
     """
     found = []
     for before, block in indented_blocks(text):

@@ -4,6 +4,7 @@ An option like `--rest-api-id 1234123412` says that there is such an API. `MAKER
 order in which one builds on the other, a function that makes what it names; what it returns takes the value's place.
 """
 
+import itertools
 import re
 
 from kinds import AUTHORIZER_URI, CERTIFICATE, LOAD_BALANCER, POLICY
@@ -49,12 +50,12 @@ class World:
 
     def prepared(self, arguments):
         operation = arguments[1]
-        values = dict(zip(arguments[2:], arguments[3:]))
+        values = dict(itertools.pairwise(arguments[2:]))
         named = [option for option in MAKERS if option in values and (operation, option) not in MADE_BY_COMMAND]
         for option in MAKERS:
             if option in named or option in BESIDES.get(operation, []):
                 self.make(option, values.get(option), operation)
-        return [self.substituted(before, argument, named) for before, argument in zip(["", *arguments], arguments)]
+        return [self.substituted(before, argument, named) for before, argument in itertools.pairwise(["", *arguments])]
 
     def make(self, option, value=None, operation=None):
         """What the option names, made now unless it is there."""

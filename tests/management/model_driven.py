@@ -2,7 +2,7 @@
 
 Each kind of AWS resource (kinds.py) is created as fully and as sparsely as it can be, got, listed, paged through,
 changed, created again, and deleted; what was given has to come back. The other operations are in `SINGLES`. Then every
-operation is asked about what does not exist, and given what is not right. Every answer on the way is checked by calls.py.
+operation is asked about what does not exist, and given what is not right. calls.py checks every answer on the way.
 
 A problem is of one operation, and the summary counts operations; all are in target/management/model.json.
 """

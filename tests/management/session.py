@@ -93,7 +93,7 @@ class Session:
 
 
 def template(version):
-    return '{"version": %d, "color": "$stageVariables.color"}' % version
+    return f'{{"version": {version}, "color": "$stageVariables.color"}}'
 
 
 def create_an_api(session):

@@ -1,4 +1,4 @@
-"""Botocore's shapes, both ways: input that fits a shape is made, and an answer as it came over the wire is held to one."""
+"""Botocore's shapes, both ways: input that fits a shape is made, and the JSON of an answer is held to one."""
 
 KINDS = {
     "string": str,

@@ -1,8 +1,8 @@
 """The source distributions whose tests and examples are run against the gateway.
 
-What a test is made of (moto's tests, the AWS CLI's examples) is in the sdist, not in the wheel. The sdist of the version
-that tests/requirements.txt pins is fetched with pip once, and the wanted part of it unpacked below target/sdist. Nothing
-of it comes into the repository.
+What a test is made of (moto's tests, the AWS CLI's examples) is in the sdist, not in the wheel. The sdist of the
+version that tests/requirements.txt pins is fetched with pip once, and the wanted part of it unpacked below
+target/sdist. Nothing of it comes into the repository.
 """
 
 import re
