@@ -97,7 +97,7 @@ class Cli:
 def examples(text):
     """Each command of the file with its output, if there is one, and the files that are shown with it.
 
-    A block is indented and follows a line with a colon at its end: `Command::`, `Output::`, ``Contents of ``x.json``::``.
+    A block is indented, after a line with a colon at its end: `Command::`, `Output::`, ``Contents of ``x.json``::``.
     """
     found = []
     for before, block in indented_blocks(text):

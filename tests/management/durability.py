@@ -2,8 +2,8 @@
 
 Each of a few writers owns some APIs and changes them, one call after another, until the process is gone (SIGKILL). Then
 it is started again, and each API is looked at whole. It has to be as the acknowledged calls have left it, or as the one
-call has that was on its way and never answered: wholly, or not at all. Values that are written together (two tags, two stage
-variables) are the same number, a deployment has its snapshot (which is served), a resource has its parent.
+call has that was on its way and never answered: wholly, or not at all. Values that are written together (two tags, two
+stage variables) are the same number, a deployment has its snapshot (which is served), a resource has its parent.
 
     durability.py [ROUNDS]
 
