@@ -129,7 +129,7 @@ fn every_variable_of_an_answer(driver: Driver) {
         &[
             ("accountId", Some("123456789012")),
             ("apiId", Some("api1")),
-            ("deploymentId", Some("000001")),
+            ("deploymentId", None),
             ("domainName", Some("api.gw.test")),
             ("domainPrefix", Some("api")),
             ("endpointType", Some("REGIONAL")),
