@@ -6,7 +6,7 @@
 //! - [`resolver`]: upstream names to addresses, kept fresh.
 //! - [`watch`]: notices changed files.
 //! - [`server`]: `/healthz`, `/readyz`, `/metrics`, `/reload`.
-//! - [`access`]: who may do what there.
+//! - [`access`]: who may do what there; [`audit`]: the record of who did.
 //! - [`totals`], [`exposition`], [`process`]: statistics by name, and as Prometheus text.
 //! - [`access_log`]: the thread that writes it.
 //! - [`state`]: what the tasks share.
@@ -18,6 +18,7 @@
 
 pub mod access;
 pub mod access_log;
+pub mod audit;
 pub mod deployment;
 pub mod documents;
 pub mod exception;

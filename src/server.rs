@@ -1,8 +1,10 @@
 //! Boot and shutdown in order. The one room that knows both planes.
 //!
 //! Everything that can be wrong is found before anything is served: certificates, addresses, documents, host names. A
-//! start that fails leaves nothing behind. [`test_invoke`] starts one shard, for one exchange.
+//! start that fails leaves nothing behind. [`access`] has the credentials of the admin listener; [`test_invoke`] starts one
+//! shard, for one exchange.
 
+pub mod access;
 pub mod test_invoke;
 
 use std::collections::VecDeque;
