@@ -105,7 +105,7 @@ fn compile_options(config: &Config) -> compile::Options {
         integration_timeout_ms_max: config.limits.integration_timeout_max_ms,
         template_bytes_max: config.limits.template_bytes_max,
     };
-    compile::Options { root: config.root, limits }
+    compile::Options { root: config.root, limits, on_unsupported: compile::Unsupported::Refuse }
 }
 
 /// Writes a command's output. A reader that has left (`tollgate config | head`) is no error.
