@@ -182,6 +182,7 @@ impl ControlPlane {
     /// Serves until a signal says to stop, then drains the shards.
     pub async fn run(self) -> ExitReason {
         let ControlPlane { publisher, state, reloads, admin, management, mut signals, settings, .. } = self;
+        let audited = Arc::clone(&management);
         let mut tasks = tokio::task::JoinSet::new();
         tasks.spawn(publisher.run());
         tasks.spawn(harvest_regularly(Arc::clone(&state), Duration::from_millis(settings.harvest_ms.max(1))));
@@ -191,6 +192,7 @@ impl ControlPlane {
         }
         while let Asked::Reload = signals.next().await {
             hang_up(self.access_log.as_ref(), &*self.reload_certificates, &reloads);
+            audited.audit.reopen();
         }
         let reason = tokio::select! {
             reason = drain(&state, &settings) => reason,

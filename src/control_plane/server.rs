@@ -23,6 +23,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::access::{self, Access, CallKind, Refusal};
+use super::audit::{AuditLog, Caller, Record};
 use super::exposition;
 use super::keeper::KeeperHandle;
 use super::operation::Random;
@@ -56,6 +57,7 @@ pub struct Admin {
 pub struct Management {
     pub keeper: KeeperHandle,
     pub access: Access,
+    pub audit: AuditLog,
     pub random: Box<dyn Random + Send + Sync>,
     pub test_invoker: Arc<dyn TestInvoker>,
     /// As of files; TestInvokeMethod compiles with them.
@@ -222,17 +224,39 @@ async fn operators_only(Shared(admin): Shared<Admin>, request: Request, next: Ne
         kind: CallKind::Operator,
         is_write: parts.method != Method::GET,
     };
-    let refuse = |refusal: Refusal| management::response(refusal.status, refusal.error_type, &refusal.message);
+    let request_id = admin.management.request_id();
+    let note = |caller: Caller<'_>, status: StatusCode, error_type: Option<&str>| {
+        admin.management.audit.record(&Record {
+            time: SystemTime::now(),
+            caller,
+            source_ip: call.peer,
+            operation: call.path,
+            path: call.path,
+            query,
+            status: status.as_u16(),
+            error_type,
+            request_id: &request_id,
+        });
+    };
+    let refuse = |refusal: Refusal| {
+        note(Caller::Refused(&refusal), refusal.status, Some(refusal.error_type));
+        management::response(refusal.status, refusal.error_type, &refusal.message)
+    };
     if let Err(refusal) = admin.management.access.admit_head(&call, now()) {
         return refuse(refusal);
     }
     let Ok(body) = axum::body::to_bytes(body, admin.management.definition_bytes_max).await else {
         return problem(StatusCode::PAYLOAD_TOO_LARGE, "the request is too large, or ended early");
     };
-    match admin.management.access.admit(&call, &body, now()) {
-        Ok(_) => next.run(Request::from_parts(parts, body.into())).await,
-        Err(refusal) => refuse(refusal),
+    let principal = match admin.management.access.admit(&call, &body, now()) {
+        Ok(principal) => principal,
+        Err(refusal) => return refuse(refusal),
+    };
+    let response = next.run(Request::from_parts(parts.clone(), body.into())).await;
+    if call.is_write {
+        note(Caller::Known(&principal), response.status(), None);
     }
+    response
 }
 
 /// AWS's paths, or none at all.
