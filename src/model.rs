@@ -6,12 +6,14 @@
 //!
 //! - [`rest`]: REST APIs: resources, methods, integrations and what stands beside them.
 //! - [`stage`]: where and how a definition is served.
-//! - [`mod@pointer`]: how one value of a definition is named.
+//! - [`mod@pointer`]: how one value of a definition is named; [`difference`]: what tells two definitions apart.
 
+pub mod difference;
 pub mod pointer;
 pub mod rest;
 pub mod stage;
 
+pub use difference::{Change, Difference, differences};
 pub use pointer::Pointer;
 pub use rest::*;
 pub use stage::*;
