@@ -9,11 +9,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::rest_apis;
-use crate::control_plane::exception::Exception;
+use crate::control_plane::exception::{Exception, ExceptionKind};
 use crate::control_plane::operation::{Call, Reply};
 use crate::control_plane::patch::patched;
 use crate::control_plane::store::{Store, snapshot, table};
-use crate::model::{CanarySettings, DeploymentId, OrderedMap, Stage, StageVariables};
+use crate::model::{ApiDefinition, CanarySettings, DeploymentId, OrderedMap, Stage, StageVariables};
 
 /// In GB. (API reference, `API_Stage`, cacheClusterSize.)
 const CACHE_CLUSTER_SIZES: &[&str] = &["0.5", "1.6", "6.1", "13.5", "28.4", "58.2", "118", "237"];
@@ -96,6 +96,18 @@ pub fn of<'s>(store: &'s Store, call: &Call<'_>) -> Result<&'s Stage, Exception>
 pub fn named<'s>(store: &'s Store, call: &Call<'_>, name: &str) -> Result<&'s Stage, Exception> {
     let stage = store.stages.row(&[call.region, call.parameter("restapi_id"), name]);
     stage.ok_or_else(|| Exception::not_found("Invalid stage identifier specified"))
+}
+
+/// What the stage serves.
+///
+/// # Errors
+/// `ServiceUnavailableException`: the snapshot cannot be read.
+pub fn definition(store: &Store, call: &Call<'_>, stage: &Stage) -> Result<ApiDefinition, Exception> {
+    let id = stage.deployment_id.as_ref().map_or("", DeploymentId::as_str);
+    let deployment = store.deployments.row(&[call.region, call.parameter("restapi_id"), id]);
+    let deployment = deployment.ok_or_else(|| Exception::bad_request("Deployment id does not exist"))?;
+    let unreadable = |error| Exception::new(ExceptionKind::ServiceUnavailable, error);
+    snapshot::unpack(&deployment.snapshot).map_err(unreadable)
 }
 
 pub fn get_stage(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exception> {
