@@ -14,6 +14,7 @@
 //! The management API, AWS's, is a table of plain functions over a store:
 //!
 //! - [`operations`]: the table, a file a kind of resource; [`operation`]: what a call is, and which operation it asks for.
+//! - [`sdk`]: clients of an API, generated.
 //! - [`store`]: the rows; [`exception`]: why a call is refused; [`patch`]: PATCH; [`page`]: lists.
 
 pub mod access;
@@ -33,6 +34,7 @@ pub mod patch;
 pub mod process;
 pub mod publish;
 pub mod resolver;
+pub mod sdk;
 pub mod server;
 pub mod serving;
 pub mod state;
