@@ -71,6 +71,11 @@ macro_rules! tables {
                 $(self.$name.settle();)*
             }
 
+            /// Takes the rows of another that was loaded beside this one.
+            pub fn absorb(&mut self, other: Store) {
+                $(self.$name.absorb(other.$name);)*
+            }
+
             /// Takes a row from disk.
             ///
             /// # Errors
