@@ -11,8 +11,8 @@
 //! - [`stages`]: stages, and their caches.
 //! - [`exports`]: what leaves: exports and clients.
 //! - [`documentation`]: documentation parts and versions.
-//! - [`authorizers`]: authorizers.
-//! - [`models`]: models.
+//! - [`authorizers`]: authorizers, and the test of one.
+//! - [`models`]: models, and what a mapping template for one looks like.
 //! - [`request_validators`]: request validators.
 //! - [`gateway_responses`]: gateway responses.
 //! - [`api_keys`]: API keys.
