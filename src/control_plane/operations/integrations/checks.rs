@@ -4,10 +4,13 @@
 use super::super::{mappings, methods};
 use crate::control_plane::exception::{Exception, ExceptionKind};
 use crate::control_plane::operation::Call;
-use crate::model::{ConnectionType, Integration, IntegrationType, OrderedMap};
+use crate::model::{ConnectionType, Integration, IntegrationType, OrderedMap, ResponseTransferMode};
 
 /// AWS's quota begins at 29 s and is raised on request; nothing here needs one so low.
 const TIMEOUT_MILLIS: std::ops::RangeInclusive<i32> = 50..=900_000;
+
+/// The account of a gateway that was not told its own: any role is as good as another then.
+const NO_ACCOUNT: &str = "000000000000";
 
 /// In a URI and in credentials, what stands for a value that a stage has.
 const STAGE_VARIABLE: &str = "${stageVariables.";
@@ -34,6 +37,11 @@ pub fn check(call: &Call<'_>, integration: &Integration, declared: &OrderedMap<b
     if integration.timeout_in_millis.is_some_and(|millis| !TIMEOUT_MILLIS.contains(&millis)) {
         let (least, most) = (TIMEOUT_MILLIS.start(), TIMEOUT_MILLIS.end());
         return Err(Exception::bad_request(format!("Timeout should be between {least} ms and {most} ms")));
+    }
+    let proxies = matches!(integration.integration_type, IntegrationType::HttpProxy | IntegrationType::AwsProxy);
+    if integration.response_transfer_mode == Some(ResponseTransferMode::Stream) && !proxies {
+        let message = "Response transfer mode STREAM is only supported for HTTP_PROXY and AWS_PROXY integrations";
+        return Err(Exception::bad_request(message));
     }
     mappings::check_content_types(&integration.request_templates)?;
     mappings::check_integration_request(&integration.request_parameters, declared)?;
@@ -93,6 +101,7 @@ fn check_credentials(call: &Call<'_>, credentials: &str) -> Result<(), Exception
     let parts: Vec<&str> = credentials.splitn(6, ':').collect();
     match parts[..] {
         ["arn", _, "iam", "", account, _] if account == call.account_id || account == "*" => Ok(()),
+        ["arn", _, "iam", "", _, _] if call.account_id == NO_ACCOUNT => Ok(()),
         ["arn", _, "iam", "", _, _] => {
             Err(Exception::new(ExceptionKind::AccessDenied, "Cross-account pass role is not allowed."))
         }
@@ -191,6 +200,9 @@ mod tests {
         check("MOCK", json!({ "timeoutInMillis": 900_000 }), "");
         let timeout = "BadRequestException: Timeout should be between 50 ms and 900000 ms";
         check("MOCK", json!({ "timeoutInMillis": 900_001 }), timeout);
+        let stream = "BadRequestException: Response transfer mode STREAM is only supported for HTTP_PROXY and AWS_PROXY \
+                      integrations";
+        check("MOCK", json!({ "responseTransferMode": "STREAM" }), stream);
         check("MOCK", json!({ "cacheKeyParameters": ["method.request.path.id"] }), "");
         let key = "BadRequestException: Invalid cache key parameter specified";
         check("MOCK", json!({ "cacheKeyParameters": ["method.request.path.no"] }), key);
