@@ -11,8 +11,8 @@
 //! - [`stages`]: stages, and their caches.
 //! - [`exports`]: what leaves: exports and clients.
 //! - [`documentation`]: documentation parts and versions.
-//! - [`authorizers`]: authorizers.
-//! - [`models`]: models.
+//! - [`authorizers`]: authorizers, of requests.
+//! - [`models`]: models, of bodies.
 //! - [`request_validators`]: request validators.
 //! - [`gateway_responses`]: gateway responses.
 //! - [`api_keys`]: API keys.
