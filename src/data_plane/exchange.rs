@@ -159,7 +159,7 @@ impl Exchange {
         }
         let total_us = self.started.elapsed().as_micros() as u64;
         if let Some((stage, method)) = self.found {
-            self.live.block.record(self.live.row(stage, method), ended.status);
+            self.live.block.record(stage.0 as usize, method.0 as usize, ended.status);
             self.live.block.latency(stage.0 as usize, total_us, ended.integration_us);
         }
         if let Some(line) = self.line {
@@ -471,7 +471,7 @@ fn integrate(
             }
             let mut request = Vec::with_capacity(REQUEST_BYTES);
             let host_line = &exchange.live.upstream(found.stage, http.origin).host_line;
-            inbound.write_head(http, host_line, exchange.live.api_line(found.stage), &mut request)?;
+            inbound.write_head(http, host_line, &mut request)?;
             let timeout_ms = u64::from(http.timeout_ms);
             Ok(Integrated::Request { request, timeout_ms, chooses_template: !http.proxy })
         }
