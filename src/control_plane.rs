@@ -13,10 +13,12 @@
 //! The management API, AWS's, is a table of plain functions over a store:
 //!
 //! - [`operations`]: the table, a file a kind of resource; [`operation`]: what a call is, and which operation it asks for.
+//! - [`domains`]: custom domain names, as plans know them.
 //! - [`store`]: the rows; [`exception`]: why a call is refused; [`patch`]: PATCH; [`page`]: lists.
 
 pub mod access_log;
 pub mod deployment;
+pub mod domains;
 pub mod exception;
 pub mod exposition;
 #[cfg(test)]

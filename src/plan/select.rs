@@ -2,15 +2,19 @@
 //!
 //! | host | path | stage |
 //! |---|---|---|
+//! | a custom domain name | `/{base path}/…` | that it is mapped to: see [`domain`] |
 //! | `{api-id}.execute-api.…` | `/{stage}/…` | of that API |
 //! | any | `/_aws/execute-api/{api-id}/{stage}/…` | of that API |
 //! | any | `/restapis/{api-id}/{stage}/_user_request_/…` | of that API |
 //! | any other | `/{stage}/…` | of the only API |
 //! | any other | `/…` | the only stage, with the setting `root` |
 
+pub mod domain;
+
 use ahash::AHashMap;
 
 use super::StageIndex;
+use domain::{DomainAddress, Domains};
 
 /// A stage and how many bytes at the start of the path were only there to select it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +22,8 @@ pub struct Selection {
     pub stage: StageIndex,
     /// The rest of the path starts here: with a slash, or empty where the path ended.
     pub prefix_bytes: usize,
+    /// Of a custom domain name's path, how many bytes after its first slash are the base path that matched.
+    pub base_path_bytes: usize,
 }
 
 /// How a stage is addressed.
@@ -37,6 +43,7 @@ pub struct Selector {
     only_api: Vec<(Box<str>, StageIndex)>,
     /// Serves every host that names no API, without a prefix.
     root: Option<StageIndex>,
+    domains: Domains,
 }
 
 impl Selector {
@@ -60,8 +67,20 @@ impl Selector {
         selector
     }
 
+    /// Serves custom domain names too. What they are mapped to is looked up in `stages`, those of [`Selector::new`].
+    #[must_use]
+    pub fn with_domains(mut self, stages: &[StageAddress], domains: &[DomainAddress]) -> Selector {
+        let indices = (0..).map(StageIndex);
+        let stages = stages.iter().zip(indices).map(|(stage, index)| (&*stage.api_id, &*stage.stage, index));
+        self.domains = Domains::new(domains, stages);
+        self
+    }
+
     /// `host` in any case, with or without a port; `path` as normalised by `http::target`.
     pub fn select(&self, host: &[u8], path: &str) -> Option<Selection> {
+        if let Some(mappings) = self.domains.of(host) {
+            return domain::select(mappings, path);
+        }
         if let Some(api_id) = execute_api_id(host) {
             let stages = self.apis.get(api_id)?;
             return by_stage_segment(stages, path, 0);
@@ -75,7 +94,7 @@ impl Selector {
             return Some(selection);
         }
         if let Some(stage) = self.root {
-            return Some(Selection { stage, prefix_bytes: 0 });
+            return Some(Selection { stage, prefix_bytes: 0, base_path_bytes: 0 });
         }
         by_stage_segment(&self.only_api, path, 0)
     }
@@ -109,7 +128,7 @@ fn execute_api_id(host: &[u8]) -> Option<&str> {
 fn by_stage_segment(stages: &[(Box<str>, StageIndex)], path: &str, at: usize) -> Option<Selection> {
     let (name, _) = split_segment(path.get(at..)?.strip_prefix('/')?);
     let (_, stage) = stages.iter().find(|(stage, _)| **stage == *name)?;
-    Some(Selection { stage: *stage, prefix_bytes: at + 1 + name.len() })
+    Some(Selection { stage: *stage, prefix_bytes: at + 1 + name.len(), base_path_bytes: 0 })
 }
 
 fn split_segment(text: &str) -> (&str, &str) {
@@ -164,6 +183,26 @@ mod tests {
         check(&selector, "localhost", "/pets", Some((0, "/pets")));
         check(&selector, "localhost", "/prod/pets", Some((0, "/prod/pets")));
         check(&selector, "a.execute-api.localhost", "/prod/pets", Some((0, "/pets")));
+    }
+
+    #[test]
+    fn custom_domain_names_are_served_beside_the_other_forms() {
+        let mut hidden = address("a", "prod");
+        hidden.execute_api_disabled = true;
+        let stages = [hidden, address("b", "prod")];
+        let mapping = |base_path: &str, api_id: &str| domain::MappingAddress {
+            base_path: base_path.into(),
+            api_id: api_id.into(),
+            stage: Some("prod".into()),
+        };
+        let mappings = vec![mapping("", "a"), mapping("v1", "b")];
+        let domains = [DomainAddress { host: "api.example.com".into(), mappings }];
+        let selector = Selector::new(&stages, false).with_domains(&stages, &domains);
+        check(&selector, "api.example.com", "/v1/pets", Some((1, "/pets")));
+        check(&selector, "api.example.com", "/prod/pets", Some((0, "/prod/pets")));
+        check(&selector, "api.example.com", "/_aws/execute-api/b/prod", Some((0, "/_aws/execute-api/b/prod")));
+        check(&selector, "b.execute-api.localhost", "/prod/pets", Some((1, "/pets")));
+        check(&selector, "localhost", "/v1/pets", None);
     }
 
     #[test]

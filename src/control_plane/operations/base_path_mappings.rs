@@ -14,7 +14,7 @@ use crate::control_plane::store::table::{own_name, part};
 use crate::model::{BasePathMapping, RestApiId};
 
 /// How AWS writes that there is none.
-const NONE: &str = "(none)";
+pub const NONE: &str = "(none)";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -1,3 +1,5 @@
+use serde_json::Value;
+
 use super::super::fixture::{Desk, patch_body};
 use super::*;
 
