@@ -67,13 +67,13 @@ impl Selector {
         selector
     }
 
-    /// Serves custom domain names too. What they are mapped to is looked up in `stages`, those of [`Selector::new`].
-    #[must_use]
-    pub fn with_domains(mut self, stages: &[StageAddress], domains: &[DomainAddress]) -> Selector {
-        let indices = (0..).map(StageIndex);
-        let stages = stages.iter().zip(indices).map(|(stage, index)| (&*stage.api_id, &*stage.stage, index));
+    /// Serves these custom domain names too, and no others. `stages`: the API and the name of each that there is.
+    pub fn serve_domains<'s>(
+        &mut self,
+        domains: &[DomainAddress],
+        stages: impl Iterator<Item = (&'s str, &'s str, StageIndex)>,
+    ) {
         self.domains = Domains::new(domains, stages);
-        self
     }
 
     /// `host` in any case, with or without a port; `path` as normalised by `http::target`.
@@ -187,9 +187,7 @@ mod tests {
 
     #[test]
     fn custom_domain_names_are_served_beside_the_other_forms() {
-        let mut hidden = address("a", "prod");
-        hidden.execute_api_disabled = true;
-        let stages = [hidden, address("b", "prod")];
+        let stages = [("a", "prod", StageIndex(7)), ("b", "prod", StageIndex(0))];
         let mapping = |base_path: &str, api_id: &str| domain::MappingAddress {
             base_path: base_path.into(),
             api_id: api_id.into(),
@@ -197,11 +195,12 @@ mod tests {
         };
         let mappings = vec![mapping("", "a"), mapping("v1", "b")];
         let domains = [DomainAddress { host: "api.example.com".into(), mappings }];
-        let selector = Selector::new(&stages, false).with_domains(&stages, &domains);
-        check(&selector, "api.example.com", "/v1/pets", Some((1, "/pets")));
-        check(&selector, "api.example.com", "/prod/pets", Some((0, "/prod/pets")));
-        check(&selector, "api.example.com", "/_aws/execute-api/b/prod", Some((0, "/_aws/execute-api/b/prod")));
-        check(&selector, "b.execute-api.localhost", "/prod/pets", Some((1, "/pets")));
+        let mut selector = Selector::new(&[address("b", "prod")], false);
+        selector.serve_domains(&domains, stages.into_iter());
+        check(&selector, "api.example.com", "/v1/pets", Some((0, "/pets")));
+        check(&selector, "api.example.com", "/prod/pets", Some((7, "/prod/pets")));
+        check(&selector, "api.example.com", "/_aws/execute-api/b/prod", Some((7, "/_aws/execute-api/b/prod")));
+        check(&selector, "b.execute-api.localhost", "/prod/pets", Some((0, "/pets")));
         check(&selector, "localhost", "/v1/pets", None);
     }
 
