@@ -78,6 +78,7 @@ struct Remembered {
     text: Vec<u8>,
     /// Where method, path, source address, user agent and host end.
     ends: [u32; 5],
+    base_path_bytes: u32,
 }
 
 impl Remembered {
@@ -94,7 +95,7 @@ impl Remembered {
             text.extend_from_slice(part);
             text.len() as u32
         });
-        Remembered { text, ends }
+        Remembered { text, ends, base_path_bytes: facts.base_path_bytes as u32 }
     }
 
     fn part(&self, index: usize) -> &[u8] {
@@ -126,6 +127,7 @@ impl Exchange {
             method: self.method(),
             http_method: if self.to_head_request { "HEAD" } else { self.remembered.text(0) },
             path: self.remembered.text(1),
+            base_path_bytes: self.remembered.base_path_bytes as usize,
             minor: self.minor,
             source_ip: self.remembered.text(2),
             user_agent: self.remembered.part(3),
@@ -274,6 +276,7 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         method: None,
         http_method: head.method,
         path: target.path,
+        base_path_bytes: 0,
         minor: head.minor,
         source_ip: forwarded_ip.as_deref().unwrap_or(&connection.client.address_text),
         user_agent: head.user_agent.unwrap_or(b""),
@@ -431,6 +434,7 @@ fn find<'l>(
     *selected = Some(index);
     let stage = live.plan.stage(index);
     facts.stage = Some(stage);
+    facts.base_path_bytes = selection.base_path_bytes;
     let path = &facts.path[selection.prefix_bytes..];
     let (method, parameters) = stage.routes.route(facts.http_method, path).ok_or(GatewayError::NoRoute)?;
     facts.method = Some(stage.method(method));

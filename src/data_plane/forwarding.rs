@@ -500,6 +500,7 @@ mod tests {
             method: None,
             http_method: head.method,
             path: target.path,
+            base_path_bytes: 0,
             minor: head.minor,
             source_ip: "192.0.2.1",
             user_agent: b"",
