@@ -5,6 +5,7 @@
 //!
 //! - [`table`]: rows of one kind, with a journal.
 //! - [`snapshot`]: an API's definition, as rows and packed.
+//! - [`disk`]: the rows on disk.
 
 pub mod disk;
 pub mod snapshot;

@@ -1,14 +1,278 @@
-//! Placeholder.
+//! The rows on disk: one file of the package `redb` in a folder that one process at a time has.
+//!
+//! A commit is one transaction, and on the disk before it returns: what was acknowledged survives the end of the process
+//! and of the machine's power. A commit that fails leaves the disk as it was, or is taken back before anything else is
+//! written; the next one tries again with the file opened anew, so that a full disk needs no restart.
+//!
+//! - [`backup`]: all rows as lines of text, and back.
+
+pub mod backup;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use redb::backends::FileBackend;
+use redb::{
+    Builder, Database, Durability, ReadOnlyTable, ReadTransaction, ReadableDatabase, StorageBackend, Table,
+    TableDefinition, TableError, WriteTransaction,
+};
+
 use super::{Change, Store};
-pub struct Disk;
+
+/// The format of rows and keys: what a newer Tollgate writes under a higher number is not touched.
+const FORMAT: u64 = 1;
+
+const FILE_NAME: &str = "tollgate.redb";
+/// A file in the making, to be renamed when it is whole.
+const NEW_FILE_NAME: &str = "tollgate.redb.new";
+/// Locked by the process that has the store, whose number it holds.
+const LOCK_NAME: &str = "tollgate.lock";
+
+/// Pages that `redb` keeps: few, as every row is in memory anyway. (Its own default is a gigabyte.)
+const CACHE_BYTES: usize = 4 << 20;
+
+/// By the table's name and the row's key, with the separator between them: a table's name has none.
+const ROWS: TableDefinition<&str, &[u8]> = TableDefinition::new("rows");
+/// `format`: see [`FORMAT`].
+const ABOUT: TableDefinition<&str, u64> = TableDefinition::new("about");
+
+const SEPARATOR: char = '\0';
+
+pub struct Disk {
+    open: Box<dyn Fn() -> Result<Database, String> + Send + Sync>,
+    state: Mutex<State>,
+    /// Held for as long as the disk is.
+    _lock: Option<File>,
+}
+
+struct State {
+    /// None after an error, which `redb` has no way back from but to open the file again.
+    database: Option<Database>,
+    /// What was there before the commit that failed, to be written before anything else: it may have reached the disk.
+    /// At most the rows of one commit.
+    doubtful: BTreeMap<String, Option<Vec<u8>>>,
+}
+
 impl Disk {
-    pub fn open(_folder: &std::path::Path) -> Result<Disk, String> {
-        Ok(Disk)
+    /// Opens the store in the folder, or makes a new one.
+    ///
+    /// # Errors
+    /// Another process has it, its format is not known, or the folder is not to be used.
+    pub fn open(folder: &Path) -> Result<Disk, String> {
+        let lock = lock(folder)?;
+        let file = folder.join(FILE_NAME);
+        if !file.exists() {
+            create(folder, |_| Ok(()))?;
+        }
+        let open = move || open_file(&file).map_err(|error| format!("the store {}: {error}", file.display()));
+        Disk::opened_by(open, Some(lock))
     }
+
+    fn opened_by(
+        open: impl Fn() -> Result<Database, String> + Send + Sync + 'static,
+        lock: Option<File>,
+    ) -> Result<Disk, String> {
+        let state = State { database: Some(open()?), doubtful: BTreeMap::new() };
+        Ok(Disk { open: Box::new(open), state: Mutex::new(state), _lock: lock })
+    }
+
+    /// All rows of all tables.
+    ///
+    /// # Errors
+    /// The file cannot be read, or a row: the text names it.
     pub fn load(&self) -> Result<Store, String> {
-        Ok(Store::default())
+        let rows = self.rows()?;
+        let mut store = Store::default();
+        for row in rows.range::<&str>(..).map_err(text)? {
+            let (key, value) = row.map_err(text)?;
+            let (table, key) = split(key.value())?;
+            store.load(table, key, value.value())?;
+        }
+        Ok(store)
     }
-    pub fn commit(&self, _changes: &[Change]) -> Result<(), String> {
+
+    /// Writes the changes, all of them or none.
+    ///
+    /// # Errors
+    /// They are not on the disk.
+    pub fn commit(&self, changes: &[Change]) -> Result<(), String> {
+        let mut state = self.state();
+        self.settle(&mut state)?;
+        let State { database, doubtful } = &mut *state;
+        let opened = database.take().map_or_else(|| (self.open)(), Ok)?;
+        write(&opened, |table| put(table, changes, doubtful))?;
+        doubtful.clear();
+        *database = Some(opened);
         Ok(())
     }
+
+    /// A view of all rows that later commits do not change.
+    fn rows(&self) -> Result<ReadOnlyTable<&'static str, &'static [u8]>, String> {
+        let mut state = self.state();
+        self.settle(&mut state)?;
+        let opened = state.database.take().map_or_else(|| (self.open)(), Ok)?;
+        let rows = opened.begin_read().map_err(text)?.open_table(ROWS).map_err(text);
+        state.database = Some(opened);
+        rows
+    }
+
+    /// Takes back what a failed commit may have written.
+    fn settle(&self, state: &mut State) -> Result<(), String> {
+        if state.doubtful.is_empty() {
+            return Ok(());
+        }
+        let opened = state.database.take().map_or_else(|| (self.open)(), Ok)?;
+        write(&opened, |table| {
+            let mut rows = state.doubtful.iter();
+            rows.try_for_each(|(key, row)| put_row(table, key, row.as_deref()).map(|_| ()))
+        })?;
+        state.doubtful.clear();
+        state.database = Some(opened);
+        Ok(())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic leaves the state as it is after an error.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One transaction, on the disk when this returns.
+fn write(
+    database: &Database,
+    change: impl FnOnce(&mut Table<'_, &'static str, &'static [u8]>) -> Result<(), String>,
+) -> Result<(), String> {
+    let failed = |error: String| format!("the store cannot be written: {error}");
+    let mut transaction = database.begin_write().map_err(text).map_err(failed)?;
+    transaction.set_durability(Durability::Immediate).map_err(text).map_err(failed)?;
+    change(&mut transaction.open_table(ROWS).map_err(text).map_err(failed)?).map_err(failed)?;
+    transaction.commit().map_err(text).map_err(failed)
+}
+
+fn put(
+    table: &mut Table<'_, &'static str, &'static [u8]>,
+    changes: &[Change],
+    before: &mut BTreeMap<String, Option<Vec<u8>>>,
+) -> Result<(), String> {
+    for change in changes {
+        let key = format!("{}{SEPARATOR}{}", change.table, change.key);
+        let replaced = put_row(table, &key, change.row.as_deref());
+        // Of a row that changes twice, the first is what was there.
+        before.entry(key).or_insert(replaced?);
+    }
+    Ok(())
+}
+
+/// The row that was there.
+fn put_row(
+    table: &mut Table<'_, &'static str, &'static [u8]>,
+    key: &str,
+    row: Option<&[u8]>,
+) -> Result<Option<Vec<u8>>, String> {
+    let replaced = match row {
+        Some(row) => table.insert(key, row),
+        None => table.remove(key),
+    };
+    Ok(replaced.map_err(text)?.map(|row| row.value().to_vec()))
+}
+
+fn split(key: &str) -> Result<(&str, &str), String> {
+    key.split_once(SEPARATOR).ok_or_else(|| format!("a row without a table: {key}"))
+}
+
+/// Makes the folder ours.
+fn lock(folder: &Path) -> Result<File, String> {
+    let failed = |error: std::io::Error| format!("the store's folder {}: {error}", folder.display());
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+    let path = folder.join(LOCK_NAME);
+    let mut lock = private().read(true).create(true).truncate(false).open(path).map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            // The number is for people; without it, the refusal stands.
+            let _ = lock.read_to_string(&mut holder);
+            return Err(format!("the store in {} is in use by process {}", folder.display(), holder.trim()));
+        }
+        Err(TryLockError::Error(error)) => return Err(failed(error)),
+    }
+    lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id())).map_err(failed)?;
+    Ok(lock)
+}
+
+/// Makes a store: whole under another name first, so that there is none rather than half of one.
+fn create(folder: &Path, fill: impl FnOnce(&WriteTransaction) -> Result<(), String>) -> Result<(), String> {
+    let (new, file) = (folder.join(NEW_FILE_NAME), folder.join(FILE_NAME));
+    let failed = |error: String| format!("cannot make the store {}: {error}", file.display());
+    let made = private().read(true).create(true).truncate(true).open(&new);
+    let made = made.map_err(text).and_then(|made| fill_new(FileBackend::new(made).map_err(text)?, fill));
+    let made = made.and_then(|()| std::fs::rename(&new, &file).map_err(text));
+    if let Err(error) = made {
+        // What is left of it is overwritten by the next attempt.
+        let _ = std::fs::remove_file(&new);
+        return Err(failed(error));
+    }
+    // A rename is on the disk when the folder is, and the folder when the one around it is.
+    let folders = [Some(folder), folder.parent().filter(|parent| !parent.as_os_str().is_empty())];
+    let mut folders = folders.into_iter().flatten();
+    folders.try_for_each(|folder| File::open(folder)?.sync_all()).map_err(text).map_err(failed)
+}
+
+fn fill_new(
+    backend: impl StorageBackend,
+    fill: impl FnOnce(&WriteTransaction) -> Result<(), String>,
+) -> Result<(), String> {
+    let database = builder().create_with_backend(backend).map_err(text)?;
+    let transaction = database.begin_write().map_err(text)?;
+    transaction.open_table(ABOUT).map_err(text)?.insert("format", FORMAT).map_err(text)?;
+    transaction.open_table(ROWS).map_err(text)?;
+    fill(&transaction)?;
+    transaction.commit().map_err(text)?;
+    database.close().map_err(text)
+}
+
+fn open_file(file: &PathBuf) -> Result<Database, String> {
+    let opened = private().read(true).open(file).map_err(text)?;
+    open_backend(FileBackend::new(opened).map_err(text)?)
+}
+
+fn open_backend(backend: impl StorageBackend) -> Result<Database, String> {
+    let database = builder().create_with_backend(backend).map_err(text)?;
+    match format_of(&database.begin_read().map_err(text)?)? {
+        Some(FORMAT) => Ok(database),
+        Some(newer) => Err(format!("it has format {newer}, this Tollgate reads format {FORMAT}: use a newer one")),
+        None => Err("it is not a store of Tollgate's".to_owned()),
+    }
+}
+
+fn format_of(transaction: &ReadTransaction) -> Result<Option<u64>, String> {
+    match transaction.open_table(ABOUT) {
+        Ok(about) => Ok(about.get("format").map_err(text)?.map(|format| format.value())),
+        Err(TableError::TableDoesNotExist(_)) => Ok(None),
+        Err(error) => Err(text(error)),
+    }
+}
+
+fn builder() -> Builder {
+    let mut builder = Builder::new();
+    // A file that was altered from outside is an error rather than a panic.
+    builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true);
+    builder
+}
+
+/// Rows have secrets: files that nobody else reads.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).mode(0o600);
+    options
+}
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
 }
