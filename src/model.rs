@@ -7,9 +7,10 @@
 //! - [`rest`]: REST APIs: resources, methods, integrations and what stands beside them.
 //! - [`deployment`]: snapshots of a definition; [`stage`]: where and how one is served.
 //! - [`usage`]: API keys and usage plans; [`domain`]: custom domain names, VPC links, client certificates.
-//! - [`mod@pointer`]: how one value of a definition is named.
+//! - [`mod@pointer`]: how one value of a definition is named; [`difference`]: what tells two definitions apart.
 
 pub mod deployment;
+pub mod difference;
 pub mod domain;
 pub mod pointer;
 pub mod rest;
@@ -17,6 +18,7 @@ pub mod stage;
 pub mod usage;
 
 pub use deployment::*;
+pub use difference::{Change, Difference, differences};
 pub use domain::*;
 pub use pointer::Pointer;
 pub use rest::*;

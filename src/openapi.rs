@@ -9,7 +9,8 @@
 //! - `document`: the whole; `base_path`: where its paths start; `stage`: the stages it is served under; `path`: paths and operations;
 //!   `integration`: what they do; `security`: who may; `extension`: gateway responses and the like;
 //!   `schema`: models.
-//! - `description`, `documentation`: what describes the API; `report`: what an import says; `ids`: ids that are drawn.
+//! - `description`, `documentation`: what describes the API; `report`: what an import says; `ids`: ids that are drawn;
+//!   `merge`: a document into an API that is there.
 //! - [`export`](mod@export): the way back.
 //!
 //! Ids are derived, not drawn, so that a document that is read again keeps them: see `base_path`.
@@ -24,6 +25,7 @@ mod ids;
 mod integration;
 mod json;
 mod keys;
+mod merge;
 mod path;
 mod reader;
 mod report;
@@ -50,6 +52,7 @@ use tree::Position;
 
 pub use export::{ExportFormat, ExportOptions, ExportType, ExportedDocumentation, Extensions, export, to_text};
 pub use ids::redraw_ids;
+pub use merge::{PutMode, merge, merge_documentation};
 pub use report::{refusal, warnings};
 pub use source::{FILE_BYTES_MAX, FILES_MAX};
 pub use yaml::{ALIASED_NODES_MAX, DEPTH_MAX, NODES_MAX};
@@ -162,6 +165,11 @@ pub struct SourceMap {
 }
 
 impl SourceMap {
+    /// Whether the document says this very value.
+    pub fn names(&self, pointer: &Pointer) -> bool {
+        self.positions.contains_key(pointer)
+    }
+
     /// The place of the value, or of the nearest that it is a part of.
     pub fn place(&self, pointer: &Pointer) -> Option<Place> {
         let mut next = Some(pointer.clone());

@@ -183,6 +183,9 @@ fn rest_api<'d>(reader: &mut Reader<'d>, version: Version, root: &'d Mapping) ->
         reader.stands_at(Pointer::rest_api("minimumCompressionSize"), entry.key_position);
         rest_api.minimum_compression_size = reader.integer(root, &entry.key);
     }
+    if let Some(entry) = root.entry("x-amazon-apigateway-api-key-source") {
+        reader.stands_at(Pointer::rest_api("apiKeySource"), entry.key_position);
+    }
     let sources = [("HEADER", ApiKeySource::Header), ("AUTHORIZER", ApiKeySource::Authorizer)];
     rest_api.api_key_source = reader.choice(root, "x-amazon-apigateway-api-key-source", &sources).unwrap_or_default();
     if let Some(entry) = root.entry("x-amazon-apigateway-policy") {
@@ -233,6 +236,9 @@ fn endpoint_configuration<'d>(reader: &mut Reader<'d>, version: Version, root: &
     for node in nodes {
         let Some(object) = reader.object(node, &keys::ENDPOINT_CONFIGURATION) else { continue };
         reader.stands_at(Pointer::rest_api("endpointConfiguration"), node.position);
+        if let Some(entry) = object.entry("disableExecuteApiEndpoint") {
+            reader.stands_at(Pointer::rest_api("disableExecuteApiEndpoint"), entry.key_position);
+        }
         rest_api.disable_execute_api_endpoint |= reader.boolean(object, "disableExecuteApiEndpoint").unwrap_or(false);
         let vpc_endpoint_ids = reader.strings(object, "vpcEndpointIds");
         let ip_address_type = reader.string(object, "ipAddressType").map(str::to_owned);

@@ -1,9 +1,10 @@
 //! Documents in, models or problems out. A problem is checked as `line:column: message`.
 
 mod import;
+mod merge;
 
 use super::*;
-use crate::model::{IntegrationType, Method};
+use crate::model::{ApiKeySource, DocumentationPartId, IntegrationType, Method, RestApi};
 
 const HEAD: &str = "openapi: 3.0.1\ninfo: {title: T, version: '1'}\n";
 

@@ -461,3 +461,59 @@ fn times_are_written_as_aws_does() {
     assert_eq!(timestamp(1_767_225_599.5), "2025-12-31T23:59:59Z");
     assert_eq!(timestamp(-1.0), "1969-12-31T23:59:59Z");
 }
+
+/// Every leaf of the definition as JSON.
+fn leaves(value: &Value, pointer: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Object(members) => {
+            for (key, member) in members {
+                let key = key.replace('~', "~0").replace('/', "~1");
+                leaves(member, &format!("{pointer}/{key}"), found);
+            }
+        }
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(at, item)| leaves(item, &format!("{pointer}/{at}"), found));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => found.push(pointer.to_owned()),
+    }
+}
+
+#[test]
+fn every_field_counts_as_a_difference() {
+    let definition = full();
+    let value = serde_json::to_value(&definition).expect("the model is JSON");
+    let mut all = Vec::new();
+    leaves(&value, "", &mut all);
+    // Ids, what follows from the path, and what is told by its name in another way.
+    let ids = ["/id", "/rootResourceId", "/parentId", "/pathPart", "/httpMethod"];
+    let counts =
+        |pointer: &&String| !ids.iter().any(|id| pointer.ends_with(id)) || pointer.contains("methodIntegration");
+    let mut seen = 0;
+    for pointer in all.iter().filter(counts) {
+        let mut changed = value.clone();
+        let leaf = changed.pointer_mut(pointer).expect("it was found there");
+        *leaf = match &*leaf {
+            Value::Bool(known) => (!known).into(),
+            Value::Number(number) => (number.as_i64().unwrap_or_default() + 1).into(),
+            Value::String(text) => format!("{text}x").into(),
+            Value::Null | Value::Array(_) | Value::Object(_) => continue,
+        };
+        // Words of a closed list, and JSON as text, cannot be changed at will.
+        let Ok(changed) = serde_json::from_value::<ApiDefinition>(changed) else { continue };
+        seen += 1;
+        assert!(!differences(&definition, &changed).is_empty(), "{pointer}");
+    }
+    assert!(seen > 100, "{seen}");
+}
+
+#[test]
+fn other_ids_are_no_difference() {
+    let mut other = full();
+    let mut count = 0;
+    super::super::redraw_ids(&mut other, RestApiId("other1".to_owned()), &mut || {
+        count += 1;
+        format!("drawn{count}")
+    });
+    assert_eq!(differences(&full(), &other), []);
+    assert_eq!(differences(&full(), &again(&full(), ExportType::Oas30, ExportFormat::Json)), []);
+}
