@@ -66,7 +66,7 @@ pub fn serve(
     let registry = Registry::new(shards);
     let access_log = start_access_log(config, &registry)?;
     let (keeper, fresh) = start_keeper(config)?;
-    let management = management(config, keeper.clone())?;
+    let management = management(config, keeper.clone(), &infos)?;
     let builder = builder(keeper);
 
     let fleet = Arc::new(handles(shards)?);
@@ -210,7 +210,7 @@ fn start_keeper(config: &Config) -> Result<(KeeperHandle, tokio::sync::mpsc::Unb
     Ok((keeper, fresh))
 }
 
-fn management(config: &Config, keeper: KeeperHandle) -> Result<Management, String> {
+fn management(config: &Config, keeper: KeeperHandle, infos: &[ListenerInfo]) -> Result<Management, String> {
     let settings = AccessSettings {
         access_keys: Vec::new(),
         tokens: Vec::new(),
@@ -228,9 +228,17 @@ fn management(config: &Config, keeper: KeeperHandle) -> Result<Management, Strin
         test_invoker: Arc::new(test_invoke::TestInvoke::new(config)?),
         compile_options: compile_options(config),
         definition_bytes_max: 64 << 20,
+        backup_bytes_max: usize::try_from(config.management.backup_bytes_max).unwrap_or(usize::MAX),
+        listening: infos.iter().map(url).collect(),
         may_reset: std::env::var("TOLLGATE_MANAGEMENT_RESET").is_ok(),
         test_places: tokio::sync::Semaphore::new(TESTS_MAX),
+        restore_place: tokio::sync::Semaphore::new(1),
     })
+}
+
+/// `http://127.0.0.1:8080`.
+fn url(info: &ListenerInfo) -> String {
+    format!("{}://{}", if info.tls.is_some() { "https" } else { "http" }, info.address)
 }
 
 /// What the settings say of compiling.
