@@ -6,7 +6,7 @@
 //! - [`resolver`]: upstream names to addresses, kept fresh.
 //! - [`watch`]: notices changed files.
 //! - [`server`]: `/healthz`, `/readyz`, `/metrics`, `/reload`, `/status`, `/backup`, `/restore`.
-//! - [`access`]: who may do what there.
+//! - [`access`]: who may do what there; [`audit`]: the record of who did.
 //! - [`totals`], [`exposition`], [`process`]: statistics by name, and as Prometheus text.
 //! - [`access_log`]: the thread that writes it.
 //! - [`state`]: what the tasks share.
@@ -19,6 +19,7 @@
 
 pub mod access;
 pub mod access_log;
+pub mod audit;
 pub mod deployment;
 pub mod documents;
 pub mod exception;
@@ -183,6 +184,7 @@ impl ControlPlane {
     /// Serves until a signal says to stop, then drains the shards.
     pub async fn run(self) -> ExitReason {
         let ControlPlane { publisher, state, reloads, admin, management, mut signals, settings, .. } = self;
+        let audited = Arc::clone(&management);
         let mut tasks = tokio::task::JoinSet::new();
         tasks.spawn(publisher.run());
         tasks.spawn(harvest_regularly(Arc::clone(&state), Duration::from_millis(settings.harvest_ms.max(1))));
@@ -192,6 +194,7 @@ impl ControlPlane {
         }
         while let Asked::Reload = signals.next().await {
             hang_up(self.access_log.as_ref(), &*self.reload_certificates, &reloads);
+            audited.audit.reopen();
         }
         let reason = tokio::select! {
             reason = drain(&state, &settings) => reason,

@@ -1,8 +1,10 @@
 //! Boot and shutdown in order. The one room that knows both planes.
 //!
 //! Everything that can be wrong is found before anything is served: certificates, addresses, documents, host names. A
-//! start that fails leaves nothing behind. [`test_invoke`] starts one shard, for one exchange.
+//! start that fails leaves nothing behind. [`access`] has the credentials of the admin listener; [`test_invoke`] starts one
+//! shard, for one exchange.
 
+pub mod access;
 pub mod test_invoke;
 
 use std::collections::VecDeque;
@@ -11,8 +13,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use crate::config::{Config, LogDestination, UnderscoreTwins};
-use crate::control_plane::access::{Access, AccessSettings};
+use crate::control_plane::access::Access;
 use crate::control_plane::access_log::{AccessLog, AccessLogSender, AccessLogTarget};
+use crate::control_plane::audit::AuditLog;
 use crate::control_plane::keeper::{self, Fresh, KeeperHandle, KeeperSettings};
 use crate::control_plane::operation::SystemRandom;
 use crate::control_plane::publish::Builder;
@@ -66,7 +69,7 @@ pub fn serve(
     let registry = Registry::new(shards);
     let access_log = start_access_log(config, &registry)?;
     let (keeper, fresh) = start_keeper(config)?;
-    let management = management(config, keeper.clone(), &infos)?;
+    let management = management(config, keeper.clone(), &registry, &infos)?;
     let builder = builder(keeper);
 
     let fleet = Arc::new(handles(shards)?);
@@ -197,7 +200,7 @@ fn start_access_log(config: &Config, registry: &Arc<Registry>) -> Result<Option<
 fn start_keeper(config: &Config) -> Result<(KeeperHandle, tokio::sync::mpsc::UnboundedReceiver<Fresh>), String> {
     let disk = config.data.as_deref().map(Disk::open).transpose()?;
     let store = disk.as_ref().map(Disk::load).transpose()?.unwrap_or_default();
-    let mut serving = Serving::new(compile_options(config).limits);
+    let mut serving = Serving::new(compile::Options { root: false, ..managed_options(config) });
     for (stage, unservable) in serving.load(&store) {
         tracing::error!("the stage {} is not served: {}", stage.replace('\0', "/"), unservable.to_text());
     }
@@ -205,19 +208,18 @@ fn start_keeper(config: &Config) -> Result<(KeeperHandle, tokio::sync::mpsc::Unb
         tracing::info!("without --data, what the management API makes is kept in memory only");
     }
     let (sender, fresh) = tokio::sync::mpsc::unbounded_channel();
-    let settings = KeeperSettings { account_id: config.account_id.clone(), region: "us-east-1".to_owned() };
+    let settings = KeeperSettings { account_id: config.account_id.clone(), region: config.management.region.clone() };
     let keeper = keeper::start(store, disk, serving, settings, Box::new(SystemRandom), sender)?;
     Ok((keeper, fresh))
 }
 
-fn management(config: &Config, keeper: KeeperHandle, infos: &[ListenerInfo]) -> Result<Management, String> {
-    let settings = AccessSettings {
-        access_keys: Vec::new(),
-        tokens: Vec::new(),
-        region: "us-east-1".to_owned(),
-        clock_skew_ms: 300_000,
-    };
-    let access = Access::new(settings);
+fn management(
+    config: &Config,
+    keeper: KeeperHandle,
+    registry: &Arc<Registry>,
+    infos: &[ListenerInfo],
+) -> Result<Management, String> {
+    let access = Access::new(access::access_settings(&config.management)?);
     if let Some(warning) = access.warning() {
         tracing::warn!("{warning}");
     }
@@ -226,11 +228,12 @@ fn management(config: &Config, keeper: KeeperHandle, infos: &[ListenerInfo]) -> 
         access,
         random: Box::new(SystemRandom),
         test_invoker: Arc::new(test_invoke::TestInvoke::new(config)?),
-        compile_options: compile_options(config),
-        definition_bytes_max: 64 << 20,
+        compile_options: compile::Options { root: true, ..managed_options(config) },
+        audit: AuditLog::open(access::audit_target(&config.management.audit_log), Arc::clone(registry))?,
+        definition_bytes_max: usize::try_from(config.management.definition_bytes_max).unwrap_or(usize::MAX),
         backup_bytes_max: usize::try_from(config.management.backup_bytes_max).unwrap_or(usize::MAX),
         listening: infos.iter().map(url).collect(),
-        may_reset: std::env::var("TOLLGATE_MANAGEMENT_RESET").is_ok(),
+        may_reset: config.management.reset,
         test_places: tokio::sync::Semaphore::new(TESTS_MAX),
         restore_place: tokio::sync::Semaphore::new(1),
     })
@@ -247,7 +250,16 @@ pub fn compile_options(config: &Config) -> compile::Options {
         integration_timeout_ms_max: config.limits.integration_timeout_max_ms,
         template_bytes_max: config.limits.template_bytes_max,
     };
-    compile::Options { root: config.root, limits }
+    compile::Options { root: config.root, limits, on_unsupported: compile::Unsupported::Refuse }
+}
+
+/// The same for what the management API deploys.
+fn managed_options(config: &Config) -> compile::Options {
+    let on_unsupported = match config.management.unsupported {
+        crate::config::Unsupported::Refuse => compile::Unsupported::Refuse,
+        crate::config::Unsupported::Deny => compile::Unsupported::Deny,
+    };
+    compile::Options { on_unsupported, ..compile_options(config) }
 }
 
 fn handles(shards: usize) -> Result<Vec<ShardHandle>, String> {

@@ -71,6 +71,7 @@ fn row(stage: &StagePlan, method: &MethodPlan) -> Row {
             (if http.proxy { "http_proxy" } else { "http" }, http_target(stage, &method.resource_path, http))
         }
         Integration::Mock(mock) => ("mock", mock_target(mock)),
+        Integration::Denied(denied) => ("denied", denied.reason.to_string()),
     };
     Row {
         api_id: stage.api_id.to_string(),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::{ServeArgs, compile_options, demo, import_options};
-use crate::config::{Config, LogLevel, Settings};
+use crate::config::{AuditDestination, Config, LogLevel, Settings};
 use crate::control_plane::ExitReason;
 use crate::control_plane::deployment::{self, BuiltApi};
 use crate::control_plane::documents::Documents;
@@ -17,7 +17,7 @@ use crate::server::{self, Started};
 /// Serves until a signal says to stop. Exit code 1 where it could not start.
 pub fn run(_args: &ServeArgs, settings: Settings) -> ExitCode {
     let config = settings.config;
-    start_logging(config.log.level);
+    start_logging(config.log.level, &config.management.audit_log);
     let outcome = match (config.files.is_empty(), config.data.is_some() || config.empty) {
         (false, _) => serve_files(config),
         (true, true) => serve_store(&config),
@@ -126,8 +126,13 @@ fn url(started: &Started, api: &BuiltApi, root: bool, only: bool) -> String {
     }
 }
 
-fn start_logging(level: LogLevel) {
-    let filter = tracing_subscriber::EnvFilter::new(format!("off,tollgate={}", level.as_str()));
+/// The audit log's lines are written at every level but `off`: what is not to be seen of them is a setting of its own.
+fn start_logging(level: LogLevel, audit_log: &AuditDestination) {
+    let audit = match (level, audit_log) {
+        (LogLevel::Off, _) | (_, AuditDestination::Off | AuditDestination::File(_)) => "",
+        (_, AuditDestination::Log) => ",tollgate::audit=info",
+    };
+    let filter = tracing_subscriber::EnvFilter::new(format!("off,tollgate={}{audit}", level.as_str()));
     let subscriber = tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false);
     let started = subscriber.with_ansi(std::io::stderr().is_terminal()).with_env_filter(filter).try_init();
     debug_assert!(started.is_ok(), "logging is started once");

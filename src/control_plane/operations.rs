@@ -4,12 +4,13 @@
 //! A file a kind of resource:
 //!
 //! - [`rest_apis`]: APIs themselves: `RestApi`.
+//! - [`imports`]: APIs from documents.
 //! - [`resources`]: resources: the tree of paths.
 //! - [`methods`]: methods and method responses, and the test of one.
 //! - [`integrations`]: integrations and integration responses.
 //! - [`deployments`]: deployments: immutable snapshots.
 //! - [`stages`]: stages, and their caches.
-//! - [`exports`]: what leaves: exports and clients.
+//! - [`export`]: APIs as documents; [`exports`]: clients.
 //! - [`documentation`]: documentation parts and versions.
 //! - [`authorizers`]: authorizers.
 //! - [`models`]: models.
@@ -32,10 +33,12 @@ pub mod client_certificates;
 pub mod deployments;
 pub mod documentation;
 pub mod domain_names;
+pub mod export;
 pub mod exports;
 #[cfg(test)]
 pub mod fixture;
 pub mod gateway_responses;
+pub mod imports;
 pub mod integrations;
 pub mod methods;
 pub mod models;
@@ -70,8 +73,8 @@ pub const OPERATIONS: &[Operation] = &[
     operation("GetRestApis", "GET", "/restapis", 200, rest_apis::get_rest_apis),
     operation("UpdateRestApi", "PATCH", "/restapis/{restapi_id}", 200, rest_apis::update_rest_api),
     operation("DeleteRestApi", "DELETE", "/restapis/{restapi_id}", 202, rest_apis::delete_rest_api),
-    operation("ImportRestApi", "POST", "/restapis?mode=import", 201, rest_apis::import_rest_api),
-    operation("PutRestApi", "PUT", "/restapis/{restapi_id}", 200, rest_apis::put_rest_api),
+    operation("ImportRestApi", "POST", "/restapis?mode=import", 201, imports::import_rest_api),
+    operation("PutRestApi", "PUT", "/restapis/{restapi_id}", 200, imports::put_rest_api),
     operation("CreateResource", "POST", "/restapis/{restapi_id}/resources/{parent_id}", 201, resources::create_resource),
     operation("GetResource", "GET", "/restapis/{restapi_id}/resources/{resource_id}", 200, resources::get_resource),
     operation("GetResources", "GET", "/restapis/{restapi_id}/resources", 200, resources::get_resources),
@@ -106,7 +109,7 @@ pub const OPERATIONS: &[Operation] = &[
     operation("DeleteStage", "DELETE", "/restapis/{restapi_id}/stages/{stage_name}", 202, stages::delete_stage),
     operation("FlushStageCache", "DELETE", "/restapis/{restapi_id}/stages/{stage_name}/cache/data", 202, stages::flush_stage_cache),
     operation("FlushStageAuthorizersCache", "DELETE", "/restapis/{restapi_id}/stages/{stage_name}/cache/authorizers", 202, stages::flush_stage_authorizers_cache),
-    operation("GetExport", "GET", "/restapis/{restapi_id}/stages/{stage_name}/exports/{export_type}", 200, exports::get_export),
+    operation("GetExport", "GET", "/restapis/{restapi_id}/stages/{stage_name}/exports/{export_type}", 200, export::get_export),
     operation("GetSdk", "GET", "/restapis/{restapi_id}/stages/{stage_name}/sdks/{sdk_type}", 200, exports::get_sdk),
     operation("GetSdkType", "GET", "/sdktypes/{sdktype_id}", 200, exports::get_sdk_type),
     operation("GetSdkTypes", "GET", "/sdktypes", 200, exports::get_sdk_types),

@@ -2,10 +2,16 @@
 //!
 //! A position is the name of the row before: rows that come or go between two pages move none of the others.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::exception::Exception;
 use super::operation::{Call, Reply};
+use super::store::table::{Table, behind};
+
+/// How many rows a call looks at, where few of them are wanted: what is left is for the next page.
+const EXAMINED_MAX: usize = 10_000;
 
 /// Where the call does not say.
 const LIMIT: usize = 25;
@@ -17,11 +23,7 @@ const LIMIT_MAX: usize = 500;
 /// `BadRequestException`: `limit` is not from 1 to 500, or `position` names no row.
 pub fn page(call: &Call<'_>, rows: impl Iterator<Item = (String, Value)>) -> Result<Reply, Exception> {
     let (items, position) = page_of(call, rows)?;
-    let mut answer = json!({ "item": items });
-    if let Some(position) = position {
-        answer["position"] = position.into();
-    }
-    Ok(Reply::Json(answer))
+    Ok(answer(items, position))
 }
 
 /// The rows of the page, and the position of the next.
@@ -48,6 +50,58 @@ pub fn page_of<V>(
     Ok((items, more.then(|| encoded(&last))))
 }
 
+/// A page of the rows below a key. It costs what it shows, however long the list is and wherever the page begins.
+///
+/// # Errors
+/// As [`page`].
+pub fn page_below<V: Clone>(
+    call: &Call<'_>,
+    table: &Table<V>,
+    parts: &[&str],
+    shape: impl Fn(&V) -> Value,
+) -> Result<Reply, Exception> {
+    let (items, position) = page_of_range(call, table, parts, "", |_, row| Some(shape(row)))?;
+    Ok(answer(items, position))
+}
+
+/// Of a [`Table::range`], the rows of the page that `keep` makes something of, from what follows the parts in their
+/// key; and the position of the next. A page may be short, or empty, where `keep` refuses much: there is a position
+/// for as long as there are rows that were not looked at.
+///
+/// # Errors
+/// As [`page`].
+pub fn page_of_range<V: Clone, T>(
+    call: &Call<'_>,
+    table: &Table<V>,
+    parts: &[&str],
+    start: &str,
+    mut keep: impl FnMut(&str, &V) -> Option<T>,
+) -> Result<(Vec<T>, Option<String>), Exception> {
+    let limit = limit(call)?;
+    let after = call.query("position").map(decoded).transpose()?;
+    let mut rows = table.range(parts, start, after.as_deref()).peekable();
+    let mut items = Vec::new();
+    let mut last = "";
+    let mut examined = 0;
+    while items.len() < limit && examined < EXAMINED_MAX {
+        let Some((key, row)) = rows.next() else { break };
+        last = behind(key, parts);
+        examined += 1;
+        items.extend(keep(last, row));
+    }
+    let more = rows.peek().is_some();
+    Ok((items, more.then(|| encoded(last))))
+}
+
+/// A page as lists are answered.
+pub fn answer(items: Vec<Value>, position: Option<String>) -> Reply {
+    let mut answer = json!({ "item": items });
+    if let Some(position) = position {
+        answer["position"] = position.into();
+    }
+    Reply::Json(answer)
+}
+
 fn limit(call: &Call<'_>) -> Result<usize, Exception> {
     let Some(text) = call.query("limit") else { return Ok(LIMIT) };
     let limit = text.parse::<i64>().ok().and_then(|limit| usize::try_from(limit).ok());
@@ -61,6 +115,57 @@ fn limit(call: &Call<'_>) -> Result<usize, Exception> {
 
 /// Positions are opaque to callers, so that nobody builds one.
 fn encoded(name: &str) -> String {
-    use base64::Engine;
-    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(name)
+    URL_SAFE_NO_PAD.encode(name)
+}
+
+fn decoded(position: &str) -> Result<String, Exception> {
+    let bytes = URL_SAFE_NO_PAD.decode(position).ok();
+    let name = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+    name.ok_or_else(|| Exception::bad_request("Invalid position specified"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control_plane::operations::fixture::Desk;
+
+    #[test]
+    fn pages_follow_each_other_whatever_comes_and_goes_between() {
+        let mut desk = Desk::default();
+        let mut rows = Table::default();
+        for name in ["a", "b", "c", "d", "e"] {
+            rows.put(&["r", name], name);
+        }
+        let page = |desk: &mut Desk, rows: &Table<&'static str>, query: &str| {
+            desk.with_call(query, |_, call| {
+                page_of_range(call, rows, &["r"], "", |_, row| (*row != "c").then_some(*row))
+            })
+        };
+        let (items, position) = page(&mut desk, &rows, "limit=2").expect("a page");
+        assert_eq!(items, ["a", "b"]);
+        let position = position.expect("there is more");
+        rows.remove(&["r", "b"]);
+        rows.put(&["r", "aa"], "aa");
+        let (items, next) = page(&mut desk, &rows, &format!("limit=2&position={position}")).expect("a page");
+        assert_eq!((items, next), (vec!["d", "e"], None));
+        let refused = page(&mut desk, &rows, "position=%21").map_err(|exception| exception.message);
+        assert_eq!(refused, Err("Invalid position specified".to_owned()));
+    }
+
+    #[test]
+    fn a_call_looks_at_so_many_rows_only() {
+        let mut desk = Desk::default();
+        let mut rows = Table::default();
+        for number in 0..=EXAMINED_MAX {
+            rows.put(&["r", &format!("{number:06}")], number);
+        }
+        let last = |_: &str, row: &usize| (*row == EXAMINED_MAX).then_some(*row);
+        let (items, position) =
+            desk.with_call("", |_, call| page_of_range(call, &rows, &["r"], "", last)).expect("a page");
+        assert!(items.is_empty());
+        let query = format!("position={}", position.expect("one row was not looked at"));
+        let (items, position) =
+            desk.with_call(&query, |_, call| page_of_range(call, &rows, &["r"], "", last)).expect("a page");
+        assert_eq!((items, position), (vec![EXAMINED_MAX], None));
+    }
 }

@@ -24,6 +24,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::access::Access;
+use super::audit::AuditLog;
 use super::exposition;
 use super::keeper::KeeperHandle;
 use super::operation::Random;
@@ -57,6 +58,7 @@ pub struct Admin {
 pub struct Management {
     pub keeper: KeeperHandle,
     pub access: Access,
+    pub audit: AuditLog,
     pub random: Box<dyn Random + Send + Sync>,
     pub test_invoker: Arc<dyn TestInvoker>,
     /// As of files; TestInvokeMethod compiles with them.

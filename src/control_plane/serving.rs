@@ -9,7 +9,7 @@ use super::store::table::part;
 use super::store::{Mark, Store, snapshot};
 use crate::model::{ApiDefinition, DeploymentId, Stage};
 use crate::plan::Plan;
-use crate::plan::compile::{CompiledStage, Compiler, Deployment, Limits, Problem, StageSource};
+use crate::plan::compile::{CompiledStage, Compiler, Deployment, Options, Problem, StageSource};
 
 /// Region, API and stage: a stage's key in the store.
 pub type StageKey = Box<str>;
@@ -43,8 +43,8 @@ pub struct Census {
 }
 
 impl Serving {
-    pub fn new(limits: Limits) -> Serving {
-        Serving { compiler: Compiler::new(limits), stages: BTreeMap::new(), root: None }
+    pub fn new(options: Options) -> Serving {
+        Serving { compiler: Compiler::new(options.limits, options.on_unsupported), stages: BTreeMap::new(), root: None }
     }
 
     /// Compiles everything; stages that cannot be served are left out, and named with what stands against them.
@@ -121,6 +121,10 @@ impl Serving {
         let canary = other.filter(|other| *other != deployment_id).map(definition).transpose()?;
         let source = StageSource { definition: &production, stage: row, canary: canary.as_ref() };
         let compiled = self.compiler.stage(source).map_err(unservable)?;
+        for problem in compiled.denied() {
+            let (stage, pointer) = (&row.stage_name, &problem.value.pointer);
+            tracing::warn!(api_id, stage, "deployed, and answered 500: {pointer}: {}", problem.message);
+        }
         Ok(Some(Served { row: row.clone(), compiled }))
     }
 }

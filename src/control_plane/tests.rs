@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::access::{Access, AccessSettings};
+use super::audit::{AuditLog, AuditTarget};
 use super::fixture::{FakeFleet, plan_value};
 use super::keeper::KeeperSettings;
 use super::operation::SystemRandom;
@@ -99,6 +100,7 @@ fn management() -> (Management, mpsc::UnboundedReceiver<Fresh>) {
     let management = Management {
         keeper: keeper.expect("a thread can be had"),
         access: Access::new(access),
+        audit: AuditLog::open(AuditTarget::Off, Registry::new(0)).expect("it writes nothing"),
         random: Box::new(SystemRandom),
         test_invoker: Arc::new(Never),
         compile_options: Default::default(),

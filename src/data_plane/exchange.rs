@@ -295,7 +295,9 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
     }
     // A client that was not told to continue may send the body or the next request: nobody can tell which.
     let unread = head.expects_continue && head.framing != Framing::None;
-    let unasked = |method: &MethodPlan| matches!(method.integration, Integration::Mock(_)) && !method.needs_body();
+    let unasked = |method: &MethodPlan| {
+        matches!(method.integration, Integration::Mock(_) | Integration::Denied(_)) && !method.needs_body()
+    };
     exchange.keep_alive &= !(unread && exchange.method().is_some_and(unasked));
     let mut detail = None;
     let outcome = found.and_then(|found| {
@@ -354,6 +356,9 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
             exchange.keep_alive &= parsed.is_ok() && !unread && error != GatewayError::RequestTooLarge;
             exchange.gateway_error.set(Some(error));
             exchange.detail = detail.map(Box::new);
+            if error == GatewayError::Configuration {
+                exchange.note = exchange.method().and_then(|method| method.integration.denied()).map(str::to_owned);
+            }
             let before = connection.out.len();
             let request_parts = request_parts();
             let facts = Facts { request_parts: Some(&request_parts), ..facts };
@@ -452,6 +457,7 @@ fn integrate(
     out: &mut Vec<u8>,
 ) -> Result<Integrated, GatewayError> {
     match &exchange.live.plan.stage(found.stage).method(found.method).integration {
+        Integration::Denied(_) => Err(GatewayError::Configuration),
         Integration::Mock(mock) => {
             let before = out.len();
             let status = mock::answer(mock, inbound, &shard.date(), exchange.persistence(), out)?;

@@ -356,7 +356,7 @@ pub struct DocumentationPart {
     pub properties: String,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct DocumentationPartLocation {
     /// `API`, `RESOURCE`, `METHOD`, `PATH_PARAMETER`, …

@@ -12,12 +12,14 @@
 //! - `content`: `binaryMediaTypes`, `minimumCompressionSize`, `contentHandling`.
 //! - `expression`: `method.request.header.x` and the like.
 //! - `gateway_responses`: the stage's error answers.
+//! - `denial`: what methods are denied for, where that is asked for.
 //! - `stage`: what a stage itself says: variables, canary, method settings.
 //! - `shared`: what compiled stages have in common.
 
 mod compiler;
 mod content;
 mod definition;
+mod denial;
 mod expression;
 mod gateway_responses;
 mod integration;
@@ -38,6 +40,7 @@ use super::validation::Schema;
 use crate::model::{ApiDefinition, Pointer, Stage};
 use compiler::Known;
 use definition::Origins;
+use denial::Denials;
 
 pub use compiler::{CompiledStage, Compiler};
 
@@ -60,6 +63,18 @@ pub struct Options {
     /// The only stage is also served without its name in the path.
     pub root: bool,
     pub limits: Limits,
+    pub on_unsupported: Unsupported,
+}
+
+/// What becomes of what the model holds and this version does not serve: authorizers, say, or throttling.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unsupported {
+    /// Nothing is served until it is gone.
+    #[default]
+    Refuse,
+    /// The methods that it concerns answer 500 to everybody; the others are served. So are methods that AWS deploys
+    /// though they cannot answer anything but 500, such as a mock that names no status.
+    Deny,
 }
 
 /// Limits of what a definition may ask for, as settings have them.
@@ -116,6 +131,11 @@ impl ValueName {
     fn of(source: usize, pointer: Pointer) -> ValueName {
         ValueName { source, deployment: Deployment::Production, pointer }
     }
+
+    /// Whether it is a value of the stage itself rather than of what is deployed to it.
+    fn is_of_stage(&self) -> bool {
+        self.pointer.as_str().starts_with("/stages/")
+    }
 }
 
 /// Which of a stage's two deployments. The stage itself is described beside the first.
@@ -135,7 +155,7 @@ pub fn compile(stages: &[StageSource<'_>], options: &Options, generation: u64) -
     if options.root {
         problems.extend(second_at_root(stages));
     }
-    let mut compiler = Compiler::new(options.limits);
+    let mut compiler = Compiler::new(options.limits, options.on_unsupported);
     let mut compiled = Vec::with_capacity(stages.len());
     for (position, source) in stages.iter().enumerate() {
         match compiler.compile(*source, Known::ByAddress) {
@@ -180,6 +200,9 @@ fn second_at_root(stages: &[StageSource<'_>]) -> Option<Problem> {
 struct Compilation<'c> {
     compiler: &'c mut Compiler,
     problems: Vec<Problem>,
+    /// What methods of the definition are denied for.
+    denied: Vec<Problem>,
+    denials: Denials,
     /// Which of the stage's deployments is being compiled.
     deployment: Deployment,
     origins: Origins,
@@ -192,6 +215,8 @@ impl<'c> Compilation<'c> {
         Compilation {
             compiler,
             problems: Vec::new(),
+            denied: Vec::new(),
+            denials: Denials::default(),
             deployment: Deployment::Production,
             origins: Origins::default(),
             models: HashMap::new(),
@@ -203,6 +228,28 @@ impl<'c> Compilation<'c> {
         let value = ValueName { source: 0, deployment: self.deployment, pointer };
         self.problems.push(Problem { value, message: message.into(), help: None, related: None });
         Refusal { problems: &mut self.problems }
+    }
+
+    /// Notes what a method asks for and this version does not serve.
+    fn refuse_or_deny(&mut self, pointer: Pointer, message: impl Into<String>) -> Refusal<'_> {
+        match self.compiler.on_unsupported {
+            Unsupported::Refuse => self.refuse(pointer, message),
+            Unsupported::Deny => {
+                let value = ValueName { source: 0, deployment: self.deployment, pointer };
+                self.denied.push(Problem { value, message: message.into(), help: None, related: None });
+                Refusal { problems: &mut self.denied }
+            }
+        }
+    }
+
+    /// Notes what AWS deploys though it cannot answer anything but 500, where that is not to be served.
+    fn refuse_unanswerable(&mut self, pointer: Pointer, message: impl Into<String>, help: impl Into<String>) {
+        match self.compiler.on_unsupported {
+            Unsupported::Refuse => {
+                self.refuse(pointer, message).help(help);
+            }
+            Unsupported::Deny => {}
+        }
     }
 }
 

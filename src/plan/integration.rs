@@ -11,6 +11,7 @@ use crate::vtl;
 pub enum Integration {
     Http(Box<HttpIntegration>),
     Mock(Box<MockIntegration>),
+    Denied(Box<Denied>),
 }
 
 /// A place to connect to. Two methods with the same origin share its connections.
@@ -132,6 +133,14 @@ pub struct MockIntegration {
     pub responses: Vec<IntegrationResponse>,
 }
 
+/// A method that needs what this version does not serve: everybody is answered 500, as by a method that is configured
+/// wrongly. Boxed, since few methods are.
+#[derive(Debug)]
+pub struct Denied {
+    /// What is not served; for the log, not for clients.
+    pub reason: Box<str>,
+}
+
 /// A mock's request template.
 #[derive(Debug)]
 pub enum MockTemplate {
@@ -167,6 +176,7 @@ impl Integration {
         match self {
             Integration::Http(http) => http.mapped,
             Integration::Mock(mock) => mock.mapped,
+            Integration::Denied(_) => false,
         }
     }
 
@@ -175,6 +185,15 @@ impl Integration {
         match self {
             Integration::Http(http) => http.content_handling,
             Integration::Mock(mock) => mock.content_handling,
+            Integration::Denied(_) => None,
+        }
+    }
+
+    /// Why it answers nobody, where it does not.
+    pub fn denied(&self) -> Option<&str> {
+        match self {
+            Integration::Http(_) | Integration::Mock(_) => None,
+            Integration::Denied(denied) => Some(&denied.reason),
         }
     }
 

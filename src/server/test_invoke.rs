@@ -177,7 +177,7 @@ fn wire(stage: &StagePlan, request: &TestInvocationRequest, target: &str) -> Res
 fn patience(method: &MethodPlan) -> Duration {
     match &method.integration {
         Integration::Http(http) => PATIENCE + Duration::from_millis(u64::from(http.timeout_ms)),
-        Integration::Mock(_) => PATIENCE,
+        Integration::Mock(_) | Integration::Denied(_) => PATIENCE,
     }
 }
 
@@ -288,6 +288,7 @@ mod tests {
     use super::*;
     use crate::control_plane::deployment;
     use crate::openapi::{self, ImportOptions};
+    use crate::plan::compile::{Options, Unsupported};
 
     const DOCUMENT: &str = r#"
 openapi: 3.0.1
@@ -333,6 +334,40 @@ paths:
                 assert!(invocation.log.ends_with(" : Method completed with status: 203\n"), "{}", invocation.log);
             }
         });
+    }
+
+    /// A method that needs what is not served answers 500, by its gateway response; the log says why. A compressed body
+    /// takes another way than others.
+    #[test]
+    fn a_denied_method_answers_nobody() {
+        let locked = DOCUMENT.replace("      responses: {}\n", "      responses: {}\n      security: [{key: []}]\n")
+            + "components: {securitySchemes: {key: {type: apiKey, name: x-api-key, in: header}}}
+x-amazon-apigateway-gateway-responses:
+  API_CONFIGURATION_ERROR: {statusCode: 503, responseParameters: {gatewayresponse.header.X-A: \"'b'\"}}
+";
+        let denied = |document: &str| {
+            let options = Options { on_unsupported: Unsupported::Deny, ..Options::default() };
+            let imported =
+                openapi::load_text("t.yaml", document, &ImportOptions::default()).expect("it is well-formed");
+            deployment::build_imported(vec![imported], &options, 7).expect("it can be served").plan
+        };
+        let invoker = TestInvoke::new(&Config::default()).expect("the defaults work");
+        let mut request = request(1);
+        for coding in [None, Some("gzip")] {
+            request.headers.extend(coding.map(|coding| ("Content-Encoding".to_owned(), coding.to_owned())));
+            request.body = coding.map(|_| b"not gzip".to_vec()).unwrap_or_default();
+            let invocation = invoker.invoke(denied(&locked), &request).expect("it was executed");
+            let header = |name: &str| {
+                let found = invocation.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+                found.map(|(_, value)| value.as_str())
+            };
+            assert_eq!((invocation.status, header("x-a")), (503, Some("b")), "{coding:?}");
+            assert_eq!(header("x-amzn-errortype"), Some("InternalServerErrorException"));
+            assert_eq!(invocation.body, br#"{"message":"Internal server error"}"#);
+            let expected = "Execution failed due to configuration error: API keys are not checked by this version";
+            assert!(invocation.log.contains(expected), "{}", invocation.log);
+        }
+        assert_eq!(invoker.invoke(denied(DOCUMENT), &self::request(1)).map(|invocation| invocation.status), Ok(203));
     }
 
     #[test]

@@ -75,6 +75,7 @@ counters! {
     }
     "access_log_records_total" "Access log records handed to the writer." { AccessLogRecords "", }
     "access_log_write_errors_total" "Writes of access log records that failed." { AccessLogWriteErrors "", }
+    "audit_log_write_errors_total" "Lines of the audit log that could not be written." { AuditLogWriteErrors "", }
     "telemetry_dropped_total" "Telemetry given up rather than let it delay requests or grow memory, by signal." {
         /// Records: the writer's queue was full, or a write failed.
         AccessLogDropped r#"signal="access_log""#,

@@ -1,49 +1,23 @@
-//! Documentation parts and versions.
+//! Documentation parts and versions. (Guide, `api-gateway-documenting-api`.)
+//!
+//! - [`parts`]: what is said of the parts of an API; [`location`]: which part one is about.
+//! - [`import`]: parts from an OpenAPI document.
+//! - [`versions`]: the parts as they were at a time.
 
-use crate::control_plane::exception::Exception;
-use crate::control_plane::operation::{Call, Reply};
-use crate::control_plane::store::Store;
+mod import;
+mod location;
+mod parts;
+mod versions;
 
-pub fn create_documentation_part(_store: &mut Store, _call: &Call<'_>) -> Result<Reply, Exception> {
-    Err(Exception::bad_request("CreateDocumentationPart is not there yet"))
-}
+pub use import::import_documentation_parts;
+pub use parts::{
+    create_documentation_part, delete_documentation_part, get_documentation_part, get_documentation_parts,
+    update_documentation_part,
+};
+pub use versions::{
+    create_documentation_version, delete_documentation_version, get_documentation_version, get_documentation_versions,
+    update_documentation_version,
+};
 
-pub fn get_documentation_part(_store: &mut Store, _call: &Call<'_>) -> Result<Reply, Exception> {
-    Err(Exception::bad_request("GetDocumentationPart is not there yet"))
-}
-
-pub fn get_documentation_parts(_store: &mut Store, _call: &Call<'_>) -> Result<Reply, Exception> {
-    Err(Exception::bad_request("GetDocumentationParts is not there yet"))
-}
-
-pub fn update_documentation_part(_store: &mut Store, _call: &Call<'_>) -> Result<Reply, Exception> {
-    Err(Exception::bad_request("UpdateDocumentationPart is not there yet"))
-}
-
-pub fn delete_documentation_part(_store: &mut Store, _call: &Call<'_>) -> Result<Reply, Exception> {
-    Err(Exception::bad_request("DeleteDocumentationPart is not there yet"))
-}
-
-pub fn import_documentation_parts(_store: &mut Store, _call: &Call<'_>) -> Result<Reply, Exception> {
-    Err(Exception::bad_request("ImportDocumentationParts is not there yet"))
-}
-
-pub fn create_documentation_version(_store: &mut Store, _call: &Call<'_>) -> Result<Reply, Exception> {
-    Err(Exception::bad_request("CreateDocumentationVersion is not there yet"))
-}
-
-pub fn get_documentation_version(_store: &mut Store, _call: &Call<'_>) -> Result<Reply, Exception> {
-    Err(Exception::bad_request("GetDocumentationVersion is not there yet"))
-}
-
-pub fn get_documentation_versions(_store: &mut Store, _call: &Call<'_>) -> Result<Reply, Exception> {
-    Err(Exception::bad_request("GetDocumentationVersions is not there yet"))
-}
-
-pub fn update_documentation_version(_store: &mut Store, _call: &Call<'_>) -> Result<Reply, Exception> {
-    Err(Exception::bad_request("UpdateDocumentationVersion is not there yet"))
-}
-
-pub fn delete_documentation_version(_store: &mut Store, _call: &Call<'_>) -> Result<Reply, Exception> {
-    Err(Exception::bad_request("DeleteDocumentationVersion is not there yet"))
-}
+#[cfg(test)]
+mod tests;

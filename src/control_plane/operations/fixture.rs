@@ -36,22 +36,19 @@ impl Desk {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let query = operation::query_pairs(query)?;
         let (operation, path) = operation::find(OPERATIONS, method, path, &query)?;
-        let call = Call {
-            region: "us-east-1",
-            account_id: "123456789012",
-            path,
-            query,
-            accept: None,
-            body,
-            now_s: 1_700_000_000,
-            random: &self.random,
-        };
+        let call = new_call(path, query, body, &self.random);
         let mark = self.store.mark();
         let outcome = (operation.run)(&mut self.store, &call);
         if outcome.is_err() {
             self.store.undo_to(mark);
         }
         outcome.map(|reply| (operation.status, reply))
+    }
+
+    /// For tests of what operations share: a call with such a query, of no operation.
+    pub fn with_call<T>(&mut self, query: &str, test: impl FnOnce(&mut Store, &Call<'_>) -> T) -> T {
+        let query = operation::query_pairs(query).expect("a query");
+        test(&mut self.store, &new_call(Vec::new(), query, b"", &self.random))
     }
 
     /// What a call answers that has to succeed; null where it has no body.
@@ -89,6 +86,17 @@ impl Desk {
         let api = self.call("POST", "/restapis", serde_json::json!({ "name": name }));
         api["id"].as_str().expect("an id").to_owned()
     }
+}
+
+fn new_call<'c>(
+    path: Vec<(&'static str, String)>,
+    query: Vec<(String, String)>,
+    body: &'c [u8],
+    random: &'c dyn Random,
+) -> Call<'c> {
+    // 2023-11-14, 22:13:20.
+    let now_s = 1_700_000_000;
+    Call { region: "us-east-1", account_id: "123456789012", path, query, accept: None, body, now_s, random }
 }
 
 /// The body of a `PATCH`: see [`Desk::patch`].

@@ -9,16 +9,12 @@ use crate::control_plane::operation::{Call, Reply};
 use crate::control_plane::store::table::own_name;
 use crate::control_plane::store::{Store, snapshot};
 use crate::model::{ApiDefinition, RestApiId};
-use crate::openapi::{self, ImportOptions, MergeMode};
-
-/// What a document says, and what is worth a warning.
-struct Read {
-    definition: ApiDefinition,
-    warnings: Vec<String>,
-}
+use crate::openapi::{self, ImportOptions, Imported, PutMode};
 
 pub fn import_rest_api(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exception> {
-    let Read { mut definition, warnings } = read(call)?;
+    let imported = read(call)?;
+    let warnings = openapi::warnings(&imported.warnings);
+    let mut definition = imported.definition;
     let id = call.unused_id(10, |id| store.rest_apis.below(&[]).any(|(key, _)| own_name(key) == id));
     openapi::redraw_ids(&mut definition, RestApiId(id), &mut || call.new_id(6));
     let rest_api = &mut definition.rest_api;
@@ -30,17 +26,15 @@ pub fn import_rest_api(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exce
 
 pub fn put_rest_api(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exception> {
     rest_apis::of(store, call)?;
-    let mode = match call.query("mode") {
-        None | Some("merge") => MergeMode::Merge,
-        Some("overwrite") => MergeMode::Overwrite,
-        Some(other) => return Err(Exception::bad_request(format!("Invalid value for parameter mode: {other}"))),
-    };
+    let mode = call.query("mode").unwrap_or("merge");
+    let mode = PutMode::from_name(mode)
+        .ok_or_else(|| Exception::bad_request(format!("Invalid value for parameter mode: {mode}")))?;
     let api_id = call.parameter("restapi_id");
     let existing = snapshot::gather(store, call.region, api_id).expect("the API was there a moment ago");
-    let Read { definition, warnings } = read(call)?;
-    let mut merged = openapi::merge(&existing, definition, mode, &mut || call.new_id(6));
+    let imported = read(call)?;
+    let mut merged = openapi::merge(&existing, &imported, mode, &mut || call.new_id(6));
     rest_apis::complete(&mut merged.rest_api);
-    answered(store, call, merged, warnings)
+    answered(store, call, merged, openapi::warnings(&imported.warnings))
 }
 
 fn answered(
@@ -57,7 +51,7 @@ fn answered(
     Ok(Reply::Json(shown))
 }
 
-fn read(call: &Call<'_>) -> Result<Read, Exception> {
+fn read(call: &Call<'_>) -> Result<Imported, Exception> {
     let parameters = call.query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let options = ImportOptions::from_parameters(parameters).map_err(Exception::bad_request)?;
     let fail_on_warnings = call.query("failonwarnings").is_some_and(|value| value.eq_ignore_ascii_case("true"));
@@ -72,7 +66,7 @@ fn read(call: &Call<'_>) -> Result<Read, Exception> {
     if let Some(text) = openapi::refusal(&imported.warnings, fail_on_warnings) {
         return Err(Exception::bad_request(text));
     }
-    Ok(Read { definition: imported.definition, warnings: openapi::warnings(&imported.warnings) })
+    Ok(imported)
 }
 
 #[cfg(test)]
@@ -95,7 +89,8 @@ mod tests {
         let resources = |desk: &mut Desk| {
             let listed = desk.call("GET", &format!("{path}/resources?embed=methods"), serde_json::Value::Null);
             let items = listed["item"].as_array().expect("a list").clone();
-            let mut shown: Vec<String> = items.iter().map(|one| one["path"].as_str().expect("a path").to_owned()).collect();
+            let mut shown: Vec<String> =
+                items.iter().map(|one| one["path"].as_str().expect("a path").to_owned()).collect();
             shown.sort();
             shown
         };

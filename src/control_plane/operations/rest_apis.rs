@@ -102,15 +102,14 @@ pub fn delete_rest_api(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exce
     Ok(Reply::Empty)
 }
 
-pub fn import_rest_api(_store: &mut Store, _call: &Call<'_>) -> Result<Reply, Exception> {
-    Err(Exception::bad_request("ImportRestApi is not there yet"))
+/// What AWS fills in where neither a call nor a document says it.
+pub fn complete(rest_api: &mut RestApi) {
+    if rest_api.endpoint_configuration.types.is_empty() {
+        rest_api.endpoint_configuration.types = edge_optimized().types;
+    }
 }
 
-pub fn put_rest_api(_store: &mut Store, _call: &Call<'_>) -> Result<Reply, Exception> {
-    Err(Exception::bad_request("PutRestApi is not there yet"))
-}
-
-fn shape(rest_api: &RestApi) -> Value {
+pub fn shape(rest_api: &RestApi) -> Value {
     json!(rest_api)
 }
 

@@ -3,6 +3,7 @@
 //! v1 errors have their type in `x-amzn-ErrorType` and `{"message": …}` as body, which is what SDKs read.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header, request};
@@ -11,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::{Admin, Peer};
 use crate::control_plane::access::{self, CallKind, Principal, Refusal};
+use crate::control_plane::audit::{Caller, Record};
 use crate::control_plane::exception::{Exception, ExceptionKind};
 use crate::control_plane::keeper::{Answered, Asked};
 use crate::control_plane::operation::{self, File, Operation, Reply, TestInvocation};
@@ -127,15 +129,30 @@ impl Judged<'_> {
     }
 
     fn refuse(&self, refusal: &Refusal) -> Response {
+        let error = Some(refusal.error_type);
+        self.note(Caller::Refused(refusal), refusal.status.as_u16(), error);
         response(refusal.status, refusal.error_type, &refusal.message)
     }
 
     fn record(&self, principal: &Principal, exception: Option<&Exception>) {
         if self.operation.writes() {
             let status = exception.map_or(self.operation.status, |exception| exception.kind.status());
-            let error = exception.map(|exception| exception.kind.name());
-            tracing::info!(operation = self.operation.name, principal = principal.name, status, error, self.request_id);
+            self.note(Caller::Known(principal), status, exception.map(|exception| exception.kind.name()));
         }
+    }
+
+    fn note(&self, caller: Caller<'_>, status: u16, error_type: Option<&'static str>) {
+        self.admin.management.audit.record(&Record {
+            time: SystemTime::now(),
+            caller,
+            source_ip: peer(self.parts),
+            operation: self.operation.name,
+            path: self.parts.uri.path(),
+            query: self.parts.uri.query().unwrap_or_default(),
+            status,
+            error_type,
+            request_id: self.request_id,
+        });
     }
 }
 

@@ -18,12 +18,14 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{Admin, management, now, problem};
 use crate::control_plane::access::{self, CallKind, Refusal};
+use crate::control_plane::audit::{Caller, Record};
 use crate::control_plane::publish::{Published, Reload};
 use crate::control_plane::status::{self, Status};
 use crate::control_plane::store::{Store, backup as lines};
 
 /// The one route whose body is a backup.
 const RESTORE: &str = "/restore";
+const BACKUP: &str = "/backup";
 
 /// Parts of a backup that wait for a slow reader, of [`PART_BYTES`] each.
 const PARTS_MAX: usize = 4;
@@ -34,21 +36,37 @@ const ENDED: &str = "the keeper of the store has ended";
 /// Lets those pass to an operator's route that may use it.
 pub async fn only(Shared(admin): Shared<Admin>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    let query = parts.uri.query().unwrap_or_default();
     let call = access::Call {
         method: parts.method.as_str(),
         path: parts.uri.path(),
-        query,
+        query: parts.uri.query().unwrap_or_default(),
         headers: &parts.headers,
         peer: management::peer(&parts),
         kind: CallKind::Operator,
         is_write: parts.method != Method::GET && parts.method != Method::HEAD,
     };
-    let refuse = |refusal: Refusal| management::response(refusal.status, refusal.error_type, &refusal.message);
+    let request_id = admin.management.request_id();
+    let note = |caller: Caller<'_>, status: StatusCode, error_type: Option<&str>| {
+        admin.management.audit.record(&Record {
+            time: SystemTime::now(),
+            caller,
+            source_ip: call.peer,
+            operation: call.path,
+            path: call.path,
+            query: call.query,
+            status: status.as_u16(),
+            error_type,
+            request_id: &request_id,
+        });
+    };
+    let refuse = |refusal: Refusal| {
+        note(Caller::Refused(&refusal), refusal.status, Some(refusal.error_type));
+        management::response(refusal.status, refusal.error_type, &refusal.message)
+    };
     if let Err(refusal) = admin.management.access.admit_head(&call, now()) {
         return refuse(refusal);
     }
-    let restores = parts.uri.path() == RESTORE;
+    let restores = call.path == RESTORE;
     // Whoever has not proved yet who it is may fill the memory of one restore, not of many.
     let place = restores.then(|| admin.management.restore_place.try_acquire()).transpose();
     let Ok(_place) = place else {
@@ -59,15 +77,16 @@ pub async fn only(Shared(admin): Shared<Admin>, request: Request, next: Next) ->
         let message = format!("the request is larger than {bytes_max} bytes, or ended early");
         return problem(StatusCode::PAYLOAD_TOO_LARGE, &message);
     };
-    match admin.management.access.admit(&call, &body, now()) {
-        Ok(principal) => {
-            if call.is_write {
-                tracing::info!(route = call.path, principal = principal.name, "an operator's call");
-            }
-            next.run(Request::from_parts(parts, body.into())).await
-        }
-        Err(refusal) => refuse(refusal),
+    let principal = match admin.management.access.admit(&call, &body, now()) {
+        Ok(principal) => principal,
+        Err(refusal) => return refuse(refusal),
+    };
+    let response = next.run(Request::from_parts(parts.clone(), body.into())).await;
+    // Who has a backup has every secret in it.
+    if call.is_write || call.path == BACKUP {
+        note(Caller::Known(&principal), response.status(), None);
     }
+    response
 }
 
 #[derive(Deserialize)]

@@ -10,7 +10,7 @@ use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 
 use super::Store;
-use crate::model::{ApiDefinition, MethodSnapshot, OrderedMap, Resource};
+use crate::model::{ApiDefinition, ApiStage, MethodSnapshot, OrderedMap, Resource, UsagePlan};
 
 /// The API as it is now; `None` where there is none.
 pub fn gather(store: &Store, region: &str, api_id: &str) -> Option<ApiDefinition> {
@@ -70,6 +70,7 @@ pub fn spread(store: &mut Store, region: &str, definition: ApiDefinition) {
 /// Removes the API with all that belongs to it, its deployments and stages too.
 pub fn remove(store: &mut Store, region: &str, api_id: &str) {
     let of_api = [region, api_id];
+    leave_usage_plans(store, region, api_id, None);
     store.resources.remove_below(&of_api);
     store.authorizers.remove_below(&of_api);
     store.request_validators.remove_below(&of_api);
@@ -97,6 +98,21 @@ pub fn summary(definition: &ApiDefinition) -> OrderedMap<OrderedMap<MethodSnapsh
         (resource.path.clone(), methods.collect())
     };
     with_methods.map(of_resource).collect()
+}
+
+/// Takes the stage, or every stage of the API, out of the usage plans that it is in: a plan names no stage that is gone,
+/// and a stage that comes later under the name is in none that nobody put it into.
+pub fn leave_usage_plans(store: &mut Store, region: &str, api_id: &str, stage: Option<&str>) {
+    let leaves =
+        |listed: &ApiStage| listed.api_id.as_str() == api_id && stage.is_none_or(|stage| listed.stage == stage);
+    let of_region = [region];
+    let plans = store.usage_plans.rows_below(&of_region).filter(|plan| plan.api_stages.iter().any(leaves));
+    let plans: Vec<UsagePlan> = plans.cloned().collect();
+    for mut plan in plans {
+        plan.api_stages.retain(|listed| !leaves(listed));
+        let id = plan.id.0.clone();
+        store.usage_plans.put(&[region, &id], plan);
+    }
 }
 
 /// # Errors

@@ -2,6 +2,7 @@
 //! succeeds be written to disk.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 
 /// Between the parts of a key. No AWS name or id has one: see [`key`].
@@ -40,6 +41,11 @@ pub fn own_name(key: &str) -> &str {
     key.rsplit(SEPARATOR).next().unwrap_or(key)
 }
 
+/// What stands in a key behind its first parts; see [`Table::range`].
+pub fn behind<'k>(key: &'k str, parts: &[&str]) -> &'k str {
+    key.splitn(parts.len() + 1, SEPARATOR).nth(parts.len()).unwrap_or_default()
+}
+
 /// The part of a key at a position.
 pub fn part(key: &str, position: usize) -> &str {
     key.split(SEPARATOR).nth(position).unwrap_or_default()
@@ -60,18 +66,34 @@ impl<V: Clone> Table<V> {
     }
 
     /// The rows whose key begins with these parts and has more, in the order of their keys.
-    pub fn below(&self, parts: &[&str]) -> impl Iterator<Item = (&str, &Arc<V>)> {
+    pub fn below<'t>(&'t self, parts: &[&str]) -> impl Iterator<Item = (&'t str, &'t Arc<V>)> + use<'t, V> {
+        self.range(parts, "", None)
+    }
+
+    /// Of the rows of [`Self::below`], those where what follows the parts begins with `start`, from behind `after` on.
+    /// It costs what is taken from it, wherever it begins.
+    pub fn range<'t>(
+        &'t self,
+        parts: &[&str],
+        start: &str,
+        after: Option<&str>,
+    ) -> impl Iterator<Item = (&'t str, &'t Arc<V>)> + use<'t, V> {
         let mut prefix = String::from(key(parts));
         if !parts.is_empty() {
             prefix.push(SEPARATOR);
         }
-        let from: Box<str> = prefix.as_str().into();
-        let rows = self.rows.range(from..).take_while(move |(key, _)| key.starts_with(&prefix));
-        rows.map(|(key, row)| (&**key, row))
+        let after = after.map(|after| format!("{prefix}{after}"));
+        prefix.extend(start.chars().filter(|character| *character != SEPARATOR));
+        let from = match after {
+            Some(after) if after >= prefix => Bound::Excluded(Box::from(after)),
+            Some(_) | None => Bound::Included(Box::from(prefix.as_str())),
+        };
+        let rows = self.rows.range::<Box<str>, _>((from, Bound::Unbounded));
+        rows.take_while(move |(key, _)| key.starts_with(&prefix)).map(|(key, row)| (&**key, row))
     }
 
     /// [`Self::below`], without the keys.
-    pub fn rows_below(&self, parts: &[&str]) -> impl Iterator<Item = &V> {
+    pub fn rows_below<'t>(&'t self, parts: &[&str]) -> impl Iterator<Item = &'t V> + use<'t, V> {
         self.below(parts).map(|(_, row)| &**row)
     }
 
@@ -178,6 +200,24 @@ mod tests {
         assert_eq!(shown(&table, &["r", "a", "1"]), []);
         table.remove_below(&["r", "a"]);
         assert_eq!(shown(&table, &["r"]), [("r/ab/1".into(), 2)]);
+    }
+
+    #[test]
+    fn a_range_begins_where_it_is_told() {
+        let mut table = Table::default();
+        for (position, name) in ["ab", "abc", "ad", "b"].into_iter().enumerate() {
+            table.put(&["r", name, "1"], position);
+        }
+        table.put(&["s", "ab", "1"], 9);
+        let names = |start: &str, after: Option<&str>| -> Vec<String> {
+            let rows = table.range(&["r"], start, after);
+            rows.map(|(key, _)| behind(key, &["r"]).replace(SEPARATOR, "/")).collect()
+        };
+        assert_eq!(names("ab", None), ["ab/1", "abc/1"]);
+        assert_eq!(names("a", Some("ab\u{0}1")), ["abc/1", "ad/1"]);
+        assert_eq!(names("ad", Some("ab")), ["ad/1"]);
+        assert_eq!(names("", Some("b\u{0}1")), Vec::<String>::new());
+        assert_eq!(names("a\u{0}b", None), ["ab/1", "abc/1"]);
     }
 
     #[test]

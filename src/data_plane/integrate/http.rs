@@ -467,6 +467,6 @@ pub(super) fn parse<R>(
 pub(super) fn integration(exchange: &Exchange) -> Option<&HttpIntegration> {
     match exchange.method().map(|method| &method.integration) {
         Some(Integration::Http(http)) => Some(http),
-        Some(Integration::Mock(_)) | None => None,
+        Some(Integration::Mock(_) | Integration::Denied(_)) | None => None,
     }
 }

@@ -165,6 +165,11 @@ pub async fn run(connection: &mut Connection, mut collect: Box<Collect>) -> Endi
             Ok(prepared) => super::http::run(connection, Box::new(prepared.of(exchange))).await,
             Err(error) => conclude(connection, exchange, Err(error), None).await,
         },
+        // One whose body is compressed comes here.
+        Some(Integration::Denied(denied)) => {
+            exchange.note = Some(denied.reason.to_string());
+            conclude(connection, exchange, Err(GatewayError::Configuration), None).await
+        }
         None => {
             debug_assert!(false, "a method was found before its body was collected");
             Ending::Abort

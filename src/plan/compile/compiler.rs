@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::definition::{self, CompiledDefinition};
+use super::denial::Denials;
 use super::shared::Shared;
-use super::{Compilation, Deployment, Limits, Problem, StageSource, content, stage};
+use super::{Compilation, Deployment, Limits, Problem, StageSource, Unsupported, content, stage};
 use crate::model::{ApiDefinition, DeploymentId, Pointer, RestApiId, Stage, StageVariables};
 use crate::plan::access_log::LogFormat;
 use crate::plan::release::Release;
@@ -17,6 +18,7 @@ use crate::plan::{Plan, StageIndex, StagePlan};
 #[derive(Default)]
 pub struct Compiler {
     pub(super) limits: Limits,
+    pub(super) on_unsupported: Unsupported,
     definitions: Shared<Identity, CompiledDefinition>,
     /// Expressions for statuses repeat in every method; a compiled one costs some 10 KB.
     pub(super) patterns: Shared<String, regex::Regex>,
@@ -38,6 +40,7 @@ struct CompiledRelease {
     plan: Arc<StagePlan>,
     /// For others to find, as long as this one is there.
     definition: Arc<CompiledDefinition>,
+    deployment: Deployment,
     /// Behind the number that stands for a deployment without an id; `None` where it has one.
     unnamed: Option<&'static str>,
 }
@@ -50,6 +53,14 @@ impl CompiledStage {
 
     pub fn canary(&self) -> Option<&StagePlan> {
         self.canary.as_ref().map(|canary| &*canary.plan)
+    }
+
+    /// What this version does not serve of it, and denies methods for: see [`Unsupported::Deny`].
+    pub fn denied(&self) -> Vec<Problem> {
+        let mut all = self.production.denied();
+        let canary = self.canary.iter().filter(|canary| !Arc::ptr_eq(&canary.definition, &self.production.definition));
+        all.extend(canary.flat_map(CompiledRelease::denied).filter(|problem| !problem.value.is_of_stage()));
+        all
     }
 }
 
@@ -78,8 +89,8 @@ pub(super) enum Known {
 }
 
 impl Compiler {
-    pub fn new(limits: Limits) -> Compiler {
-        Compiler { limits, ..Compiler::default() }
+    pub fn new(limits: Limits, on_unsupported: Unsupported) -> Compiler {
+        Compiler { limits, on_unsupported, ..Compiler::default() }
     }
 
     /// Compiles a stage, with its canary if it has one. Stages that name the same deployment of the same API, with the
@@ -151,6 +162,18 @@ impl Compiler {
 }
 
 impl CompiledRelease {
+    /// Whoever compiled the definition first may have had it as the other deployment.
+    fn denied(&self) -> Vec<Problem> {
+        let of_release = |problem: &Problem| {
+            let mut problem = problem.clone();
+            if !problem.value.is_of_stage() {
+                problem.value.deployment = self.deployment;
+            }
+            problem
+        };
+        self.definition.denied.iter().map(of_release).collect()
+    }
+
     /// AWS's ids are six lower-case letters and digits; a deployment that nobody has named is known by its plan.
     fn of_generation(&self, generation: u64) -> Arc<StagePlan> {
         let Some(suffix) = self.unnamed else { return Arc::clone(&self.plan) };
@@ -230,11 +253,12 @@ impl Compilation<'_> {
             minimum_compression_size: content::minimum_compression_size(self, definition),
         };
         let unnamed = source.deployment_id.is_none().then_some(source.unnamed);
-        CompiledRelease { plan: Arc::new(plan), definition: compiled, unnamed }
+        CompiledRelease { plan: Arc::new(plan), definition: compiled, deployment: source.deployment, unnamed }
     }
 
     fn definition(&mut self, source: &ReleaseSource<'_>, known: Known) -> Arc<CompiledDefinition> {
-        let identity = source.identity(known);
+        self.denials = Denials::of_stage(self.compiler.on_unsupported, &source.stage);
+        let identity = source.identity(known).filter(|_| self.denials.is_empty());
         let found = identity.as_ref().and_then(|identity| self.compiler.definitions.find(identity));
         found.unwrap_or_else(|| {
             let before = self.problems.len();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Compilation, PATH_SEGMENTS_MAX, StageSource, ValueName, gateway_responses, method};
+use super::{Compilation, PATH_SEGMENTS_MAX, Problem, StageSource, Unsupported, ValueName, gateway_responses, method};
 use crate::model::{ApiDefinition, Pointer, Resource};
 use crate::plan::gateway_response::GatewayResponses;
 use crate::plan::integration::Origin;
@@ -17,6 +17,8 @@ pub struct CompiledDefinition {
     pub methods: Arc<[MethodPlan]>,
     pub gateway_responses: Arc<GatewayResponses>,
     pub origins: Arc<[Arc<Origin>]>,
+    /// What methods are denied for.
+    pub denied: Box<[Problem]>,
 }
 
 pub fn compile(compilation: &mut Compilation<'_>, source: StageSource<'_>) -> CompiledDefinition {
@@ -32,6 +34,7 @@ pub fn compile(compilation: &mut Compilation<'_>, source: StageSource<'_>) -> Co
         methods: methods.into(),
         gateway_responses: Arc::new(responses),
         origins: std::mem::take(&mut compilation.origins).list.into(),
+        denied: std::mem::take(&mut compilation.denied).into(),
     }
 }
 
@@ -43,6 +46,17 @@ pub struct Origins {
 }
 
 impl Origins {
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Forgets those that came last.
+    pub fn truncate(&mut self, len: usize) {
+        for origin in self.list.drain(len..) {
+            self.indices.remove(&origin);
+        }
+    }
+
     pub fn index(&mut self, origin: Origin) -> OriginIndex {
         if let Some(index) = self.indices.get(&origin) {
             return *index;
@@ -58,8 +72,14 @@ impl Origins {
 /// What is asked of the API as a whole.
 fn refuse_what_is_not_served(compilation: &mut Compilation<'_>, definition: &ApiDefinition) {
     if definition.rest_api.policy.is_some() {
-        let message = "resource policies are not enforced by this version";
-        compilation.refuse(Pointer::rest_api("policy"), message).help("take `x-amazon-apigateway-policy` away");
+        let value = ValueName { source: 0, deployment: compilation.deployment, pointer: Pointer::rest_api("policy") };
+        let message = "resource policies are not enforced by this version".to_owned();
+        let help = Some("take `x-amazon-apigateway-policy` away".to_owned());
+        let problem = Problem { value, message, help, related: None };
+        match compilation.compiler.on_unsupported {
+            Unsupported::Refuse => compilation.problems.push(problem),
+            Unsupported::Deny => compilation.denials.push_for_all(problem),
+        }
     }
 }
 

@@ -35,6 +35,9 @@ const FRAMING_HEADERS: [&str; 9] = [
     "upgrade",
 ];
 
+/// What Java's expressions know and an engine of linear time does not.
+const BACKTRACKING: [&str; 6] = ["(?=", "(?!", "(?<=", "(?<!", "(?>", "\\1"];
+
 /// A method's integration while it is compiled: where it stands and what it may name.
 struct Context<'c, 'k, 'm> {
     compilation: &'c mut Compilation<'k>,
@@ -76,9 +79,13 @@ impl Context<'_, '_, '_> {
         self.compilation.refuse(pointer, refused.message).help(refused.help);
     }
 
+    fn refuse_or_deny(&mut self, at: &str, message: impl Into<String>, help: &str) {
+        self.compilation.refuse_or_deny(self.pointer.child(at), message).help(help);
+    }
+
     fn refuse_type(&mut self, name: &str) -> Option<Integration> {
         let message = format!("integrations of type `{name}` are not served by this version");
-        self.refuse("type", message, "use `http_proxy`, `http` or `mock`");
+        self.refuse_or_deny("type", message, "use `http_proxy`, `http` or `mock`");
         None
     }
 
@@ -86,20 +93,20 @@ impl Context<'_, '_, '_> {
         let integration = self.integration;
         if integration.connection_type == Some(ConnectionType::VpcLink) || integration.connection_id.is_some() {
             let at = if integration.connection_id.is_some() { "connectionId" } else { "connectionType" };
-            self.refuse(
+            self.refuse_or_deny(
                 at,
                 "VPC links are not served by this version",
                 "leave `connectionType` off and give the backend's address as `uri`",
             );
         } else if integration.integration_target.is_some() {
-            self.refuse(
+            self.refuse_or_deny(
                 "integrationTarget",
                 "`integrationTarget` is not served by this version",
                 "give the backend's address as `uri`",
             );
         }
         if integration.credentials.is_some() {
-            self.refuse(
+            self.refuse_or_deny(
                 "credentials",
                 "requests are not signed with `credentials` by this version",
                 "take `credentials` away",
@@ -245,7 +252,8 @@ impl Context<'_, '_, '_> {
     fn refuse_request_mapping(&mut self) {
         if self.integration.integration_responses.is_empty() {
             let help = "add `responses: {default: {statusCode: \"200\"}}`, or use `http_proxy`";
-            self.refuse("", "an `http` integration without `responses` cannot answer", help);
+            let message = "an `http` integration without `responses` cannot answer";
+            self.compilation.refuse_unanswerable(self.pointer.clone(), message, help);
         }
     }
 
@@ -297,7 +305,11 @@ impl Context<'_, '_, '_> {
         let statuses = self.mock_statuses();
         if self.integration.integration_responses.is_empty() {
             let help = "add `responses: {default: {statusCode: \"200\"}}`";
-            self.refuse("", "a mock without `responses` cannot answer", help);
+            self.compilation.refuse_unanswerable(
+                self.pointer.clone(),
+                "a mock without `responses` cannot answer",
+                help,
+            );
         }
         let responses = self.responses();
         let passthrough = self.passthrough();
@@ -327,9 +339,8 @@ impl Context<'_, '_, '_> {
             if all_compiled && !responses.is_empty() && !responses.iter().any(answers) {
                 let pointer = self.pointer.child("requestTemplates").child(content_type);
                 let message = format!("the mock's status is {status}, and none of its `responses` is for that");
-                self.compilation
-                    .refuse(pointer, message)
-                    .help(format!("add `responses: {{default: {{statusCode: \"{status}\"}}}}`"));
+                let help = format!("add `responses: {{default: {{statusCode: \"{status}\"}}}}`");
+                self.compilation.refuse_unanswerable(pointer, message, help);
             }
         }
     }
@@ -339,8 +350,8 @@ impl Context<'_, '_, '_> {
         const HELP: &str = "add `requestTemplates: {application/json: '{\"statusCode\": 200}'}`";
         let integration = self.integration;
         if integration.request_templates.is_empty() {
-            self.refuse("", "a mock needs a request template that names a status", HELP);
-            return None;
+            let message = "a mock needs a request template that names a status";
+            self.compilation.refuse_unanswerable(self.pointer.clone(), message, HELP);
         }
         let mut statuses: Vec<(Box<str>, MockTemplate)> = Vec::new();
         let mut good = true;
@@ -350,12 +361,13 @@ impl Context<'_, '_, '_> {
             let constant = expression::with_stage_variables(source, self.variables).ok();
             let template = match constant.and_then(|text| mock_status(&text)) {
                 Some(status) => Some(MockTemplate::Status(status)),
-                None if !source.contains(['$', '#']) => {
-                    let message = "a mock's request template has to name a status, such as `{\"statusCode\": 200}`";
-                    self.compilation.refuse(pointer, message).help(HELP);
-                    None
+                None => {
+                    if !source.contains(['$', '#']) {
+                        let message = "a mock's request template has to name a status, such as `{\"statusCode\": 200}`";
+                        self.compilation.refuse_unanswerable(pointer.clone(), message, HELP);
+                    }
+                    self.vtl(source, pointer).map(|template| MockTemplate::Vtl(Box::new(template)))
                 }
-                None => self.vtl(source, pointer).map(|template| MockTemplate::Vtl(Box::new(template))),
             };
             good &= template.is_some();
             statuses.extend(template.map(|template| (content_type.to_ascii_lowercase().into(), template)));
@@ -417,7 +429,11 @@ impl Context<'_, '_, '_> {
             }
             Err(_) => {
                 let message = format!("`{pattern}` is not a regular expression that is served");
-                let refusal = self.compilation.refuse(pointer, message);
+                let refusal = if BACKTRACKING.iter().any(|group| pattern.contains(group)) {
+                    self.compilation.refuse_or_deny(pointer, message)
+                } else {
+                    self.compilation.refuse(pointer, message)
+                };
                 refusal
                     .help("write a status such as `404`, or `4\\d{2}`; look-around and back-references are not known");
                 None

@@ -3,6 +3,10 @@
 use super::{Compilation, StageSource, integration, validation};
 use crate::model::{AuthorizationType, Method, Pointer, Resource};
 use crate::plan::MethodPlan;
+use crate::plan::integration::{Denied, Integration};
+
+/// What CreateDeployment says of it.
+const NO_INTEGRATION: &str = "No integration defined for method";
 
 /// The method's plan; `None` where there was a problem.
 pub fn compile(
@@ -13,20 +17,30 @@ pub fn compile(
 ) -> Option<MethodPlan> {
     let path = resource.path.as_str();
     let pointer = Pointer::method(path, &method.http_method);
-    let before = compilation.problems.len();
+    let (problems, denied) = (compilation.problems.len(), compilation.denied.len());
+    let origins = compilation.origins.len();
     refuse_what_is_not_enforced(compilation, source, method, &pointer);
     let validator = validation::compile(compilation, source, path, method, &pointer);
     let Some(described) = &method.method_integration else {
-        let message = format!("`{} {path}` has no integration", method.http_method);
-        compilation.refuse(pointer, message).help("give it one of type `http_proxy`, `http` or `mock`");
+        let help = format!("give `{} {path}` one of type `http_proxy`, `http` or `mock`", method.http_method);
+        compilation.refuse(pointer, NO_INTEGRATION).help(help);
         return None;
     };
-    let integration = integration::compile(compilation, source, path, described, &pointer.child("methodIntegration"))?;
+    let integration = integration::compile(compilation, source, path, described, &pointer.child("methodIntegration"));
+    let reason = compilation.reason_of_denial(path, &method.http_method, described, denied);
+    let (validator, integration) = match reason {
+        // Nothing is checked of a request that is denied anyway, and nobody is asked.
+        Some(reason) => {
+            compilation.origins.truncate(origins);
+            (None, Integration::Denied(Box::new(Denied { reason })))
+        }
+        None => (validator, integration?),
+    };
     let http_method = method.http_method.as_str().into();
     let resource_id = resource.id.0.as_str().into();
     let resource_path = path.into();
     let plan = || MethodPlan { http_method, resource_path, resource_id, validator, integration };
-    (compilation.problems.len() == before).then(plan)
+    (compilation.problems.len() == problems).then(plan)
 }
 
 /// A door that is described as locked is not served open.
@@ -42,10 +56,10 @@ fn refuse_what_is_not_enforced(
         let authorizer = authorizers.iter().find(|authorizer| Some(&authorizer.id) == method.authorizer_id.as_ref());
         let by = authorizer.map(|authorizer| format!(" by `{}`", authorizer.name)).unwrap_or_default();
         let message = format!("authorization {}{by} is not enforced by this version", method.authorization_type.name());
-        compilation.refuse(pointer.child("authorizationType"), message).help(HELP);
+        compilation.refuse_or_deny(pointer.child("authorizationType"), message).help(HELP);
     }
     if method.api_key_required {
         let message = "API keys are not checked by this version";
-        compilation.refuse(pointer.child("apiKeyRequired"), message).help(HELP);
+        compilation.refuse_or_deny(pointer.child("apiKeyRequired"), message).help(HELP);
     }
 }

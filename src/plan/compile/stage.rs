@@ -1,7 +1,7 @@
 //! What a stage itself says: its variables, its canary, and the settings of its methods.
 //! (Guide, `aws-api-gateway-stage-variables-reference`, `canary-release`, `how-to-stage-settings`.)
 
-use super::{Compilation, expression};
+use super::{Compilation, Unsupported, expression};
 use crate::model::{ApiDefinition, CanarySettings, MethodSetting, Pointer, Stage, StageVariables};
 use crate::plan::release::Share;
 
@@ -48,49 +48,62 @@ fn refuse_odd(compilation: &mut Compilation<'_>, variables: &StageVariables, poi
     }
 }
 
-/// Settings that somebody relies on are not passed over.
+pub const WEB_ACL: &str = "web ACLs are not enforced by this version";
+pub const CLIENT_CERTIFICATE: &str = "backends are not shown a client certificate by this version";
+pub const TAKE_AWAY: &str = "take it away";
+
+/// Settings that somebody relies on are not passed over: where methods are not denied for them, they are refused.
 pub fn refuse_what_is_not_served(compilation: &mut Compilation<'_>, definition: &ApiDefinition, stage: &Stage) {
     let pointer = Pointer::stage(&stage.stage_name);
-    if stage.cache_cluster_enabled {
-        let message = "answers are not cached by this version";
-        compilation.refuse(pointer.child("cacheClusterEnabled"), message).help("set it to false");
+    let keys = || stage.method_settings.iter().map(|(key, setting)| (key, setting, MethodKey::parse(key)));
+    for (key, _, _) in keys().filter(|(_, _, method)| method.is_none()) {
+        let refusal =
+            compilation.refuse(pointer.child("methodSettings").child(key), format!("`{key}` names no method"));
+        refusal.help("write `*/*` for all methods, or path and method as in `pets/{id}/GET`");
     }
-    for (key, setting) in &stage.method_settings {
-        let pointer = pointer.child("methodSettings").child(key);
-        match MethodKey::parse(key) {
-            Some(MethodKey::Every) => {}
-            Some(MethodKey::One { path, http_method }) => {
-                refuse_unknown_method(compilation, definition, &path, http_method, pointer.clone());
-            }
-            None => {
-                let message = format!("`{key}` names no method");
-                let help = "write `*/*` for all methods, or path and method as in `pets/{id}/GET`";
-                compilation.refuse(pointer.clone(), message).help(help);
-            }
+    match compilation.compiler.on_unsupported {
+        Unsupported::Deny => return,
+        Unsupported::Refuse => {}
+    }
+    let mut refuse = |member: &str, asks: bool, message: &str, help: &str| {
+        if asks {
+            compilation.refuse(pointer.child(member), message).help(help);
         }
-        refuse_unserved_settings(compilation, setting, &pointer);
+    };
+    refuse("cacheClusterEnabled", stage.cache_cluster_enabled, NO_CACHE, "set it to false");
+    refuse("webAclArn", stage.web_acl_arn.is_some(), WEB_ACL, TAKE_AWAY);
+    refuse("clientCertificateId", stage.client_certificate_id.is_some(), CLIENT_CERTIFICATE, TAKE_AWAY);
+    for (key, setting, method) in keys() {
+        let pointer = pointer.child("methodSettings").child(key);
+        if let Some(MethodKey::One { path, http_method }) = method {
+            refuse_unknown_method(compilation, definition, &path, &http_method, pointer.clone());
+        }
+        for unserved in UNSERVED_SETTINGS.iter().filter(|unserved| (unserved.asks)(setting)) {
+            compilation.refuse(pointer.child(unserved.member), unserved.message).help(unserved.help);
+        }
     }
 }
 
 /// Whose settings an entry of `methodSettings` has.
-#[derive(Debug, PartialEq, Eq)]
-enum MethodKey<'k> {
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum MethodKey {
     /// `*/*`
     Every,
     /// With its leading slash.
-    One { path: String, http_method: &'k str },
+    One { path: String, http_method: String },
 }
 
-impl<'k> MethodKey<'k> {
+impl MethodKey {
     /// AWS takes `~1pets~1{id}/GET` in paths of patches, and answers `pets/{id}/GET`; the root is `~1/GET` or `/GET`.
-    fn parse(key: &'k str) -> Option<MethodKey<'k>> {
+    pub fn parse(key: &str) -> Option<MethodKey> {
         if key == "*/*" {
             return Some(MethodKey::Every);
         }
         let (path, http_method) = key.rsplit_once('/')?;
         let known = matches!(http_method, "GET" | "POST" | "PUT" | "DELETE" | "PATCH" | "HEAD" | "OPTIONS" | "ANY");
         let path = path.replace("~1", "/").replace("~0", "~");
-        known.then(|| MethodKey::One { path: format!("/{}", path.trim_matches('/')), http_method })
+        let path = format!("/{}", path.trim_matches('/'));
+        known.then(|| MethodKey::One { path, http_method: http_method.to_owned() })
     }
 }
 
@@ -116,35 +129,72 @@ fn refuse_unknown_method(
     compilation.refuse(pointer, message).help(help);
 }
 
-/// What is served: metrics, which every method has anyway. What has no effect at AWS either, such as a time to live
+const NO_CACHE: &str = "answers are not cached by this version";
+const NO_THROTTLING: &str = "requests are not throttled by this version";
+
+/// A member of `methodSettings` that may ask for what is not served.
+pub struct UnservedSetting {
+    pub member: &'static str,
+    pub is_set: fn(&MethodSetting) -> bool,
+    asks: fn(&MethodSetting) -> bool,
+    pub message: &'static str,
+    pub help: &'static str,
+}
+
+/// What is not in it: metrics, which every method has anyway. What has no effect at AWS either, such as a time to live
 /// while caching is off, may stand.
-fn refuse_unserved_settings(compilation: &mut Compilation<'_>, setting: &MethodSetting, pointer: &Pointer) {
-    let mut refuse = |member: &str, asks: bool, message: &str, help: &str| {
-        if asks {
-            compilation.refuse(pointer.child(member), message).help(help);
-        }
-    };
-    let throttling = "requests are not throttled by this version";
-    let unlimited = "take it away, or set it to -1: no limit";
-    refuse(
-        "throttlingBurstLimit",
-        setting.throttling_burst_limit.is_some_and(|limit| limit >= 0),
-        throttling,
-        unlimited,
-    );
-    refuse(
-        "throttlingRateLimit",
-        setting.throttling_rate_limit.is_some_and(|limit| limit >= 0.0),
-        throttling,
-        unlimited,
-    );
-    let caches = setting.caching_enabled == Some(true);
-    refuse("cachingEnabled", caches, "answers are not cached by this version", "set it to false");
-    let help = "set it to `OFF`; the access log has every error of a request";
-    let logs = setting.logging_level.as_deref().is_some_and(|level| level != "OFF");
-    refuse("loggingLevel", logs, "executions are not logged by this version", help);
-    let traces = setting.data_trace_enabled == Some(true);
-    refuse("dataTraceEnabled", traces, "requests and answers are not logged whole by this version", "set it to false");
+pub const UNSERVED_SETTINGS: [UnservedSetting; 5] = [
+    UnservedSetting {
+        member: "throttlingBurstLimit",
+        is_set: |setting| setting.throttling_burst_limit.is_some(),
+        asks: |setting| setting.throttling_burst_limit.is_some_and(|limit| limit >= 0),
+        message: NO_THROTTLING,
+        help: "take it away, or set it to -1: no limit",
+    },
+    UnservedSetting {
+        member: "throttlingRateLimit",
+        is_set: |setting| setting.throttling_rate_limit.is_some(),
+        asks: |setting| setting.throttling_rate_limit.is_some_and(|limit| limit >= 0.0),
+        message: NO_THROTTLING,
+        help: "take it away, or set it to -1: no limit",
+    },
+    UnservedSetting {
+        member: CACHING,
+        is_set: |setting| setting.caching_enabled.is_some(),
+        asks: |setting| setting.caching_enabled == Some(true),
+        message: NO_CACHE,
+        help: "set it to false",
+    },
+    UnservedSetting {
+        member: "loggingLevel",
+        is_set: |setting| setting.logging_level.is_some(),
+        asks: |setting| setting.logging_level.as_deref().is_some_and(|level| level != "OFF"),
+        message: "executions are not logged by this version",
+        help: "set it to `OFF`; the access log has every error of a request",
+    },
+    UnservedSetting {
+        member: "dataTraceEnabled",
+        is_set: |setting| setting.data_trace_enabled.is_some(),
+        asks: |setting| setting.data_trace_enabled == Some(true),
+        message: "requests and answers are not logged whole by this version",
+        help: "set it to false",
+    },
+];
+
+const CACHING: &str = "cachingEnabled";
+
+impl UnservedSetting {
+    /// Whether it changes anything for a method that has it. Without a cluster nothing is cached, whatever methods say.
+    /// (API reference, `API_MethodSetting`.)
+    pub fn has_an_effect(&self, setting: &MethodSetting, stage: &Stage) -> bool {
+        (self.asks)(setting) && (self.member != CACHING || stage.cache_cluster_enabled)
+    }
+
+    /// Whether a method has it from `*/*`: answers to other methods than GET are only cached where they say so themselves.
+    /// (Guide, `api-gateway-caching`.)
+    pub fn is_of_every(&self, http_method: &str) -> bool {
+        self.member != CACHING || matches!(http_method, "GET" | "ANY")
+    }
 }
 
 #[cfg(test)]
@@ -155,7 +205,8 @@ mod tests {
     fn a_method_is_named_in_the_spellings_of_aws() {
         #[track_caller]
         fn check(key: &str, expected: Option<(&str, &str)>) {
-            let expected = expected.map(|(path, http_method)| MethodKey::One { path: path.to_owned(), http_method });
+            let one = |(path, http_method): (&str, &str)| (path.to_owned(), http_method.to_owned());
+            let expected = expected.map(one).map(|(path, http_method)| MethodKey::One { path, http_method });
             assert_eq!(MethodKey::parse(key), expected, "{key}");
         }
         check("~1pets~1{id}/GET", Some(("/pets/{id}", "GET")));

@@ -1,5 +1,6 @@
 //! Definitions in, plans or problems out. A problem is checked as `pointer: message`, without the method's pointer.
 
+mod denial;
 mod incremental;
 
 use super::*;
@@ -95,7 +96,9 @@ fn only_http(integration: Integration) -> (Plan, HttpIntegration) {
     };
     match std::mem::replace(&mut methods[0].integration, plan_integration::Integration::Mock(Box::new(nothing))) {
         plan_integration::Integration::Http(http) => (plan, *http),
-        plan_integration::Integration::Mock(_) => panic!("not an HTTP integration"),
+        plan_integration::Integration::Mock(_) | plan_integration::Integration::Denied(_) => {
+            panic!("not an HTTP integration")
+        }
     }
 }
 
@@ -458,7 +461,9 @@ fn stage_with_canary() -> Stage {
 fn path_of(plan: &Plan, stage: usize) -> &[PathPart] {
     match &plan.stages[stage].methods[0].integration {
         plan_integration::Integration::Http(http) => &http.path,
-        plan_integration::Integration::Mock(_) => panic!("not an HTTP integration"),
+        plan_integration::Integration::Mock(_) | plan_integration::Integration::Denied(_) => {
+            panic!("not an HTTP integration")
+        }
     }
 }
 
@@ -555,7 +560,9 @@ fn streams_have_a_limit_of_their_own() {
         assert_eq!(problems.iter().map(|problem| &*problem.message).collect::<Vec<_>>(), expected);
         found.ok().map(|plan| match &plan.stages[0].methods[0].integration {
             plan_integration::Integration::Http(http) => (http.streams, http.timeout_ms),
-            plan_integration::Integration::Mock(_) => panic!("not an HTTP integration"),
+            plan_integration::Integration::Mock(_) | plan_integration::Integration::Denied(_) => {
+                panic!("not an HTTP integration")
+            }
         })
     };
     let (stream, buffered) = (Some(ResponseTransferMode::Stream), Some(ResponseTransferMode::Buffered));

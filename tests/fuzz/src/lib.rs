@@ -10,6 +10,7 @@ pub mod jsonpath;
 pub mod openapi;
 pub mod route;
 pub mod schema;
+pub mod sigv4;
 pub mod target;
 pub mod template;
 pub mod vtl;

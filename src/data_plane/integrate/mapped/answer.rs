@@ -177,7 +177,7 @@ fn answer(
     let live = Rc::clone(&exchange.live);
     let http = exchange.found.and_then(|(stage, method)| match &live.plan.stage(stage).method(method).integration {
         Integration::Http(http) => Some(http),
-        Integration::Mock(_) => None,
+        Integration::Mock(_) | Integration::Denied(_) => None,
     });
     let answered = with_inbound(connection, exchange, &mapped.request, |inbound| {
         let written = parse(raw_head, exchange.to_head_request, |head| {

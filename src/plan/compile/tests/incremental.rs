@@ -26,7 +26,7 @@ fn shares_methods(one: &CompiledStage, two: &CompiledStage) -> bool {
 
 #[test]
 fn a_plan_takes_stages_as_they_were_compiled() {
-    let mut compiler = Compiler::new(Limits::default());
+    let mut compiler = Compiler::new(Limits::default(), Unsupported::Refuse);
     let one = compiled_stage(&mut compiler, &api("one", &["a.test", "b.test"]), &of_deployment("prod", "dep001"));
     let two = compiled_stage(&mut compiler, &api("two", &["b.test"]), &of_deployment("prod", "dep002"));
     let three = compiled_stage(&mut compiler, &api("two", &["c.test"]), &of_deployment("prod", "dep003"));
@@ -47,7 +47,7 @@ fn a_plan_takes_stages_as_they_were_compiled() {
 
 #[test]
 fn stages_of_one_deployment_share_its_methods() {
-    let mut compiler = Compiler::new(Limits::default());
+    let mut compiler = Compiler::new(Limits::default(), Unsupported::Refuse);
     // As when each is read from a store by itself.
     let definition = || api("one", &["a.test"]);
     let prod = compiled_stage(&mut compiler, &definition(), &of_deployment("prod", "dep001"));
@@ -69,7 +69,7 @@ fn stages_of_one_deployment_share_its_methods() {
 
 #[test]
 fn canaries_are_known_by_their_deployments() {
-    let mut compiler = Compiler::new(Limits::default());
+    let mut compiler = Compiler::new(Limits::default(), Unsupported::Refuse);
     let (one, two) = (api("one", &["a.test"]), api("one", &["b.test"]));
     let mut with_canary = of_deployment("prod", "dep001");
     let settings = CanarySettings {
@@ -92,7 +92,7 @@ fn canaries_are_known_by_their_deployments() {
 
 #[test]
 fn a_deployment_without_an_id_is_known_by_its_plan() {
-    let mut compiler = Compiler::new(Limits::default());
+    let mut compiler = Compiler::new(Limits::default(), Unsupported::Refuse);
     let compiled = compiled_stage(&mut compiler, &api("one", &["a.test"]), &stage());
     let ids = [7, 8].map(|generation| compiler.plan([&compiled], true, generation).stages[0].deployment_id.to_string());
     assert_eq!(ids, ["000007", "000008"]);
@@ -112,7 +112,7 @@ fn models_and_patterns_are_shared_by_content() {
         definition.models = vec![crate::model::Model { name, schema, ..crate::model::Model::default() }];
         definition
     };
-    let mut compiler = Compiler::new(Limits::default());
+    let mut compiler = Compiler::new(Limits::default(), Unsupported::Refuse);
     let mut shared = |id, schema| {
         let stage = compiled_stage(&mut compiler, &with_model(id, schema), &of_deployment("prod", "dep001"));
         let method = &stage.plan().methods[0];
@@ -128,7 +128,7 @@ fn models_and_patterns_are_shared_by_content() {
 
 #[test]
 fn a_stage_that_is_refused_leaves_nothing_behind() {
-    let mut compiler = Compiler::new(Limits::default());
+    let mut compiler = Compiler::new(Limits::default(), Unsupported::Refuse);
     let broken = || api("one", &["a..test"]);
     for _ in 0..2 {
         let stage = of_deployment("prod", "dep001");
