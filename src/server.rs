@@ -254,7 +254,7 @@ pub fn compile_options(config: &Config) -> compile::Options {
 }
 
 /// The same for what the management API deploys.
-fn managed_options(config: &Config) -> compile::Options {
+pub fn managed_options(config: &Config) -> compile::Options {
     let on_unsupported = match config.management.unsupported {
         crate::config::Unsupported::Refuse => compile::Unsupported::Refuse,
         crate::config::Unsupported::Deny => compile::Unsupported::Deny,

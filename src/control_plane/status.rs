@@ -119,7 +119,11 @@ impl View<'_> {
             served: self.census.stages.contains(&key(&parts)),
             undeployed: deployment.and_then(|deployment| undeployed(&deployment.snapshot, definition)),
             canary: stage.canary_settings.as_ref().map(canary),
-            earlier_deployments: earlier.iter().filter(|left| deployed(&left.deployment_id).is_some()).cloned().collect(),
+            earlier_deployments: earlier
+                .iter()
+                .filter(|left| deployed(&left.deployment_id).is_some())
+                .cloned()
+                .collect(),
             paths: self.paths(parts, definition.rest_api.disable_execute_api_endpoint),
             domains: self.domains(parts),
         }
@@ -158,8 +162,10 @@ impl View<'_> {
     }
 }
 
+/// Documentation is published by its versions, not by deployments.
 fn undeployed(packed: &[u8], definition: &ApiDefinition) -> Option<Undeployed> {
-    let deployed = snapshot::unpack(packed).ok()?;
+    let mut deployed = snapshot::unpack(packed).ok()?;
+    deployed.documentation_parts.clone_from(&definition.documentation_parts);
     let found = differences(&deployed, definition);
     let changes = found.iter().take(CHANGES_TOLD_MAX).map(ToString::to_string).collect();
     Some(Undeployed { count: found.len(), changes })
@@ -173,8 +179,8 @@ fn canary(settings: &CanarySettings) -> CanaryStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{BasePathMapping, Deployment, Resource, ResourceId, RestApiId};
     use crate::control_plane::store::StageHistory;
+    use crate::model::{BasePathMapping, Deployment, Resource, ResourceId, RestApiId};
 
     const STAGE: [&str; 3] = ["r", "a1", "prod"];
 
@@ -187,8 +193,13 @@ mod tests {
         for id in ["d1", "d2"] {
             let snapshot = snapshot::pack(&definition).expect("it is JSON");
             let description = Some(format!("the deployment {id}"));
-            let row =
-                Deployment { id: DeploymentId(id.into()), description, created_date: 5.0, snapshot, ..Deployment::default() };
+            let row = Deployment {
+                id: DeploymentId(id.into()),
+                description,
+                created_date: 5.0,
+                snapshot,
+                ..Deployment::default()
+            };
             store.deployments.put(&["r", "a1", id], row);
         }
         snapshot::spread(&mut store, "r", definition);

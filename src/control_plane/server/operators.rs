@@ -96,10 +96,7 @@ pub struct StatusQuery {
     api: Option<String>,
 }
 
-pub async fn status(
-    Shared(admin): Shared<Admin>,
-    query: Result<Query<StatusQuery>, QueryRejection>,
-) -> Response {
+pub async fn status(Shared(admin): Shared<Admin>, query: Result<Query<StatusQuery>, QueryRejection>) -> Response {
     let Query(query) = match query {
         Ok(query) => query,
         Err(rejection) => return problem(StatusCode::BAD_REQUEST, &rejection.body_text()),
@@ -156,7 +153,10 @@ impl hyper::body::Body for Parts {
     type Data = Bytes;
     type Error = std::io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         self.0.poll_recv(context).map(|part| part.map(|part| part.map(Frame::data)))
     }
 }
