@@ -14,6 +14,7 @@
 //! The management API, AWS's, is a table of plain functions over a store:
 //!
 //! - [`operations`]: the table, a file a kind of resource; [`operation`]: what a call is, and which operation it asks for.
+//! - [`sdk`]: clients of an API, generated.
 //! - [`store`]: the rows; [`exception`]: why a call is refused; [`patch`]: PATCH; [`page`]: lists.
 //! - [`status`]: what of the store is served, since when, and what is not yet.
 
@@ -34,6 +35,7 @@ pub mod patch;
 pub mod process;
 pub mod publish;
 pub mod resolver;
+pub mod sdk;
 pub mod server;
 pub mod serving;
 pub mod state;

@@ -10,7 +10,7 @@
 //!
 //! - [`cli`]: one file a command; [`config`]: settings as written → settings checked.
 //! - [`server`]: boot and shutdown in order; introduces the two planes to each other.
-//! - [`model`]: the API as AWS describes it; [`openapi`]: documents → model, with [`diagnostic`]s that name the place.
+//! - [`model`]: the API as AWS describes it; [`openapi`]: documents ⇄ model, with [`diagnostic`]s that name the place.
 //! - [`plan`]: the contract between the planes.
 //! - [`data_plane`]: what a request meets. Start with `data_plane/exchange.rs`.
 //! - [`http`]: HTTP on the wire, without I/O; [`net`]: sockets, timers, TLS, the only room that names the runtime.

@@ -1,4 +1,4 @@
-//! OpenAPI documents (2.0, 3.0 and 3.1; YAML or JSON) with `x-amazon-apigateway-*` extensions → the model.
+//! OpenAPI documents (2.0, 3.0 and 3.1; YAML or JSON) with `x-amazon-apigateway-*` extensions ⇄ the model.
 //!
 //! Everything a document says is either taken into the model or refused with its place; what the model holds but the
 //! engine cannot do yet is refused when the plan is compiled.
@@ -11,7 +11,7 @@
 //!   `schema`: models.
 //! - `description`, `documentation`: what describes the API; `report`: what an import says; `ids`: ids that are drawn;
 //!   `merge`: a document into an API that is there.
-//! - [`export`](mod@export): the way back.
+//! - `export`: the way back.
 //!
 //! Ids are derived, not drawn, so that a document that is read again keeps them: see `base_path`.
 

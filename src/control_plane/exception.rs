@@ -15,6 +15,9 @@ pub struct Exception {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExceptionKind {
     BadRequest,
+    /// A member is not of the service model: none of its words, or not of its pattern. It is no shape of the model, but
+    /// what the framework in front of API Gateway answers.
+    Validation,
     Unauthorized,
     AccessDenied,
     NotFound,
@@ -31,6 +34,7 @@ impl ExceptionKind {
     pub fn name(self) -> &'static str {
         match self {
             ExceptionKind::BadRequest => "BadRequestException",
+            ExceptionKind::Validation => "ValidationException",
             ExceptionKind::Unauthorized => "UnauthorizedException",
             ExceptionKind::AccessDenied => "AccessDeniedException",
             ExceptionKind::NotFound => "NotFoundException",
@@ -44,7 +48,7 @@ impl ExceptionKind {
 
     pub fn status(self) -> u16 {
         match self {
-            ExceptionKind::BadRequest => 400,
+            ExceptionKind::BadRequest | ExceptionKind::Validation => 400,
             ExceptionKind::Unauthorized => 401,
             ExceptionKind::AccessDenied => 403,
             ExceptionKind::NotFound | ExceptionKind::UnknownOperation => 404,

@@ -24,6 +24,11 @@
 //! - [`client_certificates`]: client certificates.
 //! - [`account`]: the account.
 //! - [`tags`]: tags, on whatever has them.
+//!
+//! And what several of them use:
+//!
+//! - [`mappings`]: names of parameters, mapping expressions, and PATCH on the maps that have them.
+//! - [`words`]: members of the service model that have a list or a pattern.
 
 pub mod account;
 pub mod api_keys;
@@ -40,6 +45,7 @@ pub mod fixture;
 pub mod gateway_responses;
 pub mod imports;
 pub mod integrations;
+pub mod mappings;
 pub mod methods;
 pub mod models;
 pub mod request_validators;
@@ -49,6 +55,7 @@ pub mod stages;
 pub mod tags;
 pub mod usage_plans;
 pub mod vpc_links;
+pub mod words;
 
 use super::exception::Exception;
 use super::operation::{Call, Operation, Reply};

@@ -89,6 +89,11 @@ macro_rules! tables {
                 $(self.$name.settle();)*
             }
 
+            /// Takes the rows of another that was loaded beside this one.
+            pub fn absorb(&mut self, other: Store) {
+                $(self.$name.absorb(other.$name);)*
+            }
+
             /// Takes a row from disk.
             ///
             /// # Errors
@@ -131,10 +136,18 @@ tables! {
     api_keys: ApiKey,
     /// By region and the key's value: which key has it.
     api_key_values: ApiKeyId,
+    /// By region, the key's name and key: how keys are found by the beginning of a name.
+    api_key_names: (),
+    /// By region, the customer and key: which keys a customer has.
+    api_key_customers: (),
     /// By region and plan.
     usage_plans: UsagePlan,
     /// By region, plan and key.
     usage_plan_keys: UsagePlanKey,
+    /// By region, key and plan: which plans a key is in.
+    api_key_plans: (),
+    /// By region, plan, key and day (`2026-11-25`): how many requests were made.
+    usage: u64,
     /// By region and name; a private one by name and id: `name+id`.
     domain_names: DomainName,
     /// By region, domain name (as in `domain_names`) and base path.

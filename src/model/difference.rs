@@ -68,7 +68,7 @@ pub fn differences(before: &ApiDefinition, after: &ApiDefinition) -> Vec<Differe
     let mut found = Vec::new();
     compare(&rest_api(before), &rest_api(after), &Pointer::root().child("restApi"), &mut found);
     compare_resources(before, after, &mut found);
-    let lists: [(&str, &str, fn(&ApiDefinition) -> Things); 5] = [
+    let lists: [(&str, &str, ThingsOf); 5] = [
         ("authorizers", "authorizer", authorizers),
         ("requestValidators", "request validator", request_validators),
         ("models", "model", models),
@@ -84,6 +84,7 @@ pub fn differences(before: &ApiDefinition, after: &ApiDefinition) -> Vec<Differe
 
 /// By name.
 type Things = BTreeMap<String, Value>;
+type ThingsOf = fn(&ApiDefinition) -> Things;
 
 fn compare_things(
     before: &Things,

@@ -107,16 +107,24 @@ pub struct VpcLink {
     pub tags: OrderedMap<String>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ClientCertificate {
     pub client_certificate_id: ClientCertificateId,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     pub pem_encoded_certificate: String,
+    /// The certificate's key, as PEM: a secret, for backends and for nobody to see.
+    pub private_key: String,
     /// Seconds since 1970.
     pub created_date: f64,
     pub expiration_date: f64,
     #[serde(skip_serializing_if = "OrderedMap::is_empty")]
     pub tags: OrderedMap<String>,
+}
+
+impl std::fmt::Debug for ClientCertificate {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("ClientCertificate").field("id", &self.client_certificate_id).finish_non_exhaustive()
+    }
 }

@@ -45,7 +45,7 @@ pub struct RestApi {
     /// A resource policy, as JSON text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
-    #[serde(skip_serializing_if = "OrderedMap::is_empty")]
+    #[serde(skip_serializing_if = "OrderedMap::is_empty", deserialize_with = "super::exact")]
     pub tags: OrderedMap<String>,
     pub disable_execute_api_endpoint: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -107,7 +107,7 @@ pub struct Resource {
     pub path_part: Option<String>,
     pub path: String,
     /// By HTTP method in upper case, or `ANY`.
-    #[serde(skip_serializing_if = "OrderedMap::is_empty")]
+    #[serde(skip_serializing_if = "OrderedMap::is_empty", deserialize_with = "super::exact")]
     pub resource_methods: OrderedMap<Method>,
 }
 
@@ -124,13 +124,13 @@ pub struct Method {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operation_name: Option<String>,
     /// `method.request.querystring.name` and the like: whether it is required.
-    #[serde(skip_serializing_if = "OrderedMap::is_empty")]
+    #[serde(skip_serializing_if = "OrderedMap::is_empty", deserialize_with = "super::exact")]
     pub request_parameters: OrderedMap<bool>,
     /// A model's name by content type.
-    #[serde(skip_serializing_if = "OrderedMap::is_empty")]
+    #[serde(skip_serializing_if = "OrderedMap::is_empty", deserialize_with = "super::exact")]
     pub request_models: OrderedMap<String>,
     /// By status code.
-    #[serde(skip_serializing_if = "OrderedMap::is_empty")]
+    #[serde(skip_serializing_if = "OrderedMap::is_empty", deserialize_with = "super::exact")]
     pub method_responses: OrderedMap<MethodResponse>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub method_integration: Option<Integration>,
@@ -165,10 +165,10 @@ impl AuthorizationType {
 pub struct MethodResponse {
     pub status_code: String,
     /// `method.response.header.Name`: whether it is required.
-    #[serde(skip_serializing_if = "OrderedMap::is_empty")]
+    #[serde(skip_serializing_if = "OrderedMap::is_empty", deserialize_with = "super::exact")]
     pub response_parameters: OrderedMap<bool>,
     /// A model's name by content type.
-    #[serde(skip_serializing_if = "OrderedMap::is_empty")]
+    #[serde(skip_serializing_if = "OrderedMap::is_empty", deserialize_with = "super::exact")]
     pub response_models: OrderedMap<String>,
 }
 
@@ -190,10 +190,10 @@ pub struct Integration {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credentials: Option<String>,
     /// From `integration.request.header.name` and the like to an expression.
-    #[serde(skip_serializing_if = "OrderedMap::is_empty")]
+    #[serde(skip_serializing_if = "OrderedMap::is_empty", deserialize_with = "super::exact")]
     pub request_parameters: OrderedMap<String>,
     /// By content type.
-    #[serde(skip_serializing_if = "OrderedMap::is_empty")]
+    #[serde(skip_serializing_if = "OrderedMap::is_empty", deserialize_with = "super::exact")]
     pub request_templates: OrderedMap<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub passthrough_behavior: Option<PassthroughBehavior>,
@@ -206,7 +206,7 @@ pub struct Integration {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub cache_key_parameters: Vec<String>,
     /// By the method response's status code.
-    #[serde(skip_serializing_if = "OrderedMap::is_empty")]
+    #[serde(skip_serializing_if = "OrderedMap::is_empty", deserialize_with = "super::exact")]
     pub integration_responses: OrderedMap<IntegrationResponse>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls_config: Option<TlsConfig>,
@@ -268,10 +268,10 @@ pub struct IntegrationResponse {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub selection_pattern: Option<String>,
     /// From `method.response.header.Name` to an expression.
-    #[serde(skip_serializing_if = "OrderedMap::is_empty")]
+    #[serde(skip_serializing_if = "OrderedMap::is_empty", deserialize_with = "super::exact")]
     pub response_parameters: OrderedMap<String>,
     /// By content type.
-    #[serde(skip_serializing_if = "OrderedMap::is_empty")]
+    #[serde(skip_serializing_if = "OrderedMap::is_empty", deserialize_with = "super::exact")]
     pub response_templates: OrderedMap<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_handling: Option<ContentHandlingStrategy>,
@@ -339,10 +339,10 @@ pub struct GatewayResponse {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status_code: Option<String>,
     /// From `gatewayresponse.header.Name` to an expression.
-    #[serde(skip_serializing_if = "OrderedMap::is_empty")]
+    #[serde(skip_serializing_if = "OrderedMap::is_empty", deserialize_with = "super::exact")]
     pub response_parameters: OrderedMap<String>,
     /// By content type.
-    #[serde(skip_serializing_if = "OrderedMap::is_empty")]
+    #[serde(skip_serializing_if = "OrderedMap::is_empty", deserialize_with = "super::exact")]
     pub response_templates: OrderedMap<String>,
     pub default_response: bool,
 }

@@ -73,7 +73,8 @@ pub struct ThrottleSettings {
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct QuotaSettings {
     pub limit: i32,
-    /// Of the limit, what counts as used in the first period.
+    /// The day on which a period starts, counted from its first: of a week, 1 is Monday. (CloudFormation user guide,
+    /// `aws-properties-apigateway-usageplan-quotasettings`.)
     pub offset: i32,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub period: Option<QuotaPeriod>,
@@ -95,7 +96,8 @@ pub struct UsagePlanKey {
     /// `API_KEY`, the only type there is.
     #[serde(rename = "type")]
     pub key_type: String,
-    /// What `UpdateUsage` granted beyond the quota, by day (`2026-11-25`).
+    /// What `UpdateUsage` granted beyond the quota, or took from it, by day (`2026-11-25`): it holds for the period of
+    /// that day.
     #[serde(skip_serializing_if = "OrderedMap::is_empty")]
     pub extensions: OrderedMap<i64>,
 }

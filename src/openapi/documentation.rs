@@ -1,5 +1,7 @@
 //! Which documentation part speaks of what. (Guide, `api-gateway-documenting-api-content-representation`.)
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value};
 
 use crate::model::{DocumentationPart, DocumentationPartLocation};
@@ -62,47 +64,60 @@ impl<'s> Subject<'s> {
         }
     }
 
-    /// How near the location is to this: the path counts before the method and the status. `None` where it does not speak
-    /// of this at all.
-    fn nearness(&self, location: &DocumentationPartLocation) -> Option<(usize, bool, bool)> {
+    /// Its path, and for what inherits those above it up to `/`; the nearest first.
+    fn paths(&self) -> impl Iterator<Item = &'s str> {
         let inherits = !matches!(self.part_type, "API" | "AUTHORIZER" | "MODEL" | "RESOURCE");
+        let above = |path: &&'s str| match path.rfind('/') {
+            Some(0) if path.len() > 1 => Some("/"),
+            Some(slash) if slash > 0 => Some(&path[..slash]),
+            Some(_) | None => None,
+        };
+        std::iter::successors(Some(self.path), move |path| above(path).filter(|_| inherits))
+    }
+
+    /// How nearly the location speaks of this, the path and the name apart; `None` where it does not.
+    fn nearness(&self, location: &DocumentationPartLocation) -> Option<(bool, bool)> {
         // What has no method or status is not told apart by them.
         let matches = |wanted: &str, given: Option<&str>| {
             wanted.is_empty() || given.unwrap_or("*") == "*" || given == Some(wanted)
         };
-        let path = location.path.as_deref().unwrap_or("/");
-        let above = path == "/" || self.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'));
-        let covers = self.path.is_empty() || path == self.path || inherits && above;
-        let speaks = location.part_type == self.part_type
-            && location.name.as_deref().unwrap_or_default() == self.name
-            && covers
-            && matches(self.method, location.method.as_deref())
-            && matches(self.status_code, location.status_code.as_deref());
-        let specific = |given: &Option<String>| given.as_deref().is_some_and(|given| given != "*");
-        speaks.then(|| (path.len(), specific(&location.status_code), specific(&location.method)))
+        let (method, status_code) = (location.method.as_deref(), location.status_code.as_deref());
+        let speaks = matches(self.method, method) && matches(self.status_code, status_code);
+        let specific = |given: Option<&str>| given.is_some_and(|given| given != "*");
+        speaks.then(|| (specific(status_code), specific(method)))
     }
 }
 
-/// The parts whose properties can be read.
+/// The parts whose properties can be read, by type, path and name: a document may have as many as operations.
 pub struct Documentation<'d> {
-    parts: Vec<(&'d DocumentationPartLocation, Map<String, Value>)>,
+    parts: HashMap<[String; 3], Vec<Part<'d>>>,
 }
+
+type Part<'d> = (&'d DocumentationPartLocation, Map<String, Value>);
 
 impl<'d> Documentation<'d> {
     pub fn new(parts: &'d [DocumentationPart]) -> Documentation<'d> {
-        let readable = parts.iter().filter_map(|part| {
-            let properties = serde_json::from_str::<Map<String, Value>>(&part.properties).ok()?;
-            Some((&part.location, properties))
-        });
-        Documentation { parts: readable.collect() }
+        let mut by_key: HashMap<_, Vec<_>> = HashMap::new();
+        for part in parts {
+            let Ok(properties) = serde_json::from_str(&part.properties) else { continue };
+            let DocumentationPartLocation { part_type, path, name, .. } = &part.location;
+            let path = match part_type.as_str() {
+                "API" | "AUTHORIZER" | "MODEL" => "",
+                _ => path.as_deref().unwrap_or("/"),
+            };
+            let key = [part_type, path, name.as_deref().unwrap_or_default()].map(str::to_owned);
+            by_key.entry(key).or_default().push((&part.location, properties));
+        }
+        Documentation { parts: by_key }
     }
 
-    /// What is said of `subject`, by a part of its own or by the nearest more general one.
+    /// What is said of `subject`, by a part of its own or by the nearest more general one: the path counts before the
+    /// status, and that before the method.
     pub fn of(&self, subject: &Subject<'_>) -> Option<&Map<String, Value>> {
-        let near = self.parts.iter().filter_map(|(location, properties)| {
-            let nearness = subject.nearness(location)?;
-            Some((nearness, properties))
-        });
-        near.max_by_key(|(nearness, _)| *nearness).map(|(_, properties)| properties)
+        subject.paths().find_map(|path| {
+            let parts = self.parts.get(&[subject.part_type, path, subject.name].map(str::to_owned))?.iter();
+            let near = parts.filter_map(|(location, properties)| Some((subject.nearness(location)?, properties)));
+            near.max_by_key(|(nearness, _)| *nearness).map(|(_, properties)| properties)
+        })
     }
 }

@@ -23,7 +23,7 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::str::FromStr;
 
 use serde_json::{Value, json};
@@ -254,9 +254,10 @@ impl<'e> Exporter<'e> {
     /// Every resource with methods, and those without that no path below them implies.
     fn paths(&self) -> Object {
         let mut paths = Object::new();
-        let parents: Vec<_> = self.definition.resources.iter().filter_map(|child| child.parent_id.as_ref()).collect();
+        let parents: HashSet<_> =
+            self.definition.resources.iter().filter_map(|child| child.parent_id.as_ref()).collect();
         for resource in &self.definition.resources {
-            let implied = resource.path == "/" || parents.contains(&&resource.id);
+            let implied = resource.path == "/" || parents.contains(&resource.id);
             let item = self.path_item(resource);
             if !item.is_empty() || !implied {
                 paths.put(&resource.path, item);

@@ -213,7 +213,7 @@ const RULES: &[Rule<Authorizer>] = &[
 ];
 
 fn change_provider_arns(authorizer: &mut Authorizer, patch: &Patch<'_>) -> Result<(), Exception> {
-    let arn = patch.required_text()?;
+    let arn = patch.text();
     let position = authorizer.provider_arns.iter().position(|known| *known == arn);
     match (patch.removes(), position) {
         (true, Some(position)) => {
@@ -221,6 +221,7 @@ fn change_provider_arns(authorizer: &mut Authorizer, patch: &Patch<'_>) -> Resul
         }
         (true, None) => return Err(patch.invalid("the authorizer does not have it")),
         (false, Some(_)) => {}
+        // Whether it is one is checked with the rest.
         (false, None) => authorizer.provider_arns.push(arn),
     }
     Ok(())

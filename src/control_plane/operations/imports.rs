@@ -6,7 +6,6 @@ use serde_json::Value;
 use super::rest_apis;
 use crate::control_plane::exception::Exception;
 use crate::control_plane::operation::{Call, Reply};
-use crate::control_plane::store::table::own_name;
 use crate::control_plane::store::{Store, snapshot};
 use crate::model::{ApiDefinition, RestApiId};
 use crate::openapi::{self, ImportOptions, Imported, PutMode};
@@ -15,8 +14,7 @@ pub fn import_rest_api(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exce
     let imported = read(call)?;
     let warnings = openapi::warnings(&imported.warnings);
     let mut definition = imported.definition;
-    let id = call.unused_id(10, |id| store.rest_apis.below(&[]).any(|(key, _)| own_name(key) == id));
-    openapi::redraw_ids(&mut definition, RestApiId(id), &mut || call.new_id(6));
+    openapi::redraw_ids(&mut definition, RestApiId(rest_apis::unused_id(store, call)), &mut || call.new_id(6));
     let rest_api = &mut definition.rest_api;
     rest_api.created_date = Some(call.now());
     rest_api.root_resource_id = definition.resources.first().map(|root| root.id.clone());
@@ -43,7 +41,7 @@ fn answered(
     definition: ApiDefinition,
     warnings: Vec<String>,
 ) -> Result<Reply, Exception> {
-    let mut shown = rest_apis::shape(&definition.rest_api);
+    let mut shown = rest_apis::summary(&definition.rest_api);
     if !warnings.is_empty() {
         shown["warnings"] = warnings.into_iter().map(Value::from).collect();
     }

@@ -34,6 +34,9 @@ const LOCK_NAME: &str = "tollgate.lock";
 /// Pages that `redb` keeps: few, as every row is in memory anyway. (Its own default is a gigabyte.)
 const CACHE_BYTES: usize = 4 << 20;
 
+/// Threads that load.
+const LOADERS: usize = 2;
+
 /// By the table's name and the row's key, with the separator between them: a table's name has none.
 const ROWS: TableDefinition<&str, &[u8]> = TableDefinition::new("rows");
 /// `format`: see [`FORMAT`].
@@ -84,13 +87,13 @@ impl Disk {
     /// # Errors
     /// The file cannot be read, or a row: the text names it.
     pub fn load(&self) -> Result<Store, String> {
-        let rows = self.rows()?;
+        let rows = &self.rows()?;
+        let parts: Result<Vec<Store>, String> = std::thread::scope(|scope| {
+            let loaders: Vec<_> = (0..LOADERS).map(|nth| scope.spawn(move || load_part(rows, nth))).collect();
+            loaders.into_iter().map(|loader| loader.join().expect("a loader does not panic")).collect()
+        });
         let mut store = Store::default();
-        for row in rows.range::<&str>(..).map_err(text)? {
-            let (key, value) = row.map_err(text)?;
-            let (table, key) = split(key.value())?;
-            store.load(table, key, value.value())?;
-        }
+        parts?.into_iter().for_each(|part| store.absorb(part));
         Ok(store)
     }
 
@@ -153,6 +156,17 @@ impl Disk {
         // A panic leaves the state as it is after an error.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Every so manyth row: most of the time goes into reading their JSON.
+fn load_part(rows: &ReadOnlyTable<&'static str, &'static [u8]>, nth: usize) -> Result<Store, String> {
+    let mut store = Store::default();
+    for row in rows.range::<&str>(..).map_err(text)?.skip(nth).step_by(LOADERS) {
+        let (key, value) = row.map_err(text)?;
+        let (table, key) = split(key.value())?;
+        store.load(table, key, value.value())?;
+    }
+    Ok(store)
 }
 
 /// One transaction, on the disk when this returns.

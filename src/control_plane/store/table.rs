@@ -174,6 +174,11 @@ impl<V: Clone> Table<V> {
         self.journal.clear();
     }
 
+    /// Takes the other's rows, which is no change.
+    pub fn absorb(&mut self, mut other: Table<V>) {
+        self.rows.append(&mut other.rows);
+    }
+
     /// A row from disk, which is no change.
     pub fn load(&mut self, key: &str, row: V) {
         self.rows.insert(key.into(), Arc::new(row));
