@@ -76,10 +76,7 @@ macro_rules! tables {
             ///
             /// # Errors
             /// A row cannot be written as JSON, or `take` does not want more.
-            pub fn visit(
-                &self,
-                take: &mut dyn FnMut(&'static str, &str, &[u8]) -> Result<(), String>,
-            ) -> Result<(), String> {
+            pub fn visit(&self, take: &mut Visitor<'_>) -> Result<(), String> {
                 $(visit(stringify!($name), &self.$name, take)?;)*
                 Ok(())
             }
@@ -234,6 +231,9 @@ pub struct Change {
     pub row: Option<Vec<u8>>,
 }
 
+/// Takes a table's name, a row's key and the row as JSON.
+pub type Visitor<'v> = dyn FnMut(&'static str, &str, &[u8]) -> Result<(), String> + 'v;
+
 fn changes_of<V: Clone + Serialize>(
     name: &'static str,
     table: &Table<V>,
@@ -246,11 +246,7 @@ fn changes_of<V: Clone + Serialize>(
     Ok(())
 }
 
-fn visit<V: Clone + Serialize>(
-    name: &'static str,
-    table: &Table<V>,
-    take: &mut dyn FnMut(&'static str, &str, &[u8]) -> Result<(), String>,
-) -> Result<(), String> {
+fn visit<V: Clone + Serialize>(name: &'static str, table: &Table<V>, take: &mut Visitor<'_>) -> Result<(), String> {
     table.below(&[]).try_for_each(|(key, row)| take(name, key, &json(name, &**row)?))
 }
 

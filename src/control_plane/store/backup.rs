@@ -106,7 +106,7 @@ fn read_rows(mut from: impl BufRead, mut take: impl FnMut(Row<'_>) -> Result<(),
         hash.update(&line);
         read_line(&mut from, &mut line)?;
         if line.last() != Some(&b'\n') {
-            return Err(format!("the backup was cut short after {rows} rows"));
+            return Err("the backup was cut short: its last line is missing".to_owned());
         }
         if let Ok(tail) = serde_json::from_slice::<Tail>(&line) {
             read_line(&mut from, &mut line)?;
