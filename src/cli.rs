@@ -27,9 +27,7 @@ pub mod test_invoke;
 use crate::config::{BasePath, Config, Environment, Problems, Settings};
 use crate::openapi::{self, ImportOptions};
 use crate::server::compile_options;
-pub use arguments::{
-    ApiArgs, CheckArgs, CompletionsArgs, ConfigArgs, Format, ReadArgs, RoutesArgs, ServeArgs, TestInvokeArgs,
-};
+use arguments::{CheckArgs, CompletionsArgs, ConfigArgs, Format, ReadArgs, RoutesArgs, ServeArgs, TestInvokeArgs};
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};

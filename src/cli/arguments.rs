@@ -22,8 +22,8 @@ pub struct ReadArgs {
     /// The settings file (.toml, .yaml, .yml or .json); TOLLGATE_CONFIG names one too
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// The stage that the documents are deployed to [default: the document's own, or "default"; of an API that a gateway
-    /// has, its only one]
+    /// The stage that the documents are deployed to; of an API that a gateway has, its only one without this [default: none,
+    /// the document's own, or "default"]
     #[arg(long, value_name = "NAME")]
     pub stage: Option<String>,
     /// A variable of the stage, ${stageVariables.NAME} in the documents; may be repeated

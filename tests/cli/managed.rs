@@ -15,6 +15,14 @@ fn empty() -> Gateway {
     Gateway::serve().set("empty", "true").start()
 }
 
+/// The stage that all of this is about.
+const TARGET: [&str; 4] = ["--api", "pets", "--stage", "prod"];
+
+/// These words, and then [`TARGET`].
+fn at_target<'w>(words: &[&'w str]) -> Vec<&'w str> {
+    [words, &TARGET].concat()
+}
+
 #[track_caller]
 fn run(start: Start, arguments: &[&str]) -> Ended {
     arguments.iter().fold(start, |start, argument| start.arg(*argument)).run()
@@ -55,47 +63,39 @@ fn a_document_is_deployed_changed_and_taken_back() {
     let gateway = empty();
     assert!(succeeds(gateway.command("status"), &[]).contains("there is no API yet"));
     let (one, two) = (document(&gateway, "one.json", &pets("one")), document(&gateway, "two.json", &pets("two")));
-    let target = ["--api", "pets", "--stage", "prod"];
-    let with = |file: &str, more: &[&str]| {
-        let words = [&[file], &target[..], more].concat();
-        words.into_iter().map(str::to_owned).collect::<Vec<_>>()
-    };
-    fn borrowed(words: &[String]) -> Vec<&str> {
-        words.iter().map(String::as_str).collect()
-    }
 
-    fails(gateway.command("deploy"), &borrowed(&with(&one, &[])), 1, "--create makes one");
-    let made = with(&one, &["--create", "--stage-variable", "kind=dog", "--description", "the first"]);
-    let told = succeeds(gateway.command("deploy"), &borrowed(&made));
+    fails(gateway.command("deploy"), &at_target(&[&one]), 1, "--create makes one");
+    let made = at_target(&[&one, "--create", "--stage-variable", "kind=dog", "--description", "the first"]);
+    let told = succeeds(gateway.command("deploy"), &made);
     assert!(told.contains(": made\n") && told.ends_with(&format!("http://{}/prod/\n", gateway.address())), "{told}");
     assert_eq!(gateway.get("/prod/pets").text(), "one dog");
     let first = stage(&gateway);
     assert_eq!((&first["description"], &first["undeployed"]["count"]), (&json!("the first"), &json!(0)));
 
-    let same = run(gateway.command("diff"), &borrowed(&with(&one, &[])));
+    let same = run(gateway.command("diff"), &at_target(&[&one]));
     assert_eq!(same.code(), 0, "{}{}", same.stdout, same.stderr);
     assert!(same.stdout.ends_with("nothing would change\n"), "{}", same.stdout);
-    let other = run(gateway.command("diff"), &borrowed(&with(&two, &["--stage-variable", "kind=cat"])));
+    let other = run(gateway.command("diff"), &at_target(&[&two, "--stage-variable", "kind=cat"]));
     assert_eq!(other.code(), 1, "{}", other.stderr);
     for part in [": 2 changes\n", "\"one $stageVariables.kind\" → \"two $stageVariables.kind\"", "\"dog\" → \"cat\""]
     {
         assert!(other.stdout.contains(part), "{}", other.stdout);
     }
 
-    let told = succeeds(gateway.command("deploy"), &borrowed(&with(&two, &[])));
+    let told = succeeds(gateway.command("deploy"), &at_target(&[&two]));
     let from = first["deploymentId"].as_str().expect("an id");
     assert!(told.contains(": 1 change\n") && told.contains(&format!(", was {from}\n")), "{told}");
     assert_eq!(gateway.get("/prod/pets").text(), "two dog", "the variable has stayed");
-    assert!(succeeds(gateway.command("deploy"), &borrowed(&with(&two, &[]))).contains("nothing to deploy"));
+    assert!(succeeds(gateway.command("deploy"), &at_target(&[&two])).contains("nothing to deploy"));
 
     let second = stage(&gateway);
     assert_eq!(second["earlierDeployments"][0]["deploymentId"], from);
-    let told = succeeds(gateway.command("rollback"), &target);
+    let told = succeeds(gateway.command("rollback"), &TARGET);
     assert!(told.contains(&format!("{} → {from}\n", second["deploymentId"].as_str().expect("an id"))), "{told}");
     assert_eq!(gateway.get("/prod/pets").text(), "one dog");
     let told = succeeds(gateway.command("status"), &["--api", "pets"]);
     assert!(told.contains("pets, prod: 1 change not deployed\n  ~ "), "{told}");
-    succeeds(gateway.command("deploy"), &target);
+    succeeds(gateway.command("deploy"), &TARGET);
     assert_eq!(gateway.get("/prod/pets").text(), "two dog");
 }
 
@@ -103,8 +103,7 @@ fn a_document_is_deployed_changed_and_taken_back() {
 fn what_is_exported_and_backed_up_is_served_again() {
     let gateway = empty();
     let one = document(&gateway, "one.json", &pets("one"));
-    let target = ["--api", "pets", "--stage", "prod"];
-    let create = [&[one.as_str(), "--create", "--stage-variable", "kind=dog"], &target[..]].concat();
+    let create = at_target(&[&one, "--create", "--stage-variable", "kind=dog"]);
     succeeds(gateway.command("deploy"), &create);
 
     let exported = succeeds(gateway.command("export"), &["--api", "pets", "--yaml"]);
@@ -135,7 +134,7 @@ fn what_is_exported_and_backed_up_is_served_again() {
 fn what_files_describe_outlives_a_restore() {
     let gateway = empty();
     let one = document(&gateway, "one.json", &pets("one"));
-    succeeds(gateway.command("deploy"), &[&one, "--api", "pets", "--stage", "prod", "--create"]);
+    succeeds(gateway.command("deploy"), &at_target(&[&one, "--create"]));
     let backup = gateway.path("backup").display().to_string();
     succeeds(gateway.command("backup"), &["-o", &backup]);
     let serving = Gateway::with(&pets("a file")).by_stage().start();
@@ -161,7 +160,7 @@ fn a_document_of_several_files_is_deployed_as_one() {
          "responses": {"default": {"statusCode": "200", "responseTemplates": {"application/json": "from a part"}}}}}}}"#);
     let api = Api::new().with("paths", json!({"/pets": {"$ref": "parts.json#/x-pets"}}));
     let file = document(&gateway, "whole.json", &api);
-    succeeds(gateway.command("deploy"), &[&file, "--api", "pets", "--stage", "prod", "--create"]);
+    succeeds(gateway.command("deploy"), &at_target(&[&file, "--create"]));
     assert_eq!(gateway.get("/prod/pets").text(), "from a part");
 }
 
@@ -169,11 +168,9 @@ fn a_document_of_several_files_is_deployed_as_one() {
 fn a_canary_gets_its_share() {
     let gateway = empty();
     let (one, two) = (document(&gateway, "one.json", &pets("one")), document(&gateway, "two.json", &pets("two")));
-    let target = ["--api", "pets", "--stage", "prod"];
-    let deploy = |more: &[&str]| [more, &target[..]].concat();
-    fails(gateway.command("deploy"), &deploy(&[&one, "--create", "--canary", "5"]), 1, "has no traffic to share");
-    succeeds(gateway.command("deploy"), &deploy(&[&one, "--create", "--stage-variable", "kind=dog"]));
-    let canary = deploy(&[&two, "--canary", "100", "--stage-variable", "kind=cat"]);
+    fails(gateway.command("deploy"), &at_target(&[&one, "--create", "--canary", "5"]), 1, "has no traffic to share");
+    succeeds(gateway.command("deploy"), &at_target(&[&one, "--create", "--stage-variable", "kind=dog"]));
+    let canary = at_target(&[&two, "--canary", "100", "--stage-variable", "kind=cat"]);
     let told = succeeds(gateway.command("deploy"), &canary);
     assert!(told.contains("as a canary with 100 %"), "{told}");
     assert_eq!(gateway.get("/prod/pets").text(), "two cat");
@@ -185,22 +182,20 @@ fn a_canary_gets_its_share() {
 fn what_cannot_be_done_is_told_with_a_remedy() {
     let gateway = empty();
     let one = document(&gateway, "one.json", &pets("one"));
-    let target = ["--api", "pets", "--stage", "prod"];
-    let deploy = |file: &'static str| [&[file], &target[..]].concat();
 
     let nobody = || Start::command("status").variable("TOLLGATE_ADMIN_URL", "http://127.0.0.1:1");
     fails(nobody(), &[], 1, "no gateway answers at http://127.0.0.1:1");
     fails(nobody(), &["--admin-url", "https://gateway"], 1, "only http:// is");
     fails(nobody().variable("AWS_ACCESS_KEY_ID", "AK"), &[], 1, "AWS_SECRET_ACCESS_KEY is not");
     fails(gateway.command("deploy"), &[&one, "--api", "pets"], 2, "--stage");
-    fails(gateway.command("rollback"), &target, 1, "there is none yet");
-    fails(gateway.command("deploy"), &deploy("none.json"), 1, "cannot read `none.json`");
-    fails(gateway.command("diff"), &deploy("none.json"), 2, "no API has the name or the id `pets`");
+    fails(gateway.command("rollback"), &TARGET, 1, "there is none yet");
+    fails(gateway.command("deploy"), &at_target(&["none.json"]), 1, "cannot read `none.json`");
+    fails(gateway.command("diff"), &at_target(&["none.json"]), 2, "no API has the name or the id `pets`");
 
-    succeeds(gateway.command("deploy"), &[&[one.as_str(), "--create"], &target[..]].concat());
+    succeeds(gateway.command("deploy"), &at_target(&[&one, "--create"]));
     gateway.write("broken.json", &pets("one").with("pahts", json!({})).text());
     let broken = gateway.path("broken.json").display().to_string();
-    let refused = run(gateway.command("deploy"), &[&[broken.as_str()], &target[..]].concat());
+    let refused = run(gateway.command("deploy"), &at_target(&[&broken]));
     assert_eq!(refused.code(), 1);
     assert!(
         refused.stderr.contains("unknown key `pahts`") && refused.stderr.contains("broken.json:"),
@@ -208,7 +203,7 @@ fn what_cannot_be_done_is_told_with_a_remedy() {
         refused.stderr
     );
     assert_eq!(gateway.get("/prod/pets").text(), "one ");
-    fails(gateway.command("rollback"), &target, 1, "has had no other deployment");
+    fails(gateway.command("rollback"), &TARGET, 1, "has had no other deployment");
     fails(gateway.command("export"), &["--api", "pets", "--stage", "dev"], 1, "it has `prod`");
     fails(gateway.command("export"), &["--api", "pets", "--region", "eu-west-1"], 1, "add --region us-east-1");
 
@@ -229,6 +224,6 @@ fn credentials_are_asked_for_and_believed() {
     succeeds(with("token-of-ci"), &[]);
     let one = document(&gateway, "one.json", &pets("one"));
     let deploy = gateway.command("deploy").variable("TOLLGATE_TOKEN", "token-of-ci");
-    succeeds(deploy, &[&one, "--api", "pets", "--stage", "prod", "--create"]);
+    succeeds(deploy, &at_target(&[&one, "--create"]));
     assert_eq!(gateway.get("/prod/pets").text(), "one ");
 }
