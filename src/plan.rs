@@ -42,6 +42,7 @@ use integration::{Integration, Origin};
 use release::Release;
 use route::RouteTable;
 use select::Selector;
+use select::domain::DomainAddress;
 use validation::Validator;
 
 /// The position of a stage in [`Plan::stages`]. 32 bits: more stages than memory has room for.
@@ -122,6 +123,16 @@ impl Plan {
     /// A plan that serves nothing: what a gateway without an API runs on.
     pub fn empty() -> Plan {
         Plan { generation: 0, selector: Selector::default(), stages: Vec::new() }
+    }
+
+    /// The plan with custom domain names, in place of those that it had.
+    #[must_use]
+    pub fn with_domains(mut self, domains: &[DomainAddress]) -> Plan {
+        let numbered = (0..).map(StageIndex).zip(&self.stages);
+        let addressed = numbered.filter(|(_, stage)| stage.release != Release::Canary);
+        let stages = addressed.map(|(index, stage)| (&*stage.api_id, &*stage.stage, index));
+        self.selector.serve_domains(domains, stages);
+        self
     }
 
     pub fn stage(&self, index: StageIndex) -> &StagePlan {

@@ -7,7 +7,7 @@
 use std::fmt::Write;
 
 use super::process::Process;
-use super::totals::Totals;
+use super::totals::{Called, Totals};
 use crate::plan::delivery::Fleet;
 use crate::plan::release::Release;
 use crate::plan::{MethodPlan, StagePlan};
@@ -83,10 +83,7 @@ pub fn render(totals: &Totals, registry: &Registry, fleet: &dyn Fleet, facts: &F
 
 fn requests(text: &mut Text, totals: &Totals, registry: &Registry) {
     text.family("http_requests_total", "counter", "Answers of methods, by status code or class.");
-    let stages = &totals.current().stages;
-    let methods = stages.iter().flat_map(|stage| stage.methods.iter().map(move |method| (stage, method)));
-    for ((stage, method), counts) in methods.zip(totals.counts(registry)) {
-        let Some(counts) = counts else { continue };
+    for Called { stage, method, counts } in totals.called(registry) {
         let labels = method_labels(stage, method);
         for (code, count) in LABELS.iter().zip(counts).filter(|(_, count)| *count > 0) {
             text.sample("http_requests_total", &format!("{labels},code=\"{code}\""), count);
@@ -250,9 +247,9 @@ mod tests {
         let recorder = registry.recorder(0);
         let mut totals = Totals::default();
         totals.adopt(plan(7, &["GET /pets/{petId}", "ANY /never"]));
-        let block = recorder.open_block(7, 2, 1);
+        let block = recorder.open_block(7, [2]);
         for status in [200, 200, 418] {
-            block.record(0, status);
+            block.record(0, 0, status);
         }
         block.latency(0, 1_500, Some(1_480));
         recorder.harvest();

@@ -351,7 +351,7 @@ impl Keeper {
 
     fn fresh(&mut self, waiting: Vec<oneshot::Sender<()>>) -> Fresh {
         self.revision += 1;
-        Fresh { revision: self.revision, plan: self.serving.plan(), waiting }
+        Fresh { revision: self.revision, plan: self.serving.plan(&self.store), waiting }
     }
 
     fn deploy(&mut self, documents: Documents) -> Result<Fresh, String> {

@@ -30,12 +30,14 @@ impl Operation {
     }
 }
 
+/// A path's parameters in the order of the template, decoded.
+pub type Parameters = Vec<(&'static str, String)>;
+
 /// What a call brings, as its operation sees it.
 pub struct Call<'c> {
     pub region: &'c str,
     pub account_id: &'c str,
-    /// The path's parameters in the order of the template, decoded.
-    pub path: Vec<(&'static str, String)>,
+    pub path: Parameters,
     /// Decoded, in the order of the request.
     pub query: Vec<(String, String)>,
     /// The header `Accept`, which two operations read.
@@ -164,7 +166,7 @@ pub fn find<'o>(
     http_method: &str,
     raw_path: &str,
     query: &[(String, String)],
-) -> Result<(&'o Operation, Vec<(&'static str, String)>), Exception> {
+) -> Result<(&'o Operation, Parameters), Exception> {
     let segments: Vec<&str> = raw_path.trim_start_matches('/').trim_end_matches('/').split('/').collect();
     let fits = |operation: &&Operation| {
         let (template, marker) = operation.uri.split_once('?').unwrap_or((operation.uri, ""));
@@ -193,7 +195,7 @@ fn fits_template(template: &str, segments: &[&str]) -> bool {
         && pairs.into_iter().all(|(part, segment)| part.starts_with('{') && !segment.is_empty() || part == segment)
 }
 
-fn parameters(operation: &Operation, segments: &[&str]) -> Result<Vec<(&'static str, String)>, Exception> {
+fn parameters(operation: &Operation, segments: &[&str]) -> Result<Parameters, Exception> {
     let template = operation.uri.split_once('?').map_or(operation.uri, |(template, _)| template);
     let parts: Vec<&'static str> = template.trim_start_matches('/').split('/').collect();
     let last = parts.len() - 1;

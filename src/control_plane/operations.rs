@@ -12,8 +12,8 @@
 //! - [`stages`]: stages, and their caches.
 //! - [`export`]: APIs as documents; [`exports`]: clients.
 //! - [`documentation`]: documentation parts and versions.
-//! - [`authorizers`]: authorizers.
-//! - [`models`]: models.
+//! - [`authorizers`]: authorizers, and the test of one.
+//! - [`models`]: models, and what a mapping template for one looks like.
 //! - [`request_validators`]: request validators.
 //! - [`gateway_responses`]: gateway responses.
 //! - [`api_keys`]: API keys.

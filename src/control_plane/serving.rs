@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::domains;
 use super::store::table::part;
 use super::store::{Mark, Store, snapshot};
 use crate::model::{ApiDefinition, DeploymentId, Stage};
@@ -97,11 +98,11 @@ impl Serving {
     }
 
     /// The plan of all stages. Its generation is the publisher's to give.
-    pub fn plan(&self) -> Plan {
+    pub fn plan(&self, store: &Store) -> Plan {
         let root = self.root.as_ref().and_then(|key| self.stages.get(key).map(|served| (key, served)));
         let others = self.stages.iter().filter(|(key, _)| root.is_none_or(|(root, _)| root != *key));
         let stages = root.into_iter().chain(others).map(|(_, served)| &served.compiled);
-        self.compiler.plan(stages, root.is_some(), 0)
+        self.compiler.plan(stages, root.is_some(), 0).with_domains(&domains::addresses(store))
     }
 
     /// `None` for a stage that points to no deployment.

@@ -1,17 +1,19 @@
 //! Counts and latencies by name, over all plans that there were: what makes counters rise steadily across deploys.
 //!
-//! Shards count by generation and index. Here each generation has a map from its indices to series, and a series is
-//! found by identity (api, stage, canary or not, route, method), so that a method which survives a deploy keeps its series. Counts of
-//! a generation flow in when its last exchange has ended; until then a reading adds them from the shards' open rows.
-//! A series lives as long as the current plan or an open generation has it: the label set is bounded by the plans.
+//! Shards count by generation and position. What they counted is added up here by identity (api, stage, canary or not, route,
+//! method), so that a method which survives a deploy keeps its series: counts of a generation flow in when its last exchange
+//! has ended; until then a reading adds them from the shards' open rows. Identities are the plan's own names, asked for
+//! when something was counted: to adopt a plan costs nothing. A series lives as long as the current plan or an open
+//! generation has it: the label set is bounded by the plans.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 use std::sync::Arc;
 
-use ahash::AHashMap;
+use ahash::{AHashMap, AHashSet};
 
 use crate::plan::release::Release;
-use crate::plan::{Plan, StagePlan};
+use crate::plan::{MethodPlan, Plan, StagePlan};
 use crate::stats::block::Rows;
 use crate::stats::registry::Collected;
 use crate::stats::status::SLOTS;
@@ -27,18 +29,34 @@ pub struct StageLatency {
     pub integration: Latency,
 }
 
+/// A method that was called.
+pub struct Called<'p> {
+    pub stage: &'p StagePlan,
+    pub method: &'p MethodPlan,
+    pub counts: Counts,
+}
+
 pub struct Totals {
     current: Arc<Plan>,
-    generations: BTreeMap<u64, Generation>,
-    methods: Table<Counts>,
-    stages: Table<StageLatency>,
+    /// The plans that somebody may still count for.
+    generations: BTreeMap<u64, Arc<Plan>>,
+    stages: AHashMap<StageIdentity, StageTotals>,
     overhead: Latency,
 }
 
-/// From a generation's indices to series. 32 bits an entry: 40 KB for a plan of 10,000 methods.
-struct Generation {
-    methods: Vec<u32>,
-    stages: Vec<u32>,
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct StageIdentity {
+    api_id: Arc<str>,
+    stage: Arc<str>,
+    canary: bool,
+}
+
+/// Of a stage that was called.
+#[derive(Default)]
+struct StageTotals {
+    /// By [`method_identity`].
+    methods: AHashMap<Box<str>, Box<Counts>>,
+    latency: Option<Box<StageLatency>>,
 }
 
 impl Default for Totals {
@@ -47,8 +65,7 @@ impl Default for Totals {
         let mut totals = Totals {
             current: Arc::new(Plan::empty()),
             generations: BTreeMap::new(),
-            methods: Table::default(),
-            stages: Table::default(),
+            stages: AHashMap::new(),
             overhead: Latency::new(),
         };
         totals.adopt(Arc::new(Plan::empty()));
@@ -59,14 +76,7 @@ impl Default for Totals {
 impl Totals {
     /// Makes `plan` the one whose series are shown. To be called before any shard hears of it.
     pub fn adopt(&mut self, plan: Arc<Plan>) {
-        let stages = plan.stages.iter().map(|stage| self.stages.series(stage_identity(stage))).collect();
-        let all_methods =
-            plan.stages.iter().flat_map(|stage| stage.methods.iter().map(move |method| (&**stage, method)));
-        let identity = |(stage, method): (&StagePlan, &crate::plan::MethodPlan)| {
-            format!("{}\0{}\0{}", stage_identity(stage), method.resource_path, method.http_method)
-        };
-        let methods = all_methods.map(|pair| self.methods.series(identity(pair))).collect();
-        self.generations.insert(plan.generation, Generation { methods, stages });
+        self.generations.insert(plan.generation, Arc::clone(&plan));
         self.current = plan;
     }
 
@@ -79,15 +89,16 @@ impl Totals {
     pub fn collect(&mut self, registry: &Registry, oldest_adopted: u64) {
         let Collected { closed, harvests, overheads } = registry.collect();
         for rows in &closed {
-            self.add(rows);
+            let Some(plan) = self.generations.get(&rows.generation()) else { continue };
+            add_rows(rows, plan, &mut self.stages);
         }
         for harvest in harvests {
-            let Some(generation) = self.generations.get(&harvest.generation) else { continue };
-            for stage in harvest.stages {
-                let Some(series) = generation.stages.get(stage.stage) else { continue };
-                let total = self.stages.value(*series, StageLatency::default);
-                total.request.add(&stage.request);
-                stage.integration.iter().for_each(|integration| total.integration.add(integration));
+            let Some(plan) = self.generations.get(&harvest.generation) else { continue };
+            for harvested in harvest.stages {
+                let Some(stage) = plan.stages.get(harvested.stage) else { continue };
+                let total = self.stages.entry(StageIdentity::of(stage)).or_default().latency.get_or_insert_default();
+                total.request.add(&harvested.request);
+                harvested.integration.iter().for_each(|integration| total.integration.add(integration));
             }
         }
         overheads.iter().for_each(|overhead| self.overhead.add(overhead));
@@ -95,107 +106,116 @@ impl Totals {
         self.forget(&open, oldest_adopted);
     }
 
-    /// The counts of the current plan's methods, in the order of its stages and methods; `None` for one never called.
-    pub fn counts(&self, registry: &Registry) -> Vec<Option<Counts>> {
-        let mut sums: Vec<Option<Counts>> = self.methods.values.iter().map(|value| value.as_deref().copied()).collect();
+    /// The current plan's methods that were called, in the order of its stages and methods.
+    pub fn called(&self, registry: &Registry) -> Vec<Called<'_>> {
+        let mut open = AHashMap::new();
         for rows in registry.open() {
-            let Some(generation) = self.generations.get(&rows.generation()) else { continue };
-            rows.each(|method, counts| {
-                if let Some(series) = generation.methods.get(method) {
-                    add(sums[*series as usize].get_or_insert([0; SLOTS]), &counts);
-                }
-            });
+            let Some(plan) = self.generations.get(&rows.generation()) else { continue };
+            add_rows(&rows, plan, &mut open);
         }
-        self.shown().methods.iter().map(|series| sums[*series as usize]).collect()
+        let mut called = Vec::new();
+        let mut name = String::new();
+        for stage in &self.current.stages {
+            let identity = StageIdentity::of(stage);
+            let parts = [self.stages.get(&identity), open.get(&identity)];
+            if parts.iter().flatten().all(|totals| totals.methods.is_empty()) {
+                continue;
+            }
+            for method in stage.methods.iter() {
+                method_identity(method, &mut name);
+                let mut counts = None;
+                for part in parts.iter().flatten().filter_map(|totals| totals.methods.get(name.as_str())) {
+                    add(counts.get_or_insert([0; SLOTS]), part);
+                }
+                called.extend(counts.map(|counts| Called { stage, method, counts }));
+            }
+        }
+        called
     }
 
     /// The latencies of the current plan's stages, in their order; `None` for one that never answered.
     pub fn latencies(&self) -> impl Iterator<Item = Option<&StageLatency>> {
-        self.shown().stages.iter().map(|series| self.stages.values[*series as usize].as_deref())
+        let stages = self.current.stages.iter().map(|stage| self.stages.get(&StageIdentity::of(stage)));
+        stages.map(|totals| totals?.latency.as_deref())
     }
 
     pub fn overhead(&self) -> &Latency {
         &self.overhead
     }
 
-    fn shown(&self) -> &Generation {
-        &self.generations[&self.current.generation]
-    }
-
-    fn add(&mut self, rows: &Rows) {
-        let Some(generation) = self.generations.get(&rows.generation()) else { return };
-        rows.each(|method, counts| {
-            if let Some(series) = generation.methods.get(method) {
-                add(self.methods.value(*series, || [0; SLOTS]), &counts);
-            }
-        });
-    }
-
     fn forget(&mut self, open: &BTreeSet<u64>, oldest_adopted: u64) {
         let before = self.generations.len();
         let current = self.current.generation;
         self.generations.retain(|number, _| *number >= oldest_adopted.min(current) || open.contains(number));
-        if self.generations.len() < before {
-            self.methods.keep(self.generations.values().flat_map(|generation| &generation.methods));
-            self.stages.keep(self.generations.values().flat_map(|generation| &generation.stages));
+        if self.generations.len() == before {
+            return;
         }
+        let mut served: AHashMap<StageIdentity, Vec<&StagePlan>> = AHashMap::new();
+        for stage in self.generations.values().flat_map(|plan| &plan.stages) {
+            served.entry(StageIdentity::of(stage)).or_default().push(stage);
+        }
+        self.stages.retain(|identity, totals| {
+            let plans = served.get(identity).map(Vec::as_slice).unwrap_or_default();
+            totals.keep(plans);
+            !plans.is_empty()
+        });
     }
 }
 
-fn stage_identity(stage: &StagePlan) -> String {
-    let canary = if stage.release == Release::Canary { "\0canary" } else { "" };
-    format!("{}\0{}{canary}", stage.api_id, stage.stage)
+impl StageIdentity {
+    fn of(stage: &StagePlan) -> StageIdentity {
+        let (api_id, name) = (Arc::clone(&stage.api_id), Arc::clone(&stage.stage));
+        StageIdentity { api_id, stage: name, canary: stage.release == Release::Canary }
+    }
+}
+
+impl StageTotals {
+    /// Forgets the methods that none of a stage's plans has.
+    fn keep(&mut self, plans: &[&StagePlan]) {
+        let mut names = AHashSet::new();
+        let mut name = String::new();
+        let mut known: Vec<&Arc<[MethodPlan]>> = Vec::new();
+        for plan in plans {
+            if known.iter().any(|known| Arc::ptr_eq(known, &plan.methods)) {
+                continue;
+            }
+            known.push(&plan.methods);
+            for method in plan.methods.iter() {
+                method_identity(method, &mut name);
+                if self.methods.contains_key(name.as_str()) {
+                    names.insert(name.clone());
+                }
+            }
+        }
+        self.methods.retain(|method, _| names.contains(&**method));
+    }
+}
+
+/// Writes what a method is known by within its stage.
+fn method_identity(method: &MethodPlan, name: &mut String) {
+    name.clear();
+    // Writing to a `String` cannot fail.
+    let _ = write!(name, "{} {}", method.http_method, method.resource_path);
+}
+
+/// Adds what a shard counted for a plan.
+fn add_rows(rows: &Rows, plan: &Plan, totals: &mut AHashMap<StageIdentity, StageTotals>) {
+    let mut name = String::new();
+    rows.each(|stage, method, counts| {
+        let Some(stage) = plan.stages.get(stage) else { return };
+        let Some(method) = stage.methods.get(method) else { return };
+        method_identity(method, &mut name);
+        let methods = &mut totals.entry(StageIdentity::of(stage)).or_default().methods;
+        match methods.get_mut(name.as_str()) {
+            Some(sum) => add(sum, &counts),
+            None => drop(methods.insert(name.as_str().into(), Box::new(counts))),
+        }
+    });
 }
 
 fn add(sum: &mut Counts, counts: &Counts) {
     for (sum, count) in sum.iter_mut().zip(counts) {
         *sum += count;
-    }
-}
-
-/// Values by identity, with numbers that stay while anybody uses them.
-struct Table<T> {
-    numbers: AHashMap<Box<str>, u32>,
-    /// `None` where nothing was added yet, and where a number is free.
-    values: Vec<Option<Box<T>>>,
-    free: Vec<u32>,
-}
-
-impl<T> Default for Table<T> {
-    fn default() -> Table<T> {
-        Table { numbers: AHashMap::new(), values: Vec::new(), free: Vec::new() }
-    }
-}
-
-impl<T> Table<T> {
-    fn series(&mut self, identity: String) -> u32 {
-        if let Some(number) = self.numbers.get(identity.as_str()) {
-            return *number;
-        }
-        let number = self.free.pop().unwrap_or_else(|| {
-            self.values.push(None);
-            self.values.len() as u32 - 1
-        });
-        self.numbers.insert(identity.into(), number);
-        number
-    }
-
-    fn value(&mut self, series: u32, zero: impl FnOnce() -> T) -> &mut T {
-        self.values[series as usize].get_or_insert_with(|| Box::new(zero()))
-    }
-
-    /// Frees every series that is not among `used`.
-    fn keep<'a>(&mut self, used: impl Iterator<Item = &'a u32>) {
-        let mut keep = vec![false; self.values.len()];
-        used.for_each(|series| keep[*series as usize] = true);
-        self.numbers.retain(|_, number| {
-            let kept = keep[*number as usize];
-            if !kept {
-                self.values[*number as usize] = None;
-                self.free.push(*number);
-            }
-            kept
-        });
     }
 }
 
@@ -207,7 +227,13 @@ mod tests {
 
     /// How often each of the current plan's methods answered 200.
     fn answers(totals: &Totals, registry: &Registry) -> Vec<u64> {
-        totals.counts(registry).iter().map(|counts| counts.map_or(0, |counts| counts[slot(200)])).collect()
+        let called = totals.called(registry);
+        let methods = totals.current().stages.iter().flat_map(|stage| stage.methods.iter());
+        let answers = methods.map(|method| {
+            let of_method = called.iter().filter(|called| std::ptr::eq(called.method, method));
+            of_method.map(|called| called.counts[slot(200)]).sum()
+        });
+        answers.collect()
     }
 
     #[test]
@@ -216,16 +242,16 @@ mod tests {
         let recorder = registry.recorder(0);
         let mut totals = Totals::default();
         totals.adopt(plan(1, &["GET /a", "GET /b"]));
-        let first = recorder.open_block(1, 2, 1);
-        first.record(0, 200);
-        first.record(1, 200);
+        let first = recorder.open_block(1, [2]);
+        first.record(0, 0, 200);
+        first.record(0, 1, 200);
         assert_eq!(answers(&totals, &registry), [1, 1]);
 
         totals.adopt(plan(2, &["GET /new", "GET /b"]));
         assert_eq!(answers(&totals, &registry), [0, 1]);
-        let second = recorder.open_block(2, 2, 1);
-        second.record(1, 200);
-        first.record(1, 200);
+        let second = recorder.open_block(2, [2]);
+        second.record(0, 1, 200);
+        first.record(0, 1, 200);
         totals.collect(&registry, 2);
         assert_eq!(answers(&totals, &registry), [0, 3]);
 
@@ -233,10 +259,11 @@ mod tests {
         totals.collect(&registry, 2);
         assert_eq!(answers(&totals, &registry), [0, 3]);
         assert_eq!(totals.generations.len(), 1);
-        assert_eq!(totals.methods.numbers.len(), 2, "/a is forgotten");
+        let kept: Vec<usize> = totals.stages.values().map(|stage| stage.methods.len()).collect();
+        assert_eq!(kept, [1], "/a is forgotten");
 
         totals.adopt(plan(3, &["GET /a", "GET /b"]));
-        assert_eq!(answers(&totals, &registry), [0, 3], "/a starts anew in the place that was freed");
+        assert_eq!(answers(&totals, &registry), [0, 3], "/a starts anew");
     }
 
     #[test]
@@ -247,8 +274,8 @@ mod tests {
         totals.adopt(plan(1, &["GET /a"]));
         totals.adopt(plan(2, &["GET /a"]));
         totals.collect(&registry, 0);
-        let late = recorder.open_block(1, 1, 1);
-        late.record(0, 200);
+        let late = recorder.open_block(1, [1]);
+        late.record(0, 0, 200);
         drop(late);
         totals.collect(&registry, 1);
         assert_eq!(answers(&totals, &registry), [1]);
@@ -264,7 +291,7 @@ mod tests {
         for generation in 1..=2 {
             totals.adopt(plan(generation, &["GET /a"]));
             for recorder in &recorders {
-                recorder.open_block(generation, 1, 1).latency(0, 1_000, Some(900));
+                recorder.open_block(generation, [1]).latency(0, 1_000, Some(900));
             }
             totals.collect(&registry, generation);
         }

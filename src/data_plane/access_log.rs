@@ -357,6 +357,7 @@ mod tests {
             method: None,
             http_method: "GET",
             path: "/a",
+            base_path_bytes: 0,
             minor: 1,
             source_ip: "192.0.2.1",
             user_agent,

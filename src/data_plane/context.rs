@@ -106,6 +106,8 @@ pub struct Facts<'e> {
     pub http_method: &'e str,
     /// As the client sent it, with the stage.
     pub path: &'e str,
+    /// How much of the path, after its first slash, is the base path of a custom domain name.
+    pub base_path_bytes: usize,
     pub minor: u8,
     pub source_ip: &'e str,
     pub user_agent: &'e [u8],
@@ -152,6 +154,9 @@ impl<'e> Facts<'e> {
         match variable {
             V::AccountId => Fact::text(self.stage.map(|_| self.account_id)),
             V::ApiId => Fact::text(self.stage.map(|stage| &*stage.api_id)),
+            V::CustomDomainBasePathMatched => {
+                Fact::text(self.path.get(1..=self.base_path_bytes).filter(|base_path| !base_path.is_empty()))
+            }
             V::DeploymentId => Fact::text(self.stage.map(|stage| &*stage.deployment_id)),
             V::DomainName => Fact::text(Some(self.host).filter(|host| !host.is_empty())),
             V::DomainPrefix => Fact::text(domain_prefix(self.host)),
@@ -213,10 +218,8 @@ impl<'e> Facts<'e> {
             | V::IdentityPrincipalOrgId
             | V::IdentityUser
             | V::IdentityUserArn => Fact::None,
-            // Client certificates, private endpoints, custom domain names, web ACLs, traces; AWS services as
-            // integrations.
+            // Client certificates, private endpoints, web ACLs, traces; AWS services as integrations.
             V::AwsEndpointRequestId
-            | V::CustomDomainBasePathMatched
             | V::IdentityClientCertPem
             | V::IdentityClientCertIssuerDn
             | V::IdentityClientCertSerialNumber
@@ -364,6 +367,7 @@ mod tests {
             method: None,
             http_method: "GET",
             path: "/prod/a",
+            base_path_bytes: 0,
             minor: 1,
             source_ip: "192.0.2.1",
             user_agent: b"curl/8",
@@ -397,6 +401,8 @@ mod tests {
         check(&facts, "accountId", "missing");
         check(&facts, "status", "missing");
         check(&Facts { host: "127.0.0.1:80", ..facts }, "domainPrefix", "missing");
+        check(&facts, "customDomain.basePathMatched", "missing");
+        check(&Facts { base_path_bytes: 4, ..facts }, "customDomain.basePathMatched", "prod");
         check(&Facts { host: "[::1]:80", ..facts }, "domainPrefix", "missing");
     }
 

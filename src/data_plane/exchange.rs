@@ -78,6 +78,7 @@ struct Remembered {
     text: Vec<u8>,
     /// Where method, path, source address, user agent and host end.
     ends: [u32; 5],
+    base_path_bytes: u32,
 }
 
 impl Remembered {
@@ -94,7 +95,7 @@ impl Remembered {
             text.extend_from_slice(part);
             text.len() as u32
         });
-        Remembered { text, ends }
+        Remembered { text, ends, base_path_bytes: facts.base_path_bytes as u32 }
     }
 
     fn part(&self, index: usize) -> &[u8] {
@@ -126,6 +127,7 @@ impl Exchange {
             method: self.method(),
             http_method: if self.to_head_request { "HEAD" } else { self.remembered.text(0) },
             path: self.remembered.text(1),
+            base_path_bytes: self.remembered.base_path_bytes as usize,
             minor: self.minor,
             source_ip: self.remembered.text(2),
             user_agent: self.remembered.part(3),
@@ -159,7 +161,7 @@ impl Exchange {
         }
         let total_us = self.started.elapsed().as_micros() as u64;
         if let Some((stage, method)) = self.found {
-            self.live.block.record(self.live.row(stage, method), ended.status);
+            self.live.block.record(stage.0 as usize, method.0 as usize, ended.status);
             self.live.block.latency(stage.0 as usize, total_us, ended.integration_us);
         }
         if let Some(line) = self.line {
@@ -274,6 +276,7 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         method: None,
         http_method: head.method,
         path: target.path,
+        base_path_bytes: 0,
         minor: head.minor,
         source_ip: forwarded_ip.as_deref().unwrap_or(&connection.client.address_text),
         user_agent: head.user_agent.unwrap_or(b""),
@@ -431,6 +434,7 @@ fn find<'l>(
     *selected = Some(index);
     let stage = live.plan.stage(index);
     facts.stage = Some(stage);
+    facts.base_path_bytes = selection.base_path_bytes;
     let path = &facts.path[selection.prefix_bytes..];
     let (method, parameters) = stage.routes.route(facts.http_method, path).ok_or(GatewayError::NoRoute)?;
     facts.method = Some(stage.method(method));
@@ -471,7 +475,7 @@ fn integrate(
             }
             let mut request = Vec::with_capacity(REQUEST_BYTES);
             let host_line = &exchange.live.upstream(found.stage, http.origin).host_line;
-            inbound.write_head(http, host_line, exchange.live.api_line(found.stage), &mut request)?;
+            inbound.write_head(http, host_line, &mut request)?;
             let timeout_ms = u64::from(http.timeout_ms);
             Ok(Integrated::Request { request, timeout_ms, chooses_template: !http.proxy })
         }

@@ -123,7 +123,6 @@ impl Inbound<'_> {
         &self,
         integration: &HttpIntegration,
         host_line: &[u8],
-        api_line: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<(), GatewayError> {
         out.extend_from_slice(integration.http_method.as_deref().unwrap_or(self.head.method).as_bytes());
@@ -140,7 +139,9 @@ impl Inbound<'_> {
         }
         self.write_mapped_fields(&integration.headers, out)?;
         self.write_forwarded(out);
-        out.extend_from_slice(api_line);
+        if let Some(stage) = self.facts.stage {
+            encode::field("x-amzn-apigateway-api-id", stage.api_id.as_bytes(), out);
+        }
         self.write_framing(integration.http_method.as_deref().unwrap_or(self.head.method), out);
         out.extend_from_slice(b"\r\n");
         Ok(())
@@ -499,6 +500,7 @@ mod tests {
             method: None,
             http_method: head.method,
             path: target.path,
+            base_path_bytes: 0,
             minor: head.minor,
             source_ip: "192.0.2.1",
             user_agent: b"",
@@ -524,7 +526,7 @@ mod tests {
             return Err(GatewayError::BadRequest);
         }
         let mut out = Vec::new();
-        inbound.write_head(integration, b"Host: origin\r\n", b"", &mut out)?;
+        inbound.write_head(integration, b"Host: origin\r\n", &mut out)?;
         Ok(String::from_utf8(out).expect("a head of ASCII"))
     }
 

@@ -102,7 +102,7 @@ pub struct Shard {
 
 impl Shard {
     fn new(parts: ShardParts, trace: Option<Box<Trace>>) -> Rc<Shard> {
-        let block = parts.recorder.open_block(0, 0, 0);
+        let block = parts.recorder.open_block(0, []);
         let (empty, upstreams) =
             Live::adopt(Arc::new(Plan::empty()), block, &Upstreams::default(), &AddressBook::new());
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -229,8 +229,8 @@ impl Shard {
 
     fn adopt(&self, plan: Arc<Plan>) {
         let generation = plan.generation;
-        let methods = plan.stages.iter().map(|stage| stage.methods.len()).sum();
-        let block = self.recorder.open_block(generation, methods, plan.stages.len());
+        let methods = plan.stages.iter().map(|stage| stage.methods.len());
+        let block = self.recorder.open_block(generation, methods);
         let (live, named) = Live::adopt(plan, block, &self.upstreams.borrow(), &self.addresses.borrow());
         let earlier = self.upstreams.replace(named);
         let mut upstreams = self.upstreams.borrow_mut();

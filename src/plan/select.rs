@@ -2,17 +2,21 @@
 //!
 //! | host | path | stage |
 //! |---|---|---|
+//! | a custom domain name | `/{base path}/…` | that it is mapped to: see [`domain`] |
 //! | `{api-id}.execute-api.…` | `/{stage}/…` | of that API |
 //! | any | `/_aws/execute-api/{api-id}/{stage}/…` | of that API |
 //! | any | `/restapis/{api-id}/{stage}/_user_request_/…` | of that API |
 //! | any other | `/{stage}/…` | of the only API |
 //! | any other | `/…` | the only stage, with the setting `root` |
 
+pub mod domain;
+
 use std::sync::Arc;
 
 use ahash::AHashMap;
 
 use super::StageIndex;
+use domain::{DomainAddress, Domains};
 
 /// A stage and how many bytes at the start of the path were only there to select it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +24,8 @@ pub struct Selection {
     pub stage: StageIndex,
     /// The rest of the path starts here: with a slash, or empty where the path ended.
     pub prefix_bytes: usize,
+    /// Of a custom domain name's path, how many bytes after its first slash are the base path that matched.
+    pub base_path_bytes: usize,
 }
 
 /// How a stage is addressed.
@@ -40,6 +46,7 @@ pub struct Selector {
     only_api: Vec<(Arc<str>, StageIndex)>,
     /// Serves every host that names no API, without a prefix.
     root: Option<StageIndex>,
+    domains: Domains,
 }
 
 impl Selector {
@@ -61,8 +68,20 @@ impl Selector {
         selector
     }
 
+    /// Serves these custom domain names too, and no others. `stages`: the API and the name of each that there is.
+    pub fn serve_domains<'s>(
+        &mut self,
+        domains: &[DomainAddress],
+        stages: impl Iterator<Item = (&'s str, &'s str, StageIndex)>,
+    ) {
+        self.domains = Domains::new(domains, stages);
+    }
+
     /// `host` in any case, with or without a port; `path` as normalised by `http::target`.
     pub fn select(&self, host: &[u8], path: &str) -> Option<Selection> {
+        if let Some(mappings) = self.domains.of(host) {
+            return domain::select(mappings, path);
+        }
         if let Some(api_id) = execute_api_id(host) {
             let stages = self.apis.get(api_id)?;
             return by_stage_segment(stages, path, 0);
@@ -76,7 +95,7 @@ impl Selector {
             return Some(selection);
         }
         if let Some(stage) = self.root {
-            return Some(Selection { stage, prefix_bytes: 0 });
+            return Some(Selection { stage, prefix_bytes: 0, base_path_bytes: 0 });
         }
         by_stage_segment(&self.only_api, path, 0)
     }
@@ -110,7 +129,7 @@ fn execute_api_id(host: &[u8]) -> Option<&str> {
 fn by_stage_segment(stages: &[(Arc<str>, StageIndex)], path: &str, at: usize) -> Option<Selection> {
     let (name, _) = split_segment(path.get(at..)?.strip_prefix('/')?);
     let (_, stage) = stages.iter().find(|(stage, _)| **stage == *name)?;
-    Some(Selection { stage: *stage, prefix_bytes: at + 1 + name.len() })
+    Some(Selection { stage: *stage, prefix_bytes: at + 1 + name.len(), base_path_bytes: 0 })
 }
 
 fn split_segment(text: &str) -> (&str, &str) {
@@ -166,6 +185,25 @@ mod tests {
         check(&selector, "localhost", "/pets", Some((0, "/pets")));
         check(&selector, "localhost", "/prod/pets", Some((0, "/prod/pets")));
         check(&selector, "a.execute-api.localhost", "/prod/pets", Some((0, "/pets")));
+    }
+
+    #[test]
+    fn custom_domain_names_are_served_beside_the_other_forms() {
+        let stages = [("a", "prod", StageIndex(7)), ("b", "prod", StageIndex(0))];
+        let mapping = |base_path: &str, api_id: &str| domain::MappingAddress {
+            base_path: base_path.into(),
+            api_id: api_id.into(),
+            stage: Some("prod".into()),
+        };
+        let mappings = vec![mapping("", "a"), mapping("v1", "b")];
+        let domains = [DomainAddress { host: "api.example.com".into(), mappings }];
+        let mut selector = Selector::new(&[address(0, "b", "prod")], false);
+        selector.serve_domains(&domains, stages.into_iter());
+        check(&selector, "api.example.com", "/v1/pets", Some((0, "/pets")));
+        check(&selector, "api.example.com", "/prod/pets", Some((7, "/prod/pets")));
+        check(&selector, "api.example.com", "/_aws/execute-api/b/prod", Some((7, "/_aws/execute-api/b/prod")));
+        check(&selector, "b.execute-api.localhost", "/prod/pets", Some((0, "/pets")));
+        check(&selector, "localhost", "/v1/pets", None);
     }
 
     #[test]

@@ -146,9 +146,9 @@ impl Recorder {
         self.counters.add_alone(counter, amount);
     }
 
-    /// Opens the counts for a plan that this shard adopts. `methods` of all stages together.
-    pub fn open_block(&self, generation: u64, methods: usize, stages: usize) -> Rc<Block> {
-        let block = Rc::new(Block::new(Rc::clone(&self.shard), generation, methods, stages));
+    /// Opens the counts for a plan that this shard adopts: how many methods each of its stages has.
+    pub fn open_block(&self, generation: u64, methods: impl IntoIterator<Item = usize>) -> Rc<Block> {
+        let block = Rc::new(Block::new(Rc::clone(&self.shard), generation, methods));
         let mut blocks = self.shard.blocks.borrow_mut();
         blocks.retain(|block| block.strong_count() > 0);
         blocks.push(Rc::downgrade(&block));
@@ -186,7 +186,8 @@ mod tests {
 
     fn counts(rows: &Rows) -> Vec<(usize, &'static str, u64)> {
         let mut all = Vec::new();
-        rows.each(|method, counts| {
+        rows.each(|stage, method, counts| {
+            assert_eq!(stage, 0, "only the first stage is called in these tests");
             let called = counts.into_iter().enumerate().filter(|(_, count)| *count > 0);
             all.extend(called.map(|(slot, count)| (method, LABELS[slot], count)));
         });
@@ -216,9 +217,9 @@ mod tests {
     fn only_methods_that_were_called_have_rows() {
         let registry = Registry::new(1);
         let recorder = registry.recorder(0);
-        let block = recorder.open_block(1, 10_000, 1);
+        let block = recorder.open_block(1, [10_000, 10_000]);
         for (method, status) in [(7, 200), (7, 200), (7, 418), (9_999, 101)] {
-            block.record(method, status);
+            block.record(0, method, status);
         }
         let open = registry.open();
         assert_eq!(counts(&open[0]), [(7, "200", 2), (7, "4xx", 1), (9_999, "1xx", 1)]);
@@ -229,10 +230,10 @@ mod tests {
     fn a_block_is_closed_when_its_last_holder_lets_go() {
         let registry = Registry::new(1);
         let recorder = registry.recorder(0);
-        let exchange_in_flight = recorder.open_block(1, 1, 1);
-        let current = recorder.open_block(2, 1, 1);
+        let exchange_in_flight = recorder.open_block(1, [1]);
+        let current = recorder.open_block(2, [1]);
         assert!(registry.collect().closed.is_empty());
-        exchange_in_flight.record(0, 204);
+        exchange_in_flight.record(0, 0, 204);
         exchange_in_flight.latency(0, 1_500, Some(1_000));
         drop(exchange_in_flight);
 
@@ -251,7 +252,7 @@ mod tests {
     fn a_harvest_takes_all_blocks_and_leaves_them_empty() {
         let registry = Registry::new(1);
         let recorder = registry.recorder(0);
-        let (old, new) = (recorder.open_block(1, 0, 1), recorder.open_block(2, 0, 2));
+        let (old, new) = (recorder.open_block(1, [0]), recorder.open_block(2, [0, 0]));
         old.latency(0, 10, None);
         new.latency(1, 2_000, Some(1_900));
         new.latency(1, 3_000, None);
@@ -277,9 +278,9 @@ mod tests {
         let shared = Arc::clone(&registry);
         let shard = std::thread::spawn(move || {
             let recorder = shared.recorder(0);
-            let block = recorder.open_block(1, 1, 1);
+            let block = recorder.open_block(1, [1]);
             for _ in 0..50_000 {
-                block.record(0, 200);
+                block.record(0, 0, 200);
                 recorder.count(Counter::AccessLogRecords);
             }
         });

@@ -10,11 +10,11 @@ use crate::control_plane::operation::{Call, Reply};
 use crate::control_plane::page::page;
 use crate::control_plane::patch::{Op, Rule, patched};
 use crate::control_plane::store::Store;
-use crate::control_plane::store::table::{own_name, part};
+use crate::control_plane::store::table::own_name;
 use crate::model::{BasePathMapping, RestApiId};
 
 /// How AWS writes that there is none.
-const NONE: &str = "(none)";
+pub const NONE: &str = "(none)";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -114,18 +114,6 @@ pub fn delete_base_path_mapping(store: &mut Store, call: &Call<'_>) -> Result<Re
     Ok(Reply::Empty)
 }
 
-/// The domain names with a mapping to an API, or to one stage of it: neither is deleted before they are gone.
-pub fn domains_mapped_to(store: &Store, region: &str, api_id: &str, stage: Option<&str>) -> Vec<String> {
-    let leads_there = |mapping: &BasePathMapping| {
-        mapping.rest_api_id.as_str() == api_id && (stage.is_none() || mapping.stage.as_deref() == stage)
-    };
-    let region = [region];
-    let mappings = store.base_path_mappings.below(&region).filter(|(_, mapping)| leads_there(mapping));
-    let mut domains: Vec<String> = mappings.map(|(key, _)| part(key, 1).to_owned()).collect();
-    domains.dedup();
-    domains
-}
-
 /// (API reference, `patch-operations`, `UpdateBasePathMapping`.)
 const RULES: &[Rule<BasePathMapping>] = &[
     Rule {
@@ -183,8 +171,6 @@ mod tests {
         assert_eq!(desk.call("GET", &format!("{MAPPINGS}/v1"), Value::Null), mapping);
         assert_eq!(desk.call("GET", &format!("{MAPPINGS}/(none)"), Value::Null), made);
         assert_eq!(desk.call("GET", MAPPINGS, Value::Null)["item"], json!([made, mapping]));
-        assert_eq!(domains_mapped_to(&desk.store, "us-east-1", &api, None), ["api.example.com"]);
-        assert_eq!(domains_mapped_to(&desk.store, "us-east-1", &api, Some("dev")), [""; 0]);
         let moved = desk.patch(&format!("{MAPPINGS}/v1"), &["replace /basepath v2", "replace /stage"]);
         assert_eq!(moved, json!({ "basePath": "v2", "restApiId": api }));
         let gone = desk.refusal("GET", &format!("{MAPPINGS}/v1"), Value::Null);

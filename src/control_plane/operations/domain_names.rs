@@ -13,7 +13,7 @@ pub use access_associations::{
 };
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::control_plane::exception::Exception;
 use crate::control_plane::operation::{Call, Reply};

@@ -15,7 +15,7 @@ pub struct Desk {
     random: Counting,
 }
 
-/// Every byte is one more than the last.
+/// The bytes of one sequence, always the same.
 #[derive(Default)]
 struct Counting(Cell<u64>);
 
@@ -24,8 +24,11 @@ impl Random for Counting {
         for byte in buffer {
             let next = self.0.get() + 1;
             self.0.set(next);
-            // Spread, so that ids of some length differ from the first letter on.
-            *byte = (next.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8;
+            // Spread (the finalizer of splitmix64), so that ids differ from the first letter on, and there are enough.
+            let mixed = next.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            *byte = (mixed >> 56) as u8;
         }
     }
 }
@@ -89,7 +92,7 @@ impl Desk {
 }
 
 fn new_call<'c>(
-    path: Vec<(&'static str, String)>,
+    path: operation::Parameters,
     query: Vec<(String, String)>,
     body: &'c [u8],
     random: &'c dyn Random,

@@ -41,7 +41,7 @@ fn answered(
     definition: ApiDefinition,
     warnings: Vec<String>,
 ) -> Result<Reply, Exception> {
-    let mut shown = rest_apis::summary(&definition.rest_api);
+    let mut shown = rest_apis::detail(&definition.rest_api);
     if !warnings.is_empty() {
         shown["warnings"] = warnings.into_iter().map(Value::from).collect();
     }

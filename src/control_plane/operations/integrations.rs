@@ -1,34 +1,32 @@
-//! Integrations: what a method calls, and how. (API reference, `API_Integration`.)
+//! Integrations and integration responses. (API reference, `API_Integration`; guide, `patch-operations`, Integration.)
 //!
-//! An integration is a part of its method, which is a part of its resource's row.
-//!
-//! - [`checks`]: what each type of integration needs.
-//! - [`patching`]: what PATCH may change.
+//! - [`checks`]: whether an integration may be kept.
+//! - [`rules`]: what PATCH may change.
 //! - [`responses`]: integration responses.
 
-mod checks;
-mod patching;
-mod responses;
-
-use serde::Deserialize;
-use serde_json::{Value, json};
+pub mod checks;
+pub mod responses;
+pub mod rules;
 
 pub use responses::{
     delete_integration_response, get_integration_response, put_integration_response, update_integration_response,
 };
 
-use super::{rest_apis, words};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{methods, words};
 use crate::control_plane::exception::Exception;
 use crate::control_plane::operation::{Call, Reply};
 use crate::control_plane::patch::patched;
 use crate::control_plane::store::Store;
 use crate::model::{
-    ConnectionType, Integration, IntegrationType, Method, OrderedMap, PassthroughBehavior, Resource, ResourceId,
-    TlsConfig, VpcLinkId,
+    ContentHandlingStrategy, Integration, IntegrationType, Method, OrderedMap, PassthroughBehavior, ResourceId,
+    ResponseTransferMode, TlsConfig, VpcLinkId,
 };
 
-/// How long a backend has where nothing is said. (API reference, `API_PutIntegration`.)
-const TIMEOUT_MS_DEFAULT: i32 = 29_000;
+/// Where an integration does not say.
+const TIMEOUT_MILLIS: i32 = 29_000;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -38,167 +36,223 @@ struct Put {
     http_method: Option<String>,
     uri: Option<String>,
     connection_type: Option<String>,
-    connection_id: Option<String>,
+    connection_id: Option<VpcLinkId>,
     credentials: Option<String>,
-    #[serde(default)]
-    request_parameters: OrderedMap<String>,
-    #[serde(default)]
-    request_templates: OrderedMap<Option<String>>,
+    request_parameters: Option<OrderedMap<String>>,
+    /// No template, or an empty one, passes all through.
+    request_templates: Option<OrderedMap<Option<String>>>,
     passthrough_behavior: Option<String>,
     cache_namespace: Option<String>,
-    #[serde(default)]
-    cache_key_parameters: Vec<String>,
+    cache_key_parameters: Option<Vec<String>>,
     content_handling: Option<String>,
     timeout_in_millis: Option<i32>,
-    tls_config: Option<TlsConfig>,
+    tls_config: Option<TlsInput>,
     response_transfer_mode: Option<String>,
     integration_target: Option<String>,
 }
 
-/// One that is there is replaced as a whole, with its responses.
-pub fn put_integration(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exception> {
-    let integration = integration_of(call.input()?)?;
-    let method = method_of(store, call)?;
-    let integration = completed(integration, call.parameter("resource_id"));
-    checks::check(&integration, method, call.account_id)?;
-    answer_and_keep(store, call, integration)
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct TlsInput {
+    insecure_skip_verification: Option<bool>,
 }
 
-fn integration_of(input: Put) -> Result<Integration, Exception> {
-    let integration_type = words::required(input.integration_type, "putIntegrationInput.type")?;
-    let passthrough_behavior = present(input.passthrough_behavior).as_deref().map(checks::passthrough_named);
+/// What was there before is replaced, its responses too.
+pub fn put_integration(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exception> {
+    let integration = read(call.input()?)?;
+    let (_, method) = methods::of(store, call)?;
+    let method = method.clone();
+    keep_checked(store, call, method, integration)
+}
+
+/// The input with AWS's words understood, and nothing checked yet.
+fn read(input: Put) -> Result<Integration, Exception> {
+    let member = |name: &str| format!("putIntegrationInput.{name}");
+    let integration_type = words::required(input.integration_type, &member("type"))?;
+    let types = ["HTTP", "MOCK", "AWS_PROXY", "HTTP_PROXY", "AWS"];
+    let connection = input.connection_type.as_deref();
+    let handling = input.content_handling.as_deref();
+    let transfer = input.response_transfer_mode.as_deref();
+    let passthrough = input.passthrough_behavior.as_deref().map(passthrough_behavior).transpose()?;
+    let text = |text: Option<String>| text.filter(|text| !text.is_empty());
     Ok(Integration {
-        integration_type: words::one_of(&integration_type, "putIntegrationInput.type", &TYPES)?,
-        http_method: present(input.http_method),
-        uri: present(input.uri),
-        connection_type: present(input.connection_type)
-            .map(|word| words::one_of(&word, "putIntegrationInput.connectionType", &CONNECTION_TYPES))
+        integration_type: words::one_of(&integration_type, &member("type"), &types)?,
+        http_method: text(input.http_method),
+        uri: text(input.uri),
+        connection_type: connection
+            .map(|word| words::one_of(word, &member("connectionType"), &["VPC_LINK", "INTERNET"]))
             .transpose()?,
-        connection_id: present(input.connection_id).map(VpcLinkId),
-        integration_target: present(input.integration_target),
-        credentials: present(input.credentials),
-        request_parameters: input.request_parameters,
-        request_templates: texts(input.request_templates),
-        passthrough_behavior: passthrough_behavior.transpose()?,
-        content_handling: present(input.content_handling)
-            .map(|word| words::one_of(&word, "putIntegrationInput.contentHandling", &CONTENT_HANDLINGS))
-            .transpose()?,
+        connection_id: input.connection_id.filter(|id| !id.as_str().is_empty()),
+        integration_target: text(input.integration_target),
+        credentials: text(input.credentials),
+        request_parameters: input.request_parameters.unwrap_or_default(),
+        request_templates: templates(input.request_templates),
+        passthrough_behavior: Some(passthrough.unwrap_or(PassthroughBehavior::WhenNoMatch)),
+        content_handling: handling.map(|word| content_handling(word, &member("contentHandling"))).transpose()?,
         timeout_in_millis: input.timeout_in_millis,
-        cache_namespace: present(input.cache_namespace),
-        cache_key_parameters: input.cache_key_parameters,
+        cache_namespace: text(input.cache_namespace),
+        cache_key_parameters: input.cache_key_parameters.unwrap_or_default(),
         integration_responses: OrderedMap::new(),
-        tls_config: input.tls_config,
-        response_transfer_mode: present(input.response_transfer_mode)
-            .map(|word| words::one_of(&word, "putIntegrationInput.responseTransferMode", &TRANSFER_MODES))
+        tls_config: input.tls_config.map(|config| TlsConfig {
+            insecure_skip_verification: config.insecure_skip_verification.unwrap_or_default(),
+        }),
+        response_transfer_mode: transfer
+            .map(|word| words::one_of(word, &member("responseTransferMode"), &["BUFFERED", "STREAM"]))
             .transpose()?,
     })
 }
 
-/// The words of the service model, in the order in which AWS tells them.
-const TYPES: [&str; 5] = ["HTTP", "MOCK", "AWS_PROXY", "HTTP_PROXY", "AWS"];
-const CONNECTION_TYPES: [&str; 2] = ["INTERNET", "VPC_LINK"];
-const CONTENT_HANDLINGS: [&str; 2] = ["CONVERT_TO_BINARY", "CONVERT_TO_TEXT"];
-const TRANSFER_MODES: [&str; 2] = ["BUFFERED", "STREAM"];
-
-/// Consoles and Terraform send an empty text for what is not set.
-fn present(text: Option<String>) -> Option<String> {
-    text.filter(|text| !text.is_empty())
+fn templates(input: Option<OrderedMap<Option<String>>>) -> OrderedMap<String> {
+    let templates = input.unwrap_or_default().into_iter();
+    templates.map(|(content_type, template)| (content_type, template.unwrap_or_default())).collect()
 }
 
-/// AWS takes, and shows, null for a template that passes all through; the model has an empty one.
-fn texts(templates: OrderedMap<Option<String>>) -> OrderedMap<String> {
-    templates.into_iter().map(|(content_type, template)| (content_type, template.unwrap_or_default())).collect()
+fn content_handling(word: &str, member: &str) -> Result<ContentHandlingStrategy, Exception> {
+    words::one_of(word, member, &["CONVERT_TO_BINARY", "CONVERT_TO_TEXT"])
 }
 
-/// With what AWS sets where nothing was said.
-fn completed(mut integration: Integration, resource_id: &str) -> Integration {
-    match integration.integration_type {
-        IntegrationType::Http | IntegrationType::HttpProxy => {
-            integration.connection_type.get_or_insert(ConnectionType::Internet);
-        }
-        // It calls nothing, so no method is kept.
-        IntegrationType::Mock => integration.http_method = None,
-        IntegrationType::Aws | IntegrationType::AwsProxy => {}
-    }
-    integration.passthrough_behavior.get_or_insert(PassthroughBehavior::WhenNoMatch);
-    integration.timeout_in_millis.get_or_insert(TIMEOUT_MS_DEFAULT);
-    integration.cache_namespace.get_or_insert_with(|| resource_id.to_owned());
-    integration
+/// A plain text in the service model, and so refused by the service itself.
+fn passthrough_behavior(word: &str) -> Result<PassthroughBehavior, Exception> {
+    serde_json::from_value(Value::from(word)).map_err(|_| {
+        let options = "WHEN_NO_MATCH,WHEN_NO_TEMPLATES,NEVER";
+        Exception::bad_request(format!("Invalid PassthroughBehavior specified. Valid options are {options}"))
+    })
+}
+
+fn keep_checked(
+    store: &mut Store,
+    call: &Call<'_>,
+    mut method: Method,
+    integration: Integration,
+) -> Result<Reply, Exception> {
+    checks::check(call, &integration, &method.request_parameters)?;
+    let shown = shape(&integration, &ResourceId(call.parameter("resource_id").to_owned()));
+    method.method_integration = Some(integration);
+    methods::keep(store, call, method)?;
+    Ok(Reply::Json(shown))
+}
+
+/// The integration of the method that a path names, with the method.
+///
+/// # Errors
+/// `NotFoundException`, with AWS's texts.
+pub fn of<'s>(store: &'s Store, call: &Call<'_>) -> Result<(&'s Method, &'s Integration), Exception> {
+    let (_, method) = methods::of(store, call)?;
+    Ok((method, method.method_integration.as_ref().ok_or_else(none)?))
+}
+
+fn none() -> Exception {
+    Exception::not_found("Invalid Integration identifier specified")
 }
 
 pub fn get_integration(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exception> {
-    Ok(Reply::Json(shape(integration_at(store, call)?, &resource_at(store, call)?.id)))
+    let (_, integration) = of(store, call)?;
+    Ok(Reply::Json(shape(integration, &ResourceId(call.parameter("resource_id").to_owned()))))
 }
 
 pub fn update_integration(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exception> {
-    let changed = patched(call, patching::RULES, integration_at(store, call)?)?;
-    let changed = completed(changed, call.parameter("resource_id"));
-    checks::check(&changed, method_of(store, call)?, call.account_id)?;
-    answer_and_keep(store, call, changed)
+    let (method, before) = of(store, call)?;
+    let integration = patched(call, rules::RULES, before)?;
+    let method = method.clone();
+    keep_checked(store, call, method, integration)
 }
 
 pub fn delete_integration(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exception> {
-    integration_at(store, call)?;
-    keep(store, call, None)?;
+    let (method, _) = of(store, call)?;
+    methods::keep(store, call, Method { method_integration: None, ..method.clone() })?;
     Ok(Reply::Empty)
 }
 
-/// An integration as AWS shows it, alone or in its method. One from a document has AWS's defaults too.
+/// An integration as it is answered, with what AWS fills in; `resource_id` is where it is.
 pub fn shape(integration: &Integration, resource_id: &ResourceId) -> Value {
-    let mut shown = json!(completed(integration.clone(), resource_id.as_str()));
+    let mut shown = json!(integration);
+    let proxies = matches!(integration.integration_type, IntegrationType::HttpProxy | IntegrationType::AwsProxy);
+    if !integration.request_templates.is_empty() {
+        shown["requestTemplates"] = shown_templates(&integration.request_templates);
+    }
+    let passthrough = integration.passthrough_behavior.unwrap_or(PassthroughBehavior::WhenNoMatch);
+    shown["passthroughBehavior"] = json!(passthrough);
+    shown["timeoutInMillis"] = integration.timeout_in_millis.unwrap_or(TIMEOUT_MILLIS).into();
+    shown["cacheNamespace"] = integration.cache_namespace.as_deref().unwrap_or(resource_id.as_str()).into();
     shown["cacheKeyParameters"] = json!(integration.cache_key_parameters);
-    show_templates(&mut shown, "requestTemplates");
     if !integration.integration_responses.is_empty() {
-        let all = integration.integration_responses.iter();
-        shown["integrationResponses"] = all.map(|(status, one)| (status.clone(), responses::shape(one))).collect();
+        let responses = integration.integration_responses.iter();
+        let shown_responses = responses.map(|(status, response)| (status.clone(), responses::shape(response)));
+        shown["integrationResponses"] = Value::Object(shown_responses.collect::<Map<_, _>>());
+    }
+    if proxies && integration.response_transfer_mode.is_none() {
+        shown["responseTransferMode"] = json!(ResponseTransferMode::Buffered);
     }
     shown
 }
 
-/// See [`texts`].
-fn show_templates(shown: &mut Value, member: &str) {
-    let templates = shown.get_mut(member).and_then(Value::as_object_mut);
-    for template in templates.into_iter().flat_map(|templates| templates.values_mut()) {
-        if template == "" {
-            *template = Value::Null;
-        }
-    }
-}
-
-fn key<'c>(call: &'c Call<'_>) -> [&'c str; 3] {
-    [call.region, call.parameter("restapi_id"), call.parameter("resource_id")]
-}
-
-fn resource_at<'s>(store: &'s Store, call: &Call<'_>) -> Result<&'s Resource, Exception> {
-    rest_apis::of(store, call)?;
-    store.resources.row(&key(call)).ok_or_else(|| Exception::not_found("Invalid Resource identifier specified"))
-}
-
-fn method_of<'s>(store: &'s Store, call: &Call<'_>) -> Result<&'s Method, Exception> {
-    let method = resource_at(store, call)?.resource_methods.get(call.parameter("http_method"));
-    method.ok_or_else(|| Exception::not_found("Invalid Method identifier specified"))
-}
-
-fn integration_at<'s>(store: &'s Store, call: &Call<'_>) -> Result<&'s Integration, Exception> {
-    let integration = method_of(store, call)?.method_integration.as_ref();
-    integration.ok_or_else(|| Exception::not_found("Invalid Integration identifier specified"))
-}
-
-fn answer_and_keep(store: &mut Store, call: &Call<'_>, integration: Integration) -> Result<Reply, Exception> {
-    let shown = shape(&integration, &resource_at(store, call)?.id);
-    keep(store, call, Some(integration))?;
-    Ok(Reply::Json(shown))
-}
-
-/// Writes the integration, or that there is none, into the resource's row.
-fn keep(store: &mut Store, call: &Call<'_>, integration: Option<Integration>) -> Result<(), Exception> {
-    let mut resource = resource_at(store, call)?.clone();
-    if let Some(method) = resource.resource_methods.get_mut(call.parameter("http_method")) {
-        method.method_integration = integration;
-    }
-    store.resources.put(&key(call), resource);
-    Ok(())
+/// An empty template is null on the wire.
+fn shown_templates(templates: &OrderedMap<String>) -> Value {
+    let shown = |template: &String| if template.is_empty() { Value::Null } else { template.as_str().into() };
+    let templates = templates.iter().map(|(content_type, template)| (content_type.clone(), shown(template)));
+    Value::Object(templates.collect::<Map<_, _>>())
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::super::fixture::Desk;
+    use super::*;
+
+    /// A desk with an API whose root has a GET with a parameter `q`; the path of the integration, and the root's id.
+    pub fn desk() -> (Desk, String, String) {
+        let mut desk = Desk::default();
+        let made = desk.call("POST", "/restapis", json!({ "name": "pets" }));
+        let text = |name: &str| made[name].as_str().expect("a text").to_owned();
+        let (id, root) = (text("id"), text("rootResourceId"));
+        let method = format!("/restapis/{id}/resources/{root}/methods/GET");
+        let parameters = json!({ "method.request.querystring.q": false });
+        desk.call("PUT", &method, json!({ "authorizationType": "NONE", "requestParameters": parameters }));
+        (desk, format!("{method}/integration"), root)
+    }
+
+    #[test]
+    fn an_integration_is_put_found_and_removed() {
+        let (mut desk, target, root) = desk();
+        let none = "NotFoundException: Invalid Integration identifier specified";
+        assert_eq!(desk.refusal("GET", &target, Value::Null), none);
+        let templates = json!({ "application/json": "{\"statusCode\": 200}", "a/b": "", "c/d": null });
+        let made = desk.call("PUT", &target, json!({ "type": "MOCK", "requestTemplates": templates }));
+        let expected = json!({
+            "type": "MOCK",
+            "requestTemplates": { "application/json": "{\"statusCode\": 200}", "a/b": null, "c/d": null },
+            "passthroughBehavior": "WHEN_NO_MATCH",
+            "timeoutInMillis": 29000,
+            "cacheNamespace": root,
+            "cacheKeyParameters": [],
+        });
+        assert_eq!(made, expected);
+        assert_eq!(desk.call("GET", &target, Value::Null), expected);
+        let method = target.trim_end_matches("/integration");
+        assert_eq!(desk.call("GET", method, Value::Null)["methodIntegration"], expected);
+        assert_eq!(desk.call("DELETE", &target, Value::Null), Value::Null);
+        assert_eq!(desk.refusal("DELETE", &target, Value::Null), none);
+        let input = json!({ "type": "MOCK" });
+        let other = target.replace("GET", "POST");
+        let unknown = "NotFoundException: Invalid Method identifier specified";
+        assert_eq!(desk.refusal("PUT", &other, input), unknown);
+    }
+
+    #[test]
+    fn proxies_answer_how_responses_are_transferred() {
+        let (mut desk, target, _) = desk();
+        let input = json!({
+            "type": "HTTP_PROXY",
+            "httpMethod": "GET",
+            "uri": "http://example.com",
+            "connectionType": "VPC_LINK",
+            "connectionId": "${stageVariables.link}",
+        });
+        let made = desk.call("PUT", &target, input);
+        assert_eq!(made["responseTransferMode"], "BUFFERED");
+        assert_eq!(
+            (&made["connectionType"], &made["connectionId"]),
+            (&json!("VPC_LINK"), &json!("${stageVariables.link}"))
+        );
+        assert_eq!(desk.patch(&target, &["replace /responseTransferMode STREAM"])["responseTransferMode"], "STREAM");
+    }
+}

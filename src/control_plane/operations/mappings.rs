@@ -23,7 +23,7 @@ pub fn patch_entry<V>(
     map: &mut OrderedMap<V>,
     patch: &Patch<'_>,
     missing: &str,
-    value: impl FnOnce(&Patch<'_>) -> Result<V, Exception>,
+    value: impl FnOnce() -> Result<V, Exception>,
 ) -> Result<(), Exception> {
     let name = patch.name(0);
     if patch.op != Op::Add && !map.contains_key(name) {
@@ -32,7 +32,7 @@ pub fn patch_entry<V>(
     if patch.removes() {
         map.shift_remove(name);
     } else {
-        map.insert(name.to_owned(), value(patch)?);
+        map.insert(name.to_owned(), value()?);
     }
     Ok(())
 }
@@ -42,7 +42,7 @@ pub fn patch_entry<V>(
 /// # Errors
 /// As [`patch_entry`].
 pub fn patch_text(map: &mut OrderedMap<String>, patch: &Patch<'_>, missing: &str) -> Result<(), Exception> {
-    patch_entry(map, patch, missing, |patch| Ok(patch.text()))
+    patch_entry(map, patch, missing, || Ok(patch.text()))
 }
 
 /// A method's `requestParameters`.

@@ -1,9 +1,11 @@
 //! APIs themselves: `RestApi`. (API reference, `API_RestApi`.)
 //!
-//! - [`settings`]: an API's own attributes: what creating one gives, what is checked, what PATCH may change.
+//! - [`settings`]: an API's own attributes: what creating one gives, and what is checked.
+//! - [`rules`]: what PATCH may change.
 //! - [`cloning`]: an API made from another.
 
 pub mod cloning;
+pub mod rules;
 pub mod settings;
 
 use serde_json::{Value, json};
@@ -80,7 +82,7 @@ pub fn get_rest_apis(store: &mut Store, call: &Call<'_>) -> Result<Reply, Except
 }
 
 pub fn update_rest_api(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exception> {
-    let changed = patched(call, settings::RULES, of(store, call)?)?;
+    let changed = patched(call, rules::RULES, of(store, call)?)?;
     settings::check(&changed)?;
     let shown = detail(&changed);
     store.rest_apis.put(&[call.region, call.parameter("restapi_id")], changed);

@@ -1,8 +1,8 @@
 //! Keys from a file: `Name` and `Key`, and maybe `Description`, `Enabled` and `UsagePlanIds`, in any order. (Guide,
 //! `api-key-file-format`.)
 //!
-//! What cannot be taken of a row is a warning, and the other rows are. Warnings name rows, never values: those are
-//! secrets.
+//! What cannot be taken of a row is a warning, and the other rows are. Warnings name rows and repeat no field: where a
+//! comma is missing, the secret stands in another column.
 
 use serde_json::json;
 
@@ -78,7 +78,7 @@ impl Columns {
             "" => true,
             word if word.eq_ignore_ascii_case("true") => true,
             word if word.eq_ignore_ascii_case("false") => false,
-            word => return Err(format!("Invalid value for Enabled: {word}")),
+            _ => return Err("Invalid value for Enabled".to_owned()),
         };
         let plans = field(self.usage_plan_ids).split(',').map(str::trim).filter(|id| !id.is_empty());
         Ok(Row {
@@ -116,7 +116,7 @@ fn import(store: &mut Store, call: &Call<'_>, row: Row) -> Result<(String, Vec<S
     let attach = |plan: &String| {
         let is_in = store.usage_plan_keys.has(&[call.region, plan, id.as_str()]);
         let attached = if is_in { Ok(()) } else { usage_plans::attach(store, call, plan, &id) };
-        attached.err().map(|exception| format!("{}: {plan}", exception.message))
+        attached.err().map(|exception| exception.message)
     };
     let refused = row.usage_plan_ids.iter().filter_map(attach).collect();
     Ok((id.0, refused))

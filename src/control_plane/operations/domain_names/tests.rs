@@ -1,5 +1,6 @@
 use super::super::fixture::{Desk, patch_body};
 use super::*;
+use serde_json::Value;
 
 const CERTIFICATE: &str = "arn:aws:acm:us-east-1:012345678910:certificate/fb1b9770-a305-495d-aefb-27e5e101ff3";
 

@@ -70,10 +70,9 @@ fn rename_references(method: &mut Method, authorizers: &Renamed, validators: &Re
     let validator = method.request_validator_id.take().and_then(|id| validators.get(id.as_str()).cloned());
     method.request_validator_id = validator.map(RequestValidatorId);
     // By default it is the id of a resource, and of the clone's then.
-    if let Some(namespace) = method.method_integration.as_mut().and_then(|one| one.cache_namespace.as_mut()) {
-        if let Some(new) = resources.get(namespace) {
-            new.clone_into(namespace);
-        }
+    if let Some(integration) = &mut method.method_integration {
+        let namespace = integration.cache_namespace.take();
+        integration.cache_namespace = namespace.map(|name| resources.get(&name).cloned().unwrap_or(name));
     }
 }
 

@@ -15,12 +15,15 @@ impl Day {
 
     /// `None` where the text is no day of the years 1970 to 9999, written `YYYY-MM-DD`.
     pub fn parse(text: &str) -> Option<Day> {
-        let is_form = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
-        let mut parts = text.split('-').map(|part| part.parse::<i64>().ok());
-        let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
+        let [year, month, day] = text.split('-').collect::<Vec<_>>()[..] else { return None };
+        let number = |text: &str, digits: usize| {
+            let is_number = text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit());
+            is_number.then(|| text.parse::<i64>().ok()).flatten()
+        };
+        let (year, month, day) = (number(year, 4)?, number(month, 2)?, number(day, 2)?);
         let found = Day::from_civil(year, month, day);
         // A day that is not on the calendar comes out as another.
-        (is_form && parts.next().is_none() && year >= 1970 && found.civil() == (year, month, day)).then_some(found)
+        (year >= 1970 && found.civil() == (year, month, day)).then_some(found)
     }
 
     /// From year, month and day. Years begin in March here, so that the day that is not in every year is their last.

@@ -73,7 +73,7 @@ fn prepare(
     let mut bytes = Vec::with_capacity(1024 + body.len());
     let stage = exchange.found.map(|(stage, _)| stage).ok_or(GatewayError::Configuration)?;
     let host_line = &exchange.live.upstream(stage, http.origin).host_line;
-    outbound.write_head(effective.as_ref().unwrap_or(http), host_line, exchange.live.api_line(stage), &mut bytes)?;
+    outbound.write_head(effective.as_ref().unwrap_or(http), host_line, &mut bytes)?;
     bytes.extend_from_slice(body);
     let prepared = Prepared {
         bytes,
