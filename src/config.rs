@@ -26,7 +26,7 @@ mod value;
 
 pub use choice::{BasePath, Driver, KeyScope, LogLevel, Parity, UnderscoreTwins, Unresolved, Unsupported};
 pub use credentials::{AccessKey, AccessToken, Secret, SecretSource};
-pub use environment::Environment;
+pub use environment::{ADMIN_URL, Environment, TOKEN, variable};
 pub use problem::{Problem, Problems, Source, did_you_mean};
 pub use special::{AuditDestination, CertificateFiles, LogDestination, SHARDS_MAX, ShardCount, StageVariables};
 pub use table::{AccessLog, Config, Forwarding, Limits, Log, Management, Runtime, Shutdown, Tls, Upstream};

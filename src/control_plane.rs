@@ -5,7 +5,7 @@
 //! - [`publish`]: a plan to all shards, or a refusal that leaves the running one alone.
 //! - [`resolver`]: upstream names to addresses, kept fresh.
 //! - [`watch`]: notices changed files.
-//! - [`server`]: `/healthz`, `/readyz`, `/metrics`, `/reload`.
+//! - [`server`]: `/healthz`, `/readyz`, `/metrics`, `/reload`, `/status`, `/backup`, `/restore`.
 //! - [`access`]: who may do what there; [`audit`]: the record of who did.
 //! - [`totals`], [`exposition`], [`process`]: statistics by name, and as Prometheus text.
 //! - [`access_log`]: the thread that writes it.
@@ -17,6 +17,7 @@
 //! - [`sdk`]: clients of an API, generated.
 //! - [`domains`]: custom domain names, as plans know them.
 //! - [`store`]: the rows; [`exception`]: why a call is refused; [`patch`]: PATCH; [`page`]: lists.
+//! - [`status`]: what of the store is served, since when, and what is not yet.
 
 pub mod access;
 pub mod access_log;
@@ -40,6 +41,7 @@ pub mod sdk;
 pub mod server;
 pub mod serving;
 pub mod state;
+pub mod status;
 pub mod store;
 #[cfg(test)]
 mod tests;

@@ -69,7 +69,7 @@ pub fn serve(
     let registry = Registry::new(shards);
     let access_log = start_access_log(config, &registry)?;
     let (keeper, fresh) = start_keeper(config)?;
-    let management = management(config, keeper.clone(), &registry)?;
+    let management = management(config, keeper.clone(), &registry, &infos)?;
     let builder = builder(keeper);
 
     let fleet = Arc::new(handles(shards)?);
@@ -213,7 +213,12 @@ fn start_keeper(config: &Config) -> Result<(KeeperHandle, tokio::sync::mpsc::Unb
     Ok((keeper, fresh))
 }
 
-fn management(config: &Config, keeper: KeeperHandle, registry: &Arc<Registry>) -> Result<Management, String> {
+fn management(
+    config: &Config,
+    keeper: KeeperHandle,
+    registry: &Arc<Registry>,
+    infos: &[ListenerInfo],
+) -> Result<Management, String> {
     let access = Access::new(access::access_settings(&config.management)?);
     if let Some(warning) = access.warning() {
         tracing::warn!("{warning}");
@@ -226,9 +231,17 @@ fn management(config: &Config, keeper: KeeperHandle, registry: &Arc<Registry>) -
         compile_options: compile::Options { root: true, ..managed_options(config) },
         audit: AuditLog::open(access::audit_target(&config.management.audit_log), Arc::clone(registry))?,
         definition_bytes_max: usize::try_from(config.management.definition_bytes_max).unwrap_or(usize::MAX),
+        backup_bytes_max: usize::try_from(config.management.backup_bytes_max).unwrap_or(usize::MAX),
+        listening: infos.iter().map(url).collect(),
         may_reset: config.management.reset,
         test_places: tokio::sync::Semaphore::new(TESTS_MAX),
+        restore_place: tokio::sync::Semaphore::new(1),
     })
+}
+
+/// `http://127.0.0.1:8080`.
+fn url(info: &ListenerInfo) -> String {
+    format!("{}://{}", if info.tls.is_some() { "https" } else { "http" }, info.address)
 }
 
 /// What the settings say of compiling.
@@ -241,7 +254,7 @@ pub fn compile_options(config: &Config) -> compile::Options {
 }
 
 /// The same for what the management API deploys.
-fn managed_options(config: &Config) -> compile::Options {
+pub fn managed_options(config: &Config) -> compile::Options {
     let on_unsupported = match config.management.unsupported {
         crate::config::Unsupported::Refuse => compile::Unsupported::Refuse,
         crate::config::Unsupported::Deny => compile::Unsupported::Deny,

@@ -2,5 +2,6 @@
 
 mod commands;
 mod demo;
+mod managed;
 mod start_errors;
 mod test_invoke;

@@ -4,4 +4,5 @@ mod access_log;
 mod admin;
 mod deploys;
 mod drain;
+mod operators;
 mod shards;

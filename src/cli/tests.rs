@@ -1,7 +1,7 @@
 //! From the words of a command line to settings.
 
 use super::*;
-use crate::config::{Config, ShardCount, Source};
+use crate::config::{Config, Driver, ShardCount, Source};
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 

@@ -10,6 +10,10 @@ pub const PREFIX: &str = "TOLLGATE_";
 /// The variable that names the settings file, as `--config` does.
 pub const CONFIG_FILE: &str = "TOLLGATE_CONFIG";
 
+/// The variables of the commands that talk to a running gateway: where it is, and what they say to be let in.
+pub const ADMIN_URL: &str = "TOLLGATE_ADMIN_URL";
+pub const TOKEN: &str = "TOLLGATE_TOKEN";
+
 /// A process's environment, names and values.
 pub type Environment = Vec<(OsString, OsString)>;
 
@@ -19,6 +23,12 @@ pub fn config_file(environment: &Environment) -> Option<OsString> {
     found.map(|(_, value)| value.clone())
 }
 
+/// The value of a variable, unless it is empty or not UTF-8.
+pub fn variable<'e>(environment: &'e Environment, wanted: &str) -> Option<&'e str> {
+    let found = environment.iter().find(|(name, value)| name == wanted && !value.is_empty());
+    found.and_then(|(_, value)| value.to_str())
+}
+
 /// What the variables set, and a problem for each that sets nothing there is. An empty variable counts as not set,
 /// because that is how `docker` and `systemd` files leave one out.
 pub fn read(environment: &Environment) -> (Vec<(&'static Setting, String, Node)>, Vec<Problem>) {
@@ -26,7 +36,7 @@ pub fn read(environment: &Environment) -> (Vec<(&'static Setting, String, Node)>
     for (name, value) in environment {
         let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else { continue };
         let problem = |message| Problem { source: Source::Environment(name.to_owned()), key: None, message };
-        if value.is_empty() || name == CONFIG_FILE {
+        if value.is_empty() || [CONFIG_FILE, ADMIN_URL, TOKEN].contains(&name) {
             continue;
         }
         let Some(value) = value.to_str() else {
@@ -43,7 +53,8 @@ pub fn read(environment: &Environment) -> (Vec<(&'static Setting, String, Node)>
 }
 
 fn unknown(name: &str) -> String {
-    let names: Vec<String> = SETTINGS.iter().map(Setting::environment).chain([CONFIG_FILE.to_owned()]).collect();
+    let others = [CONFIG_FILE, ADMIN_URL, TOKEN].map(str::to_owned);
+    let names: Vec<String> = SETTINGS.iter().map(Setting::environment).chain(others).collect();
     // The prefix, which they all share, must not make far names near.
     let stripped = names.iter().filter_map(|name| name.strip_prefix(PREFIX));
     let suggestion = did_you_mean(&name[PREFIX.len()..], stripped).replacen('"', &format!("\"{PREFIX}"), 1);

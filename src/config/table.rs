@@ -171,6 +171,8 @@ settings! {
         /// The largest document that a call may import.
         definition_bytes_max: u64 = 67_108_864
             => Facts::bytes(1_024, GIB).aws("6291456").parity(6_291_456);
+        /// The largest backup that `/restore` takes; it is in memory while it is restored.
+        backup_bytes_max: u64 = 4_294_967_296 => Facts::bytes(1_024, 1024 * GIB);
         /// A line of JSON for each call that changes something, and for those that are refused for who made them: `log` is the
         /// gateway's own log, at whatever level but `off`; a file is opened again on SIGHUP.
         audit_log: AuditDestination = AuditDestination::Log => Facts::plain().aws("CloudTrail");

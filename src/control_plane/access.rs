@@ -214,10 +214,8 @@ impl Access {
         if !call.peer.to_canonical().is_loopback() {
             return Err(denied("without credentials in its settings, this listener answers its own machine only"));
         }
-        // A page in a browser can sign as well as anybody where any signature will do.
-        if call.is_write || call.kind == CallKind::Management {
-            from_here(call.headers).map_err(|reason| denied(&reason))?;
-        }
+        // A page in a browser can sign as well as anybody where any signature will do; and a backup is not for it to read.
+        from_here(call.headers).map_err(|reason| denied(&reason))?;
         match call.kind {
             CallKind::Operator => {
                 Ok(Principal { name: ANONYMOUS.to_owned(), scope: Scope::Full, region: self.region.clone() })

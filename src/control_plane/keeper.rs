@@ -7,7 +7,6 @@
 //! ```
 //! Nobody hears of a change before it is on disk; a call that changes what is served hears of it when every shard has it.
 
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -16,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::documents::{self, Documents};
 use super::exception::{Exception, ExceptionKind};
 use super::operation::{Call, Operation, Random, Reply};
-use super::serving::Serving;
+use super::serving::{Census, Serving, StageKey, Unservable};
 use super::store::disk::Disk;
 use super::store::{Mark, Store};
 use crate::plan::Plan;
@@ -54,6 +53,14 @@ pub struct Answered {
     pub served: Option<oneshot::Receiver<()>>,
 }
 
+/// What came of a restore.
+pub struct Restored {
+    /// Stages that this version cannot serve.
+    pub unserved: Vec<(StageKey, Unservable)>,
+    /// Ends when the others are served.
+    pub served: oneshot::Receiver<()>,
+}
+
 enum Job {
     Call {
         asked: Box<Asked>,
@@ -66,9 +73,13 @@ enum Job {
     Reset {
         reply: oneshot::Sender<Answered>,
     },
+    Restore {
+        store: Box<Store>,
+        reply: oneshot::Sender<Result<Restored, String>>,
+    },
     /// A copy of the store: its rows are shared.
     Copy {
-        reply: oneshot::Sender<Store>,
+        reply: oneshot::Sender<(Store, Census)>,
     },
 }
 
@@ -83,8 +94,6 @@ pub struct KeeperSettings {
 #[derive(Clone)]
 pub struct KeeperHandle {
     jobs: SyncSender<Job>,
-    /// Where backups are read from; `None`: the store is in memory only.
-    pub disk: Option<Arc<Disk>>,
 }
 
 /// The keeper has ended: the process is about to.
@@ -93,7 +102,8 @@ pub struct Ended;
 
 struct Keeper {
     store: Store,
-    disk: Option<Arc<Disk>>,
+    /// `None`: the store is in memory only.
+    disk: Option<Disk>,
     serving: Serving,
     settings: KeeperSettings,
     random: Box<dyn Random + Send>,
@@ -115,11 +125,10 @@ pub fn start(
     fresh: mpsc::UnboundedSender<Fresh>,
 ) -> Result<KeeperHandle, String> {
     let (jobs, asked) = sync_channel(JOBS_MAX);
-    let disk = disk.map(Arc::new);
-    let mut keeper = Keeper { store, disk: disk.clone(), serving, settings, random, fresh, revision: 0 };
+    let mut keeper = Keeper { store, disk, serving, settings, random, fresh, revision: 0 };
     let thread = std::thread::Builder::new().name("keeper".to_owned());
     thread.spawn(move || keeper.run(&asked)).map_err(|error| format!("cannot start the keeper's thread: {error}"))?;
-    Ok(KeeperHandle { jobs, disk })
+    Ok(KeeperHandle { jobs })
 }
 
 impl KeeperHandle {
@@ -141,9 +150,21 @@ impl KeeperHandle {
         answer.await.map_err(|_| Ended)
     }
 
+    /// Makes the store what this one is, all of it or nothing.
+    ///
+    /// # Errors
+    /// The keeper has ended; within, it cannot be written.
+    pub async fn restore(&self, store: Store) -> Result<Result<Restored, String>, Ended> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::Restore { store: Box::new(store), reply }).await?;
+        answer.await.map_err(|_| Ended)
+    }
+
+    /// The store as it is, and what of it is served.
+    ///
     /// # Errors
     /// The keeper has ended.
-    pub async fn copy(&self) -> Result<Store, Ended> {
+    pub async fn copy(&self) -> Result<(Store, Census), Ended> {
         let (reply, answer) = oneshot::channel();
         self.send(Job::Copy { reply }).await?;
         answer.await.map_err(|_| Ended)
@@ -212,7 +233,11 @@ impl Keeper {
                 Job::Copy { reply } => {
                     self.settle(std::mem::take(&mut pending));
                     // Who asked may have gone.
-                    let _ = reply.send(self.store.clone());
+                    let _ = reply.send((self.store.clone(), self.serving.census()));
+                }
+                Job::Restore { store, reply } => {
+                    self.settle(std::mem::take(&mut pending));
+                    let _ = reply.send(self.restore(&store));
                 }
                 Job::Deploy { documents, reply } => {
                     self.settle(std::mem::take(&mut pending));
@@ -264,6 +289,22 @@ impl Keeper {
         let emptied = self.serving.follow(&self.store, mark);
         debug_assert!(emptied.is_ok(), "nothing is compiled of an empty store");
         Pending { reply, outcome: Ok(Reply::Empty), serves: true }
+    }
+
+    /// A stage that cannot be served any more stands against nothing, as at the start.
+    fn restore(&mut self, store: &Store) -> Result<Restored, String> {
+        self.store.replace_by(store);
+        if let Err(reason) = self.write() {
+            self.go_back(Default::default());
+            return Err(reason);
+        }
+        self.store.settle();
+        let unserved = self.serving.load(&self.store);
+        let (done, served) = oneshot::channel();
+        let fresh = self.fresh(vec![done]);
+        // Without a publisher the process is about to end.
+        let _ = self.fresh.send(fresh);
+        Ok(Restored { unserved, served })
     }
 
     /// Writes what the calls have changed, and answers them.

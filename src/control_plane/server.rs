@@ -1,8 +1,9 @@
-//! The admin listener: health, readiness, metrics, reload, and the [`management`] API.
+//! The admin listener: health, readiness, metrics, what [`operators`] do, and the [`management`] API.
 //!
 //! Who may do what there is `access`'s to say; the routes that only tell how the gateway is are open.
 
 pub mod management;
+mod operators;
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -10,20 +11,20 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
-use axum::extract::{RawQuery, Request, State as Shared};
-use axum::http::{HeaderValue, Method, StatusCode, header};
-use axum::middleware::{self, Next};
+use axum::extract::{DefaultBodyLimit, RawQuery, Request, State as Shared};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Json, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc};
 
-use super::access::{self, Access, CallKind, Refusal};
-use super::audit::{AuditLog, Caller, Record};
+use super::access::Access;
+use super::audit::AuditLog;
 use super::exposition;
 use super::keeper::KeeperHandle;
 use super::operation::Random;
@@ -64,10 +65,16 @@ pub struct Management {
     pub compile_options: compile::Options,
     /// The largest body, which is an API's definition.
     pub definition_bytes_max: usize,
+    /// The largest body of a restore.
+    pub backup_bytes_max: usize,
+    /// Where clients connect, for the status: `http://127.0.0.1:8080`.
+    pub listening: Vec<String>,
     /// Whether `POST /reset` is there.
     pub may_reset: bool,
     /// [`TESTS_MAX`] of them.
     pub test_places: Semaphore,
+    /// One: a backup that is restored is in memory.
+    pub restore_place: Semaphore,
 }
 
 /// The address of a request's sender.
@@ -117,34 +124,61 @@ pub async fn serve(listener: TcpListener, admin: Admin) -> Infallible {
     }
 }
 
+/// A route of our own; AWS's are found by their operations.
+struct Route {
+    path: &'static str,
+    /// `GET` or `POST`: what the handler takes.
+    method: &'static str,
+    for_operators: bool,
+    summary: &'static str,
+    handler: MethodRouter<Admin>,
+}
+
+/// As `openapi.json` describes them.
+fn routes() -> Vec<Route> {
+    let open = |path, summary, handler| Route { path, method: "GET", for_operators: false, summary, handler };
+    let looks = |path, summary, handler| Route { path, method: "GET", for_operators: true, summary, handler };
+    let changes = |path, summary, handler| Route { path, method: "POST", for_operators: true, summary, handler };
+    vec![
+        open("/", "this list", get(index)),
+        open("/healthz", "200 while the control thread is alive", get(healthz)),
+        open("/readyz", "200 when requests can be served; ?verbose lists each condition", get(readyz)),
+        open("/metrics", "statistics for Prometheus", get(metrics)),
+        open("/openapi.json", "what these routes take and answer", get(openapi)),
+        looks("/status", "what is served and what is not deployed yet; ?api=NAME or id", get(operators::status)),
+        looks("/backup", "everything that the management API made", get(operators::backup)),
+        changes("/restore", "make it what a backup says", post(operators::restore)),
+        changes("/reload", "build and publish the configuration again", post(operators::reload)),
+        changes("/reset", "forget everything that the management API made: for tests", post(operators::reset)),
+    ]
+}
+
 fn router(admin: Admin) -> Router {
-    let operators = Router::new()
-        .route("/reload", post(reload))
-        .route("/reset", post(reset))
-        .layer(middleware::from_fn_with_state(admin.clone(), operators_only));
-    Router::new()
-        .merge(operators)
-        .route("/", get(index))
-        .route("/healthz", get(healthz))
-        .route("/readyz", get(readyz))
-        .route("/metrics", get(metrics))
-        .method_not_allowed_fallback(method_not_allowed)
-        .fallback(other)
-        .with_state(admin)
+    let (operators, open): (Vec<Route>, Vec<Route>) = routes().into_iter().partition(|route| route.for_operators);
+    let with = |routes: Vec<Route>| {
+        routes.into_iter().fold(Router::new(), |router, route| router.route(route.path, route.handler))
+    };
+    let only = middleware::from_fn_with_state(admin.clone(), operators::only);
+    // Whom it lets pass has a body that is bounded already.
+    let operators = with(operators).layer(DefaultBodyLimit::disable()).layer(only);
+    let all = with(open).merge(operators);
+    all.method_not_allowed_fallback(method_not_allowed).fallback(other).with_state(admin)
 }
 
 async fn index(Shared(admin): Shared<Admin>) -> Json<Value> {
-    Json(json!({
-        "name": "tollgate",
-        "version": admin.state.version,
-        "endpoints": {
-            "GET /healthz": "200 while the control thread is alive",
-            "GET /readyz": "200 when requests can be served; ?verbose lists each condition",
-            "GET /metrics": "statistics for Prometheus",
-            "POST /reload": "build and publish the configuration again",
-            "/restapis, /apikeys, …": "the management API of API Gateway: aws apigateway --endpoint-url, boto3, Terraform",
-        },
-    }))
+    let told = |route: Route| (format!("{} {}", route.method, route.path), Value::from(route.summary));
+    let mut endpoints: serde_json::Map<String, Value> = routes().into_iter().map(told).collect();
+    let aws = "the management API of API Gateway: aws apigateway --endpoint-url, boto3, Terraform";
+    endpoints.insert("/restapis, /apikeys, …".to_owned(), aws.into());
+    Json(json!({ "name": "tollgate", "version": admin.state.version, "endpoints": endpoints }))
+}
+
+const OPENAPI: &str = include_str!("server/openapi.json");
+
+async fn openapi(Shared(admin): Shared<Admin>) -> Json<Value> {
+    let mut document: Value = serde_json::from_str(OPENAPI).expect("a test reads it");
+    document["info"]["version"] = admin.state.version.into();
+    Json(document)
 }
 
 /// Who answers is alive; but without its publisher the gateway serves ever older addresses, and wants a restart.
@@ -179,86 +213,6 @@ async fn metrics(Shared(admin): Shared<Admin>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, content_type)], admin.state.metrics().await)
 }
 
-async fn reload(Shared(admin): Shared<Admin>) -> Response {
-    let (reply, outcome) = oneshot::channel();
-    if admin.reloads.send(Reload { asked_by: "admin", reply: Some(reply) }).await.is_err() {
-        return problem(StatusCode::SERVICE_UNAVAILABLE, "the publisher has ended");
-    }
-    match outcome.await {
-        Ok(Ok(published)) => Json(published).into_response(),
-        Ok(Err(reason)) => problem(StatusCode::UNPROCESSABLE_ENTITY, &reason),
-        Err(_) => problem(StatusCode::SERVICE_UNAVAILABLE, "the publisher has ended"),
-    }
-}
-
-/// Empties the store: for tests that share a gateway.
-async fn reset(Shared(admin): Shared<Admin>) -> Response {
-    if !admin.management.may_reset {
-        let message = "resetting is off; management.reset = true makes it possible, for tests only";
-        return problem(StatusCode::FORBIDDEN, message);
-    }
-    let answered = admin.management.keeper.reset().await;
-    match answered.map(|answered| (answered.outcome, answered.served)) {
-        Ok((Ok(_), served)) => {
-            if let Some(served) = served {
-                // It ends too where the publisher has.
-                let _ = served.await;
-            }
-            Json(json!({ "reset": true })).into_response()
-        }
-        Ok((Err(exception), _)) => management::refused(&exception),
-        Err(_) => problem(StatusCode::SERVICE_UNAVAILABLE, "the keeper of the store has ended"),
-    }
-}
-
-/// Lets those pass to an operator's route that may use it.
-async fn operators_only(Shared(admin): Shared<Admin>, request: Request, next: Next) -> Response {
-    let (parts, body) = request.into_parts();
-    let query = parts.uri.query().unwrap_or_default();
-    let call = access::Call {
-        method: parts.method.as_str(),
-        path: parts.uri.path(),
-        query,
-        headers: &parts.headers,
-        peer: management::peer(&parts),
-        kind: CallKind::Operator,
-        is_write: parts.method != Method::GET,
-    };
-    let request_id = admin.management.request_id();
-    let note = |caller: Caller<'_>, status: StatusCode, error_type: Option<&str>| {
-        admin.management.audit.record(&Record {
-            time: SystemTime::now(),
-            caller,
-            source_ip: call.peer,
-            operation: call.path,
-            path: call.path,
-            query,
-            status: status.as_u16(),
-            error_type,
-            request_id: &request_id,
-        });
-    };
-    let refuse = |refusal: Refusal| {
-        note(Caller::Refused(&refusal), refusal.status, Some(refusal.error_type));
-        management::response(refusal.status, refusal.error_type, &refusal.message)
-    };
-    if let Err(refusal) = admin.management.access.admit_head(&call, now()) {
-        return refuse(refusal);
-    }
-    let Ok(body) = axum::body::to_bytes(body, admin.management.definition_bytes_max).await else {
-        return problem(StatusCode::PAYLOAD_TOO_LARGE, "the request is too large, or ended early");
-    };
-    let principal = match admin.management.access.admit(&call, &body, now()) {
-        Ok(principal) => principal,
-        Err(refusal) => return refuse(refusal),
-    };
-    let response = next.run(Request::from_parts(parts.clone(), body.into())).await;
-    if call.is_write {
-        note(Caller::Known(&principal), response.status(), None);
-    }
-    response
-}
-
 /// AWS's paths, or none at all.
 async fn other(Shared(admin): Shared<Admin>, request: Request) -> Response {
     if management::is_managed(request.uri().path()) {
@@ -273,4 +227,31 @@ async fn method_not_allowed() -> Response {
 
 fn problem(status: StatusCode, message: &str) -> Response {
     (status, Json(json!({ "message": message }))).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_route_is_described_and_no_other() {
+        let document: Value = serde_json::from_str(OPENAPI).expect("it is JSON");
+        let paths = document["paths"].as_object().expect("paths");
+        let of_path = |(path, item): (&String, &Value)| {
+            let methods = item.as_object().expect("a path item").keys();
+            methods.map(|method| format!("{} {path}", method.to_uppercase())).collect::<Vec<_>>()
+        };
+        let described: BTreeSet<String> = paths.iter().flat_map(of_path).collect();
+        let routed: BTreeSet<String> =
+            routes().iter().map(|route| format!("{} {}", route.method, route.path)).collect();
+        assert_eq!(described, routed);
+        for route in routes() {
+            let operation = &document["paths"][route.path][route.method.to_lowercase()];
+            // An operation that is open says so by an empty list.
+            assert_eq!(operation["security"].is_null(), route.for_operators, "{}", route.path);
+            assert!(operation["summary"].is_string() && operation["responses"]["200"].is_object(), "{}", route.path);
+        }
+    }
 }

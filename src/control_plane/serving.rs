@@ -3,7 +3,7 @@
 //! A deployment never changes, so a compiled stage depends only on its own row: a deploy compiles one stage, beside
 //! however many others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::domains;
 use super::store::table::part;
@@ -13,7 +13,7 @@ use crate::plan::Plan;
 use crate::plan::compile::{CompiledStage, Compiler, Deployment, Options, Problem, StageSource};
 
 /// Region, API and stage: a stage's key in the store.
-type StageKey = Box<str>;
+pub type StageKey = Box<str>;
 
 pub struct Serving {
     compiler: Compiler,
@@ -33,6 +33,14 @@ struct Served {
 pub struct Unservable {
     pub stage_name: String,
     pub problems: Vec<Problem>,
+}
+
+/// Which stages are served.
+#[derive(Clone, Debug, Default)]
+pub struct Census {
+    pub stages: BTreeSet<StageKey>,
+    /// The one that answers at `/`.
+    pub root: Option<StageKey>,
 }
 
 impl Serving {
@@ -83,6 +91,10 @@ impl Serving {
 
     pub fn serve_at_root(&mut self, stage: Option<StageKey>) {
         self.root = stage;
+    }
+
+    pub fn census(&self) -> Census {
+        Census { stages: self.stages.keys().cloned().collect(), root: self.root.clone() }
     }
 
     /// The plan of all stages. Its generation is the publisher's to give.

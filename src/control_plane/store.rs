@@ -5,8 +5,9 @@
 //!
 //! - [`table`]: rows of one kind, with a journal.
 //! - [`snapshot`]: an API's definition, as rows and packed.
-//! - [`disk`]: the rows on disk.
+//! - [`disk`]: the rows on disk; [`backup`]: the rows as lines of text.
 
+pub mod backup;
 pub mod disk;
 pub mod snapshot;
 pub mod table;
@@ -64,6 +65,20 @@ macro_rules! tables {
             /// Removes every row.
             pub fn clear(&mut self) {
                 $(self.$name.remove_below(&[]);)*
+            }
+
+            /// Makes every table what it is in the other store; that can be undone, and is written, as any change.
+            pub fn replace_by(&mut self, other: &Store) {
+                $(self.$name.replace_by(&other.$name);)*
+            }
+
+            /// Every row with its table's name and its key.
+            ///
+            /// # Errors
+            /// A row cannot be written as JSON, or `take` does not want more.
+            pub fn visit(&self, take: &mut Visitor<'_>) -> Result<(), String> {
+                $(visit(stringify!($name), &self.$name, take)?;)*
+                Ok(())
             }
 
             /// Forgets how to undo: what changed has been written, or need not be.
@@ -216,17 +231,27 @@ pub struct Change {
     pub row: Option<Vec<u8>>,
 }
 
+/// Takes a table's name, a row's key and the row as JSON.
+pub type Visitor<'v> = dyn FnMut(&'static str, &str, &[u8]) -> Result<(), String> + 'v;
+
 fn changes_of<V: Clone + Serialize>(
     name: &'static str,
     table: &Table<V>,
     changes: &mut Vec<Change>,
 ) -> Result<(), String> {
     for (key, row) in table.changed_since(0) {
-        let row = row.map(|row| serde_json::to_vec(&**row)).transpose();
-        let row = row.map_err(|error| format!("cannot write a row of `{name}`: {error}"))?;
+        let row = row.map(|row| json(name, &**row)).transpose()?;
         changes.push(Change { table: name, key: key.into(), row });
     }
     Ok(())
+}
+
+fn visit<V: Clone + Serialize>(name: &'static str, table: &Table<V>, take: &mut Visitor<'_>) -> Result<(), String> {
+    table.below(&[]).try_for_each(|(key, row)| take(name, key, &json(name, &**row)?))
+}
+
+fn json(table: &str, row: &impl Serialize) -> Result<Vec<u8>, String> {
+    serde_json::to_vec(row).map_err(|error| format!("cannot write a row of `{table}`: {error}"))
 }
 
 fn read<V: DeserializeOwned>(table: &str, key: &str, row: &[u8]) -> Result<V, String> {

@@ -105,8 +105,11 @@ fn management() -> (Management, mpsc::UnboundedReceiver<Fresh>) {
         test_invoker: Arc::new(Never),
         compile_options: Default::default(),
         definition_bytes_max: 1 << 20,
+        backup_bytes_max: 1 << 20,
+        listening: Vec::new(),
         may_reset: true,
         test_places: tokio::sync::Semaphore::new(1),
+        restore_place: tokio::sync::Semaphore::new(1),
     };
     (management, fresh)
 }

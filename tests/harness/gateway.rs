@@ -59,7 +59,7 @@ impl Start {
         let mut process = Command::new(env!("CARGO_BIN_EXE_tollgate"));
         process.arg(command).current_dir(folder.path()).stdin(Stdio::null());
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("TOLLGATE_") {
+            if ["TOLLGATE_", "AWS_"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
                 process.env_remove(name);
             }
         }
@@ -91,6 +91,12 @@ impl Start {
     pub fn set(mut self, setting: &str, value: impl std::fmt::Display) -> Start {
         let name = format!("TOLLGATE_{}", setting.to_uppercase().replace('.', "_"));
         self.command.env(name, value.to_string());
+        self
+    }
+
+    /// Sets a variable that is no setting.
+    pub fn variable(mut self, name: &str, value: &str) -> Start {
+        self.command.env(name, value);
         self
     }
 
@@ -247,6 +253,12 @@ impl Gateway {
     pub fn admin(&self, request: &str) -> Message {
         let mut client = Client::connect(self.admin.expect("there is an admin listener"));
         client.exchange(format!("{request} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"))
+    }
+
+    /// `tollgate COMMAND` for this gateway.
+    pub fn command(&self, command: &str) -> Start {
+        let admin = self.admin.expect("there is an admin listener");
+        Start::command(command).variable("TOLLGATE_ADMIN_URL", &format!("http://{admin}"))
     }
 
     /// `POST /reload`, and its answer.

@@ -190,15 +190,15 @@ fn without_credentials_only_this_machine_is_answered() {
 #[test]
 fn without_credentials_pages_in_browsers_are_refused() {
     let (access, denied) = (access(false), "AccessDeniedException");
-    for asked in [read(), write(), operate()] {
+    let look = || Asked::new(CallKind::Operator, false);
+    for asked in [read(), write(), operate(), look()] {
         let asked = asked.field("host", "rebound.example:8081").signed("a");
         asked.refused(&access, 403, denied, "neither an IP address nor localhost");
     }
-    for asked in [read(), write(), operate()] {
+    for asked in [read(), write(), operate(), look()] {
         asked.field("origin", "https://page.example").signed("a").refused(&access, 403, denied, "other origins");
     }
-    let look = Asked::new(CallKind::Operator, false).field("host", "rebound.example");
-    look.admitted(&access, "anonymous", Scope::Full, "eu-central-1");
+    look().admitted(&access, "anonymous", Scope::Full, "eu-central-1");
 }
 
 #[track_caller]

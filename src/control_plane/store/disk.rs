@@ -3,10 +3,7 @@
 //! A commit is one transaction, and on the disk before it returns: what was acknowledged survives the end of the process
 //! and of the machine's power. A commit that fails leaves the disk as it was, or is taken back before anything else is
 //! written; the next one tries again with the file opened anew, so that a full disk needs no restart.
-//!
-//! - [`backup`]: all rows as lines of text, and back.
 
-pub mod backup;
 #[cfg(test)]
 mod tests;
 
@@ -115,6 +112,21 @@ impl Disk {
         Ok(())
     }
 
+    /// Makes a store of these rows in the folder: all of it, or nothing.
+    ///
+    /// # Errors
+    /// The folder has a store and it is not to be `replaced`; a process has it; or the disk does not take it.
+    pub fn restore(folder: &Path, store: &Store, replaced: bool) -> Result<(), String> {
+        let _lock = lock(folder)?;
+        if !replaced && folder.join(FILE_NAME).exists() {
+            return Err(format!("there is a store in {} already", folder.display()));
+        }
+        create(folder, |transaction| {
+            let mut rows = transaction.open_table(ROWS).map_err(text)?;
+            store.visit(&mut |table, key, row| put_row(&mut rows, &row_key(table, key), Some(row)).map(|_| ()))
+        })
+    }
+
     /// A view of all rows that later commits do not change.
     fn rows(&self) -> Result<ReadOnlyTable<&'static str, &'static [u8]>, String> {
         let mut state = self.state();
@@ -175,7 +187,7 @@ fn put(
     before: &mut BTreeMap<String, Option<Vec<u8>>>,
 ) -> Result<(), String> {
     for change in changes {
-        let key = format!("{}{SEPARATOR}{}", change.table, change.key);
+        let key = row_key(change.table, &change.key);
         let replaced = put_row(table, &key, change.row.as_deref());
         // Of a row that changes twice, the first is what was there.
         before.entry(key).or_insert(replaced?);
@@ -194,6 +206,10 @@ fn put_row(
         None => table.remove(key),
     };
     Ok(replaced.map_err(text)?.map(|row| row.value().to_vec()))
+}
+
+fn row_key(table: &str, key: &str) -> String {
+    format!("{table}{SEPARATOR}{key}")
 }
 
 fn split(key: &str) -> Result<(&str, &str), String> {

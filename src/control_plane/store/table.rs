@@ -114,6 +114,17 @@ impl<V: Clone> Table<V> {
         }
     }
 
+    /// Removes every row that the other table does not have, and takes all that it has.
+    pub fn replace_by(&mut self, other: &Table<V>) {
+        let gone: Vec<Box<str>> = self.rows.keys().filter(|key| !other.rows.contains_key(*key)).cloned().collect();
+        for key in gone {
+            self.replace(key, None);
+        }
+        for (key, row) in &other.rows {
+            self.replace(key.clone(), Some(Arc::clone(row)));
+        }
+    }
+
     fn replace(&mut self, key: Box<str>, row: Option<Arc<V>>) -> Option<Arc<V>> {
         let before = match row {
             Some(row) => self.rows.insert(key.clone(), row),

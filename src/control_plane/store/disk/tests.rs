@@ -1,7 +1,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use super::backup::restore;
 use super::*;
 use crate::model::RestApi;
 
@@ -62,25 +61,18 @@ fn a_row_that_cannot_be_read_names_itself() {
 }
 
 #[test]
-fn a_backup_is_restored_whole_or_not_at_all() {
+fn a_store_is_made_of_rows_where_there_is_none() {
     let folder = tempfile::tempdir().expect("a folder");
     let (first, second) = (folder.path().join("first"), folder.path().join("second"));
     let disk = Disk::open(&first).expect("a new store");
     disk.commit(&[change("r\0a", Some("one\n")), change("r\0b", Some("two"))]).expect("written");
-    let mut backup = Vec::new();
-    assert_eq!(disk.backup(&mut backup), Ok(2));
-    let cut = restore(&second, &backup[..backup.len() - 1], false);
-    assert_eq!(cut.map_err(|error| error.ends_with("cut short")), Err(true));
-    let mut altered = backup.clone();
-    let at = backup.windows(3).position(|bytes| bytes == b"two").expect("the name");
-    altered[at] = b'T';
-    let refused = restore(&second, &*altered, false);
-    assert_eq!(refused.map_err(|error| error.ends_with("its sum differs")), Err(true));
-    assert!(!second.join(FILE_NAME).exists() && !second.join(NEW_FILE_NAME).exists());
-    assert_eq!(restore(&second, &*backup, false), Ok(2));
-    assert!(restore(&second, &*backup, false).expect_err("it is there").ends_with("already"));
-    assert_eq!(restore(&second, &*backup, true), Ok(2));
-    assert!(restore(&first, &*backup, true).expect_err("it is in use").contains("in use"));
+    let rows = disk.load().expect("it is readable");
+    let refusal = |folder, replaced| Disk::restore(folder, &rows, replaced).expect_err("it is refused");
+    assert_eq!(Disk::restore(&second, &rows, false), Ok(()));
+    assert!(refusal(&second, false).ends_with("already"));
+    assert_eq!(Disk::restore(&second, &rows, true), Ok(()));
+    assert!(refusal(&first, true).contains("in use"));
+    assert!(!second.join(NEW_FILE_NAME).exists());
     let restored = Disk::open(&second).expect("a store");
     assert_eq!(shown(&restored), shown(&disk));
 }
