@@ -5,8 +5,9 @@
 //! they become. A call's operations are applied in order to a copy; one that fails leaves all as it was.
 
 use serde::Deserialize;
+use serde_json::Value;
 
-use super::exception::Exception;
+use super::exception::{Exception, ExceptionKind};
 use super::operation::Call;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -132,8 +133,16 @@ struct Input {
 /// The operations of a call's body.
 ///
 /// # Errors
-/// `BadRequestException`: the body is not of that shape.
+/// `BadRequestException`: the body is not of that shape. `ValidationException`, as AWS's framework has it: an operation
+/// is none of the six.
 pub fn operations(call: &Call<'_>) -> Result<Vec<PatchOperation>, Exception> {
+    const OPS: [&str; 6] = ["add", "remove", "replace", "move", "copy", "test"];
+    let input: Value = call.input()?;
+    let named = input["patchOperations"].as_array().into_iter().flatten().filter_map(|one| one["op"].as_str());
+    if named.into_iter().any(|op| !OPS.contains(&op)) {
+        let message = "Member must satisfy enum value set: [add, remove, move, test, replace, copy]";
+        return Err(Exception::new(ExceptionKind::Validation, message));
+    }
     Ok(call.input::<Input>()?.patch_operations)
 }
 
@@ -187,7 +196,8 @@ fn refusal<T>(rules: &[Rule<T>], operation: &PatchOperation, permitted_here: boo
 /// What stands in the pattern's braces; `None` where the path does not fit.
 fn names_in(pattern: &str, path: &str) -> Option<Vec<String>> {
     let mut names = Vec::new();
-    let mut segments = path.strip_prefix('/')?.split('/');
+    // AWS takes a path without its first slash too.
+    let mut segments = path.strip_prefix('/').unwrap_or(path).split('/');
     let mut parts = pattern.strip_prefix('/')?.split('/').peekable();
     while let Some(part) = parts.next() {
         let segment = segments.next()?;

@@ -34,7 +34,7 @@ class Gateway:
 
     def __init__(self, name, settings=None):
         self.name = name
-        self.settings = {"MANAGEMENT_RESET": "true", **(settings or {})}
+        self.settings = {"MANAGEMENT_RESET": "true", "MANAGEMENT_UNSUPPORTED": "deny", **(settings or {})}
         self.folder = LEFTOVERS / name
         self.process = None
         listen, admin = free_ports(2)

@@ -15,7 +15,7 @@ pub fn get_export(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exception
     let name = call.parameter("export_type");
     let export_type = ExportType::from_name(name);
     let export_type =
-        export_type.ok_or_else(|| Exception::bad_request(format!("Invalid export type specified: {name}")))?;
+        export_type.ok_or_else(|| Exception::bad_request(format!("No API exporter for type '{name}'")))?;
     let format = format(call)?;
     let options = ExportOptions {
         export_type,

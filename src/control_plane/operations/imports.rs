@@ -25,8 +25,9 @@ pub fn import_rest_api(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exce
 pub fn put_rest_api(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exception> {
     rest_apis::of(store, call)?;
     let mode = call.query("mode").unwrap_or("merge");
-    let mode = PutMode::from_name(mode)
-        .ok_or_else(|| Exception::bad_request(format!("Invalid value for parameter mode: {mode}")))?;
+    let mode = PutMode::from_name(mode).ok_or_else(|| {
+        Exception::bad_request("Enumeration value of OpenAPI import mode must be \"overwrite\" or \"merge\"")
+    })?;
     let api_id = call.parameter("restapi_id");
     let existing = snapshot::gather(store, call.region, api_id).expect("the API was there a moment ago");
     let imported = read(call)?;
