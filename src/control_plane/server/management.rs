@@ -49,7 +49,7 @@ pub async fn serve(admin: Admin, request: axum::extract::Request) -> Response {
     let (parts, body) = request.into_parts();
     let mut response = match answer(&admin, &parts, body, &request_id).await {
         Ok(response) => response,
-        Err(response) => response,
+        Err(response) => *response,
     };
     if let Ok(id) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert("x-amzn-requestid", id);
@@ -57,7 +57,13 @@ pub async fn serve(admin: Admin, request: axum::extract::Request) -> Response {
     response
 }
 
-async fn answer(admin: &Admin, parts: &request::Parts, body: Body, request_id: &str) -> Result<Response, Response> {
+async fn answer(
+    admin: &Admin,
+    parts: &request::Parts,
+    body: Body,
+    request_id: &str,
+) -> Result<Response, Box<Response>> {
+    let refused = |exception: &Exception| Box::new(refused(exception));
     let (path, raw_query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
     let query = operation::query_pairs(raw_query).map_err(|exception| refused(&exception))?;
     let (operation, path_parameters) =
@@ -67,7 +73,7 @@ async fn answer(admin: &Admin, parts: &request::Parts, body: Body, request_id: &
     let body = axum::body::to_bytes(body, admin.management.definition_bytes_max).await.map_err(|_| {
         let message =
             format!("the request is larger than {} bytes, or ended early", admin.management.definition_bytes_max);
-        response(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLargeException", &message)
+        Box::new(response(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLargeException", &message))
     })?;
     let principal = judged.admit(&body)?;
     let asked = Asked {
@@ -93,7 +99,7 @@ async fn answer(admin: &Admin, parts: &request::Parts, body: Body, request_id: &
         Reply::File(file) => file_response(status, file),
         Reply::TestInvocation(invocation) => match try_method(admin, *invocation).await {
             Ok(value) => json_response(status, &value),
-            Err(exception) => refused(&exception),
+            Err(exception) => return Err(refused(&exception)),
         },
     })
 }
@@ -120,18 +126,18 @@ impl Judged<'_> {
     }
 
     /// Before the body is read: nobody has to be believed that sends gigabytes.
-    fn admit_head(&self) -> Result<(), Response> {
+    fn admit_head(&self) -> Result<(), Box<Response>> {
         self.admin.management.access.admit_head(&self.call(), super::now()).map_err(|refusal| self.refuse(&refusal))
     }
 
-    fn admit(&self, body: &[u8]) -> Result<Principal, Response> {
+    fn admit(&self, body: &[u8]) -> Result<Principal, Box<Response>> {
         self.admin.management.access.admit(&self.call(), body, super::now()).map_err(|refusal| self.refuse(&refusal))
     }
 
-    fn refuse(&self, refusal: &Refusal) -> Response {
+    fn refuse(&self, refusal: &Refusal) -> Box<Response> {
         let error = Some(refusal.error_type);
         self.note(Caller::Refused(refusal), refusal.status.as_u16(), error);
-        response(refusal.status, refusal.error_type, &refusal.message)
+        Box::new(response(refusal.status, refusal.error_type, &refusal.message))
     }
 
     fn record(&self, principal: &Principal, exception: Option<&Exception>) {
@@ -220,5 +226,8 @@ pub fn refused(exception: &Exception) -> Response {
 pub fn response(status: StatusCode, error_type: &'static str, message: &str) -> Response {
     let mut response = json_response(status, &json!({ "message": message }));
     response.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static(error_type));
+    if status == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
     response
 }
