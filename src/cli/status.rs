@@ -97,6 +97,12 @@ fn notes(text: &mut String, api: &ApiStatus, stage: &StageStatus) {
     if !stage.served {
         let _ = writeln!(text, "\n{subject}: NOT SERVED; the gateway's log says why");
     }
+    if !stage.denied.is_empty() {
+        let _ = writeln!(text, "\n{subject}: what this version cannot serve is answered 500");
+        for line in &stage.denied {
+            let _ = writeln!(text, "  {line}");
+        }
+    }
     if let Some(canary) = &stage.canary {
         let deployment = canary.deployment_id.as_deref().unwrap_or("-");
         let _ = writeln!(text, "\n{subject}: a canary with {deployment} gets {} %", canary.percent_traffic);
@@ -128,6 +134,7 @@ mod tests {
             description: None,
             deployed_at: Some(1_440_938_160.0),
             served: true,
+            denied: Vec::new(),
             undeployed: Some(Undeployed { count, changes: (0..count).map(|at| format!("+ GET /{at}")).collect() }),
             canary: None,
             earlier_deployments: Vec::new(),
