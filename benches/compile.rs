@@ -77,7 +77,9 @@ const TEMPLATE: &str = "#set($root = $input.path('$'))
 }";
 
 /// A constant answer, with two statuses.
-fn mock() -> Integration {
+fn mock(api: usize, number: usize) -> Integration {
+    // Two of an API's own, each for several methods.
+    let template = format!("## {api} {}\n{TEMPLATE}", number % 2);
     let response = |status: &str, pattern: Option<&str>, template: &str| IntegrationResponse {
         status_code: text(status),
         selection_pattern: pattern.map(text),
@@ -88,7 +90,7 @@ fn mock() -> Integration {
     Integration {
         request_templates: map([("application/json", text("{\"statusCode\": 200}"))]),
         integration_responses: map([
-            ("200", response("200", None, TEMPLATE)),
+            ("200", response("200", None, &template)),
             ("404", response("404", Some("4\\d{2}"), "{\"message\": \"not found\", \"id\": \"$context.requestId\"}")),
         ]),
         ..Integration::default()
@@ -141,7 +143,7 @@ fn api(api: usize, resources: usize) -> ApiDefinition {
         let methods = match number % 3 {
             0 => vec![method("GET", proxy(api, number))],
             1 => vec![validated()],
-            _ => vec![method("GET", mock()), method("OPTIONS", cors())],
+            _ => vec![method("GET", mock(api, number)), method("OPTIONS", cors())],
         };
         Resource {
             id: ResourceId(format!("res{number:03}")),
@@ -243,7 +245,8 @@ fn kinds() {
     };
     only("a proxy", &|number| method("GET", proxy(0, number)));
     only("a proxy with a model of its own", &validated);
-    only("a mock with templates", &|_| method("GET", mock()));
+    only("a mock with a template of its own", &|number| method("GET", mock(number, 0)));
+    only("a mock with a template that others have", &|_| method("GET", mock(0, 0)));
     only("a mock for CORS", &|_| method("OPTIONS", cors()));
 }
 

@@ -33,6 +33,7 @@ pub mod template;
 pub mod test_invocation;
 pub mod validation;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use access_log::LogFormat;
@@ -98,7 +99,7 @@ pub struct StagePlan {
 #[derive(Debug)]
 pub struct MethodPlan {
     /// As declared: `GET`, or `ANY`.
-    pub http_method: Box<str>,
+    pub http_method: Cow<'static, str>,
     /// The resource's path template, `/pets/{petId}`: the label `route` of metrics and log.
     pub resource_path: Box<str>,
     pub resource_id: Box<str>,

@@ -118,6 +118,11 @@ impl Default for Budget {
 }
 
 impl Template {
+    /// As it was written.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
     /// AWS's quota: 300 KB.
     pub const BYTES_MAX: usize = 300 << 10;
     /// Blocks, parentheses and quoted text within one another.

@@ -132,7 +132,7 @@ mod tests {
             name: name.into(),
             deployment_id: Some("d1".into()),
             description: None,
-            deployed_at: Some(1_440_938_160.0),
+            deployed_at: Some(1_440_938_160),
             served: true,
             denied: Vec::new(),
             undeployed: Some(Undeployed { count, changes: (0..count).map(|at| format!("+ GET /{at}")).collect() }),

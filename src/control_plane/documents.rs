@@ -30,7 +30,7 @@ pub fn apply(
     store: &mut Store,
     region: &str,
     documents: Documents,
-    now: f64,
+    now: i64,
     new_id: &dyn Fn(usize) -> String,
 ) -> Result<Option<Box<str>>, String> {
     let first = documents.imported.first().and_then(|document| Some((document, document.stages.first()?)));
@@ -46,7 +46,7 @@ pub fn apply(
 struct Desk<'d> {
     store: &'d mut Store,
     region: &'d str,
-    now: f64,
+    now: i64,
     new_id: &'d dyn Fn(usize) -> String,
 }
 
@@ -122,9 +122,9 @@ impl Desk<'_> {
         let ours =
             deployments.filter(|(_, row)| row.description.as_deref().is_some_and(|text| text.starts_with("from ")));
         let unused = ours.filter(|(_, row)| !in_use.contains(&row.id));
-        let mut unused: Vec<(f64, String)> =
+        let mut unused: Vec<(i64, String)> =
             unused.map(|(key, row)| (row.created_date, own_name(key).to_owned())).collect();
-        unused.sort_by(|one, other| other.0.total_cmp(&one.0));
+        unused.sort_by(|one, other| other.0.cmp(&one.0));
         for (_, id) in unused.into_iter().skip(DEPLOYMENTS_KEPT) {
             self.store.deployments.remove(&[self.region, api_id, &id]);
         }

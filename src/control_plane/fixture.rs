@@ -43,7 +43,7 @@ fn mock(method: &str) -> MethodPlan {
     };
     MethodPlan {
         validator: None,
-        http_method: http_method.into(),
+        http_method: http_method.to_owned().into(),
         resource_path: resource_path.into(),
         resource_id: "res001".into(),
         integration: Integration::Mock(Box::new(mock)),

@@ -369,7 +369,7 @@ impl Keeper {
             };
             call.new_id(length)
         };
-        let root = documents::apply(&mut self.store, &self.settings.region, documents, unix_s() as f64, &new_id)?;
+        let root = documents::apply(&mut self.store, &self.settings.region, documents, unix_s(), &new_id)?;
         self.store.note_moves(mark, unix_s());
         let followed = self.serving.follow(&self.store, mark).map_err(|unservable| unservable.to_text());
         if let Err(reason) = followed.and_then(|_| self.write()) {

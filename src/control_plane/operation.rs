@@ -146,8 +146,8 @@ impl<'c> Call<'c> {
     }
 
     /// Seconds since 1970, as AWS writes them into JSON.
-    pub fn now(&self) -> f64 {
-        self.now_s as f64
+    pub fn now(&self) -> i64 {
+        self.now_s
     }
 
     /// `arn:aws:apigateway:{region}::{path}`, as tags name what they are on.

@@ -42,7 +42,7 @@ pub struct StageStatus {
     /// The deployment's.
     pub description: Option<String>,
     /// When the stage was moved to it.
-    pub deployed_at: Option<f64>,
+    pub deployed_at: Option<i64>,
     /// False where this version cannot serve it: the gateway's log says why.
     pub served: bool,
     /// What of it this version cannot serve and answers 500, a line each: see the setting `management.unsupported`.
@@ -112,7 +112,7 @@ impl View<'_> {
         let deployment = stage.deployment_id.as_ref().and_then(deployed);
         let history = self.store.stage_histories.row(&parts);
         let earlier = history.map(|history| history.earlier.as_slice()).unwrap_or_default();
-        let moved = earlier.first().map(|left| left.until as f64);
+        let moved = earlier.first().map(|left| left.until);
         StageStatus {
             name: stage.stage_name.clone(),
             deployment_id: stage.deployment_id.as_ref().map(DeploymentId::to_string),
@@ -199,7 +199,7 @@ mod tests {
             let row = Deployment {
                 id: DeploymentId(id.into()),
                 description,
-                created_date: 5.0,
+                created_date: 5,
                 snapshot,
                 ..Deployment::default()
             };
@@ -225,7 +225,7 @@ mod tests {
     fn a_stage_tells_what_it_serves_and_what_it_does_not_yet() {
         let mut store = store();
         let told = stage(&store, &census(false));
-        assert_eq!((told.deployment_id.as_deref(), told.deployed_at), (Some("d2"), Some(9.0)));
+        assert_eq!((told.deployment_id.as_deref(), told.deployed_at), (Some("d2"), Some(9)));
         assert_eq!(told.description.as_deref(), Some("the deployment d2"));
         let earlier: Vec<_> = told.earlier_deployments.iter().map(|left| left.deployment_id.as_str()).collect();
         assert_eq!(earlier, ["d1"], "d0 is gone");

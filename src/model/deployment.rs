@@ -14,7 +14,7 @@ pub struct Deployment {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Seconds since 1970.
-    pub created_date: f64,
+    pub created_date: i64,
     /// By path and HTTP method.
     #[serde(skip_serializing_if = "OrderedMap::is_empty")]
     pub api_summary: OrderedMap<OrderedMap<MethodSnapshot>>,
@@ -36,7 +36,7 @@ pub struct MethodSnapshot {
 pub struct DocumentationVersion {
     pub version: String,
     /// Seconds since 1970.
-    pub created_date: f64,
+    pub created_date: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]

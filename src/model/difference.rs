@@ -339,7 +339,7 @@ mod tests {
 
     #[test]
     fn ids_dates_and_the_order_do_not_count() {
-        let with = |id: &str, date: f64, schema: &str, resources: [Value; 2]| {
+        let with = |id: &str, date: i64, schema: &str, resources: [Value; 2]| {
             let schema = schema.replace("ID", id);
             json!({
                 "restApi": {"id": id, "createdDate": date, "rootResourceId": id, "warnings": [id], "policy": "{\"a\": 1, \"b\":2}"},
@@ -360,7 +360,7 @@ mod tests {
         let other = |id: &str| json!({"id": format!("{id}b"), "path": "/b"});
         let schema = "{\"$ref\": \"https://apigateway.amazonaws.com/restapis/ID/models/Pet\", \"a\": 1}";
         let same = "{\"a\":1,\"$ref\":\"https://apigateway.amazonaws.com/restapis/ID/models/Pet\"}";
-        check(with("x", 1.0, schema, [one("x"), other("x")]), with("y", 2.0, same, [other("y"), one("y")]), &[]);
+        check(with("x", 1, schema, [one("x"), other("x")]), with("y", 2, same, [other("y"), one("y")]), &[]);
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub struct DomainName {
     pub certificate_arn: Option<String>,
     /// Seconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub certificate_upload_date: Option<f64>,
+    pub certificate_upload_date: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub regional_domain_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -117,8 +117,8 @@ pub struct ClientCertificate {
     /// The certificate's key, as PEM: a secret, for backends and for nobody to see.
     pub private_key: String,
     /// Seconds since 1970.
-    pub created_date: f64,
-    pub expiration_date: f64,
+    pub created_date: i64,
+    pub expiration_date: i64,
     #[serde(skip_serializing_if = "OrderedMap::is_empty")]
     pub tags: OrderedMap<String>,
 }

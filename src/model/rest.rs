@@ -31,7 +31,7 @@ pub struct RestApi {
     pub description: Option<String>,
     /// Seconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub created_date: Option<f64>,
+    pub created_date: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -41,9 +41,9 @@ pub struct Stage {
     pub tags: OrderedMap<String>,
     /// Seconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub created_date: Option<f64>,
+    pub created_date: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_updated_date: Option<f64>,
+    pub last_updated_date: Option<i64>,
 }
 
 /// What was set; what was not comes from `*/*`, and is AWS's default where that does not say either.

@@ -19,8 +19,8 @@ pub struct ApiKey {
     pub description: Option<String>,
     pub enabled: bool,
     /// Seconds since 1970.
-    pub created_date: f64,
-    pub last_updated_date: f64,
+    pub created_date: i64,
+    pub last_updated_date: i64,
     /// `{restApiId}/{stageName}`: from before usage plans.
     pub stage_keys: Vec<String>,
     #[serde(skip_serializing_if = "OrderedMap::is_empty")]

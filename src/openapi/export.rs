@@ -131,7 +131,7 @@ pub struct ExportOptions {
     /// `{id}.execute-api.{region}.amazonaws.com`.
     pub host: String,
     /// When the stage was deployed, in seconds since 1970: the document's version where the API has none.
-    pub created_date: Option<f64>,
+    pub created_date: Option<i64>,
     /// Of which version `documentation_parts` is the snapshot. A stage without one has no documentation at AWS: give
     /// a definition without parts.
     pub documentation_version: Option<ExportedDocumentation>,
@@ -141,7 +141,7 @@ pub struct ExportOptions {
 pub struct ExportedDocumentation {
     pub version: String,
     /// Seconds since 1970.
-    pub created_date: f64,
+    pub created_date: i64,
 }
 
 /// The document as a value. Of the stage, its name and variables are looked at.
@@ -305,8 +305,7 @@ impl<'e> Exporter<'e> {
 
 /// `2016-11-22T22:39:14Z`, as AWS writes times: whole seconds, UTC. (Days to dates: the proleptic Gregorian calendar in
 /// eras of 400 years that begin in March.)
-fn timestamp(seconds: f64) -> String {
-    let seconds = seconds as i64;
+fn timestamp(seconds: i64) -> String {
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     let from_march_of_year_0 = days + 719_468;
     let (era, day_of_era) = (from_march_of_year_0.div_euclid(146_097), from_march_of_year_0.rem_euclid(146_097));

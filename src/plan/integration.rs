@@ -61,7 +61,7 @@ pub struct HttpIntegration {
 #[derive(Debug, Default)]
 pub struct RequestTemplates {
     /// By content type, in lower case, `application/json` first where it is there.
-    pub templates: Vec<(Box<str>, vtl::Template)>,
+    pub templates: Vec<(Box<str>, Arc<vtl::Template>)>,
     pub passthrough: PassthroughBehavior,
 }
 
@@ -146,7 +146,7 @@ pub struct Denied {
 pub enum MockTemplate {
     /// It always says the same.
     Status(u16),
-    Vtl(Box<vtl::Template>),
+    Vtl(Arc<vtl::Template>),
 }
 
 /// What happens to a request for whose content type there is no template.

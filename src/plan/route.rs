@@ -5,6 +5,8 @@
 //! to a greedier resource. Leading slashes beyond the first and one trailing slash do not matter for the match.
 //! The search visits each node of the tree at most once, however the path is made.
 
+use std::borrow::Cow;
+
 use super::MethodIndex;
 
 /// More path parameters than any resource has: deeper paths are refused when compiled.
@@ -66,7 +68,7 @@ struct Node {
     statics: Vec<(Box<str>, u32)>,
     parameter: Option<(Box<str>, u32)>,
     greedy: Option<(Box<str>, u32)>,
-    methods: Vec<(Box<str>, MethodIndex)>,
+    methods: Vec<(Cow<'static, str>, MethodIndex)>,
     any: Option<MethodIndex>,
 }
 
@@ -98,9 +100,18 @@ impl RouteTable {
             if node.methods.iter().any(|(name, _)| **name == *http_method) {
                 return Err(RouteConflict::Duplicate);
             }
-            node.methods.push((http_method.into(), method));
+            node.methods.push((method_name(http_method), method));
         }
         Ok(())
+    }
+
+    /// Gives back what was kept for routes to come.
+    pub fn shrink_to_fit(&mut self) {
+        self.nodes.shrink_to_fit();
+        for node in &mut self.nodes {
+            node.statics.shrink_to_fit();
+            node.methods.shrink_to_fit();
+        }
     }
 
     fn node_for(&mut self, resource_path: &str) -> Result<usize, RouteConflict> {
@@ -195,6 +206,13 @@ impl RouteTable {
     pub fn node_count(&self) -> usize {
         self.nodes.len()
     }
+}
+
+/// A method's name, in memory of its own only where it is none that API Gateway knows.
+pub fn method_name(http_method: &str) -> Cow<'static, str> {
+    const KNOWN: [&str; 8] = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "ANY"];
+    let known = KNOWN.iter().find(|known| **known == http_method);
+    known.map_or_else(|| http_method.to_owned().into(), |known| (*known).into())
 }
 
 fn child(slot: &mut Option<(Box<str>, u32)>, name: &str, next: usize) -> Result<usize, RouteConflict> {

@@ -4,6 +4,8 @@
 //! and parameter mappings take a value from one place; both are resolved to indices and enum variants here, so that
 //! serving a request looks nothing up by name but what the client itself named.
 
+use std::sync::Arc;
+
 pub use super::context::ContextVariable;
 use crate::{jsonpath, vtl};
 
@@ -78,6 +80,7 @@ impl Text {
         if !literal.is_empty() {
             parts.push(TextPart::Literal(literal.into()));
         }
+        parts.shrink_to_fit();
         Ok(Text { parts })
     }
 
@@ -171,7 +174,8 @@ impl Eq for BodyPath {}
 pub enum BodyTemplate {
     /// At most variables of `$context`: needs no template engine.
     Text(Text),
-    Vtl(Box<vtl::Template>),
+    /// Shared by all that have the same.
+    Vtl(Arc<vtl::Template>),
 }
 
 #[cfg(test)]

@@ -175,7 +175,7 @@ impl<'r> Evaluator<'r> {
         self.offset = reference.offset;
         let mut value = self.slots[usize::from(reference.slot.0)].clone();
         let mut accesses = &reference.accesses[..count];
-        if let (Value::Context(group), Some((name, length))) = (&value, &reference.context_name)
+        if let (Value::Context(group), Some((name, length))) = (&value, reference.context_name.as_deref())
             && group.is_empty()
             && *length <= count
             && !name.starts_with("requestOverride")

@@ -170,6 +170,8 @@ impl Parser<'_, '_> {
             items.push(self.expression()?);
             self.skip_blanks();
             if self.take(closing) {
+                // A call has an argument or two, and a gateway has thousands of templates.
+                items.shrink_to_fit();
                 return Ok(items);
             }
             self.expect(",")?;
@@ -323,13 +325,13 @@ fn identifier(text: &str) -> &str {
 }
 
 /// The properties that the accesses begin with, as one name, and their number.
-fn context_name<'a>(accesses: &'a [Access]) -> Option<(Box<str>, usize)> {
+fn context_name<'a>(accesses: &'a [Access]) -> Option<Box<(Box<str>, usize)>> {
     let property = |access: &'a Access| match access {
         Access::Property(name) => Some(&**name),
         Access::Index(_) | Access::Call(_) => None,
     };
     let names: Vec<&str> = accesses.iter().map_while(property).collect();
-    (!names.is_empty()).then(|| (names.join(".").into(), names.len()))
+    (!names.is_empty()).then(|| Box::new((names.join(".").into(), names.len())))
 }
 
 /// A path or a pattern that does not change is compiled with the template, and refused with it.

@@ -383,13 +383,13 @@ impl<'s> Parser<'s, '_> {
             branches.push((condition, block));
             match end {
                 Ending::ElseIf => {}
-                Ending::End => return Ok(Node::If { branches, otherwise: Block::default() }),
+                Ending::End => return Ok(Node::If { branches: branches.into(), otherwise: Block::default() }),
                 Ending::Else => break,
                 Ending::Source => return self.fail_at(begins, "`#if` has no `#end`".to_owned()),
             }
         }
         match self.block()? {
-            (otherwise, Ending::End) => Ok(Node::If { branches, otherwise }),
+            (otherwise, Ending::End) => Ok(Node::If { branches: branches.into(), otherwise }),
             (_, Ending::Source) => self.fail_at(begins, "`#if` has no `#end`".to_owned()),
             (_, Ending::Else | Ending::ElseIf) => self.fail("an `#else` follows an `#else`"),
         }

@@ -36,7 +36,7 @@ pub(super) enum Node {
         value: Expression,
     },
     If {
-        branches: Vec<(Expression, Block)>,
+        branches: Box<[(Expression, Block)]>,
         otherwise: Block,
     },
     Foreach {
@@ -59,8 +59,9 @@ pub(super) enum Node {
 pub(super) struct Reference {
     pub slot: Slot,
     pub accesses: Box<[Access]>,
-    /// Of a reference to `$context`: the properties that it begins with, as AWS writes them, and their number.
-    pub context_name: Option<(Box<str>, usize)>,
+    /// Of a reference to `$context`: the properties that it begins with, as AWS writes them, and their number. Boxed, as
+    /// there are references in every node of a template and few are to `$context`.
+    pub context_name: Option<Box<(Box<str>, usize)>>,
     pub offset: u32,
 }
 

@@ -41,7 +41,7 @@ pub fn generate_client_certificate(store: &mut Store, call: &Call<'_>) -> Result
         pem_encoded_certificate,
         private_key,
         created_date: call.now(),
-        expiration_date: call.now() + VALID_S as f64,
+        expiration_date: call.now() + VALID_S,
         tags: input.tags,
     };
     let shown = shape(&certificate);

@@ -58,7 +58,7 @@ fn extensions(call: &Call<'_>) -> Result<Extensions, Exception> {
     Extensions::from_str(&names.join(",")).map_err(Exception::bad_request)
 }
 
-fn deployed_at(store: &Store, call: &Call<'_>, stage: &Stage) -> Option<f64> {
+fn deployed_at(store: &Store, call: &Call<'_>, stage: &Stage) -> Option<i64> {
     let id = stage.deployment_id.as_ref()?;
     let deployment = store.deployments.row(&[call.region, call.parameter("restapi_id"), id.as_str()])?;
     Some(deployment.created_date)

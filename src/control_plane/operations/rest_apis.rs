@@ -161,7 +161,7 @@ mod tests {
         let expected = json!({
             "id": id,
             "name": "pets",
-            "createdDate": 1_700_000_000.0,
+            "createdDate": 1_700_000_000,
             "apiKeySource": "HEADER",
             "endpointConfiguration": { "types": ["EDGE"], "ipAddressType": "ipv4" },
             "tags": { "a": "1" },

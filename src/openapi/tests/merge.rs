@@ -61,7 +61,7 @@ x-amazon-apigateway-documentation:
 /// An API that was created: its ids are its own.
 fn existing() -> ApiDefinition {
     let mut existing = imported(EXISTING).definition;
-    existing.rest_api.created_date = Some(7.0);
+    existing.rest_api.created_date = Some(7);
     let mut count = 0;
     redraw_ids(&mut existing, RestApiId("api".to_owned()), &mut || {
         count += 1;
@@ -140,7 +140,7 @@ fn overwrite_removes_what_is_not_named() {
     assert_eq!((overwritten.request_validators.len(), overwritten.gateway_responses.len()), (1, 1));
     assert_eq!(parts(&overwritten), [r#"API old11: {"b":4,"d":5}"#, r#"RESOURCE new3: {"e":6}"#]);
     let rest_api = &overwritten.rest_api;
-    assert_eq!((rest_api.id.as_str(), rest_api.created_date, &rest_api.policy), ("api", Some(7.0), &None));
+    assert_eq!((rest_api.id.as_str(), rest_api.created_date, &rest_api.policy), ("api", Some(7), &None));
     assert_eq!(rest_api.root_resource_id.as_ref(), Some(&overwritten.resources[0].id));
     assert_eq!((rest_api.api_key_source, rest_api.disable_execute_api_endpoint), (ApiKeySource::Header, false));
     assert_eq!((&rest_api.description, rest_api.minimum_compression_size), (&None, None));

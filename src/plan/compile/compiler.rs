@@ -1,11 +1,12 @@
 //! Stages compiled one by one, and plans made of them: a deploy compiles the stage that it changes and no other.
 
 use std::borrow::Cow;
+use std::collections::hash_map::RandomState;
 use std::sync::Arc;
 
 use super::definition::{self, CompiledDefinition};
 use super::denial::Denials;
-use super::shared::Shared;
+use super::shared::{Shared, TextKey};
 use super::{Compilation, Deployment, Limits, Problem, StageSource, Unsupported, content, stage};
 use crate::model::{ApiDefinition, DeploymentId, Pointer, RestApiId, Stage, StageVariables};
 use crate::plan::access_log::LogFormat;
@@ -13,6 +14,7 @@ use crate::plan::release::Release;
 use crate::plan::select::{Selector, StageAddress};
 use crate::plan::validation::Schema;
 use crate::plan::{Plan, StageIndex, StagePlan};
+use crate::vtl;
 
 /// Compiles stages, and keeps what they have in common for as long as one of them has it.
 #[derive(Default)]
@@ -22,8 +24,10 @@ pub struct Compiler {
     definitions: Shared<Identity, CompiledDefinition>,
     /// Expressions for statuses repeat in every method; a compiled one costs some 10 KB.
     pub(super) patterns: Shared<String, regex::Regex>,
-    /// By the text of the document that a model makes with those that it refers to.
-    pub(super) schemas: Shared<Box<str>, Schema>,
+    /// By the document that a model makes with those that it refers to.
+    pub(super) schemas: Shared<TextKey, Schema>,
+    pub(super) templates: Shared<TextKey, vtl::Template>,
+    pub(super) hasher: RandomState,
 }
 
 /// A stage that is ready to be served, with its canary if it has one. It borrows nothing and is cheap to clone; whoever

@@ -29,6 +29,7 @@ pub fn compile(compilation: &mut Compilation<'_>, source: StageSource<'_>) -> Co
     for described in &source.definition.resources {
         resource(compilation, source, described, &mut routes, &mut methods);
     }
+    routes.shrink_to_fit();
     CompiledDefinition {
         routes: Arc::new(routes),
         methods: methods.into(),

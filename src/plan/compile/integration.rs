@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::content::content_handling;
+use super::shared::TextKey;
 use super::uri::{self, UriPart};
 use super::{Compilation, StageSource, expression};
 use crate::model::{self, ConnectionType, IntegrationType, Pointer, ResponseTransferMode, StageVariables};
@@ -220,7 +221,7 @@ impl Context<'_, '_, '_> {
     }
 
     fn path_parts(&mut self, parts: Vec<UriPart>, mapped: &[(Box<str>, ValueSource)]) -> Option<Vec<PathPart>> {
-        let mut path = Some(Vec::new());
+        let mut path = Some(Vec::with_capacity(parts.len()));
         for part in parts {
             let part = match part {
                 UriPart::Literal(text) => Some(PathPart::Literal(text)),
@@ -268,6 +269,7 @@ impl Context<'_, '_, '_> {
                 templates.push((content_type.to_ascii_lowercase().into(), template));
             }
         }
+        templates.shrink_to_fit();
         templates.sort_by_key(|(content_type, _): &(Box<str>, _)| &**content_type != "application/json");
         RequestTemplates { templates, passthrough: self.passthrough() }
     }
@@ -289,9 +291,19 @@ impl Context<'_, '_, '_> {
         }
     }
 
-    fn vtl(&mut self, source: &str, pointer: Pointer) -> Option<vtl::Template> {
+    /// Templates repeat from method to method.
+    fn vtl(&mut self, source: &str, pointer: Pointer) -> Option<Arc<vtl::Template>> {
+        let compiler = &mut *self.compilation.compiler;
+        let key = TextKey::of(source, &compiler.hasher);
+        if let Some(known) = compiler.templates.find(&key).filter(|known| known.source() == source) {
+            return Some(known);
+        }
         match vtl::Template::parse(source) {
-            Ok(template) => Some(template),
+            Ok(template) => {
+                let template = Arc::new(template);
+                compiler.templates.insert(key, &template);
+                Some(template)
+            }
             Err(error) => {
                 let message = format!("the mapping template cannot be parsed: {}", error.message);
                 let help = format!("look at line {}, column {} of the template", error.place.line, error.place.column);
@@ -366,13 +378,14 @@ impl Context<'_, '_, '_> {
                         let message = "a mock's request template has to name a status, such as `{\"statusCode\": 200}`";
                         self.compilation.refuse_unanswerable(pointer.clone(), message, HELP);
                     }
-                    self.vtl(source, pointer).map(|template| MockTemplate::Vtl(Box::new(template)))
+                    self.vtl(source, pointer).map(MockTemplate::Vtl)
                 }
             };
             good &= template.is_some();
             statuses.extend(template.map(|template| (content_type.to_ascii_lowercase().into(), template)));
         }
         statuses.sort_by_key(|(content_type, _)| &**content_type != "application/json");
+        statuses.shrink_to_fit();
         good.then_some(statuses)
     }
 
@@ -382,6 +395,7 @@ impl Context<'_, '_, '_> {
         let mut responses: Vec<IntegrationResponse> =
             integration.integration_responses.values().filter_map(|response| self.response(response)).collect();
         responses.sort_by_key(|response| response.pattern.is_none());
+        responses.shrink_to_fit();
         responses
     }
 
@@ -406,11 +420,12 @@ impl Context<'_, '_, '_> {
                 Some(text) => Some(BodyTemplate::Text(text)),
                 None => {
                     let pointer = pointer.child("responseTemplates").child(content_type);
-                    self.vtl(template, pointer).map(|template| BodyTemplate::Vtl(Box::new(template)))
+                    self.vtl(template, pointer).map(BodyTemplate::Vtl)
                 }
             };
             templates.extend(template.map(|template| (content_type.as_str().into(), template)));
         }
+        templates.shrink_to_fit();
         let content_handling = content_handling(response.content_handling);
         Some(IntegrationResponse { pattern, status: status?, headers, templates, content_handling })
     }
@@ -461,6 +476,7 @@ impl Context<'_, '_, '_> {
                 Err(refused) => self.refuse_expression(pointer, refused),
             }
         }
+        headers.shrink_to_fit();
         headers
     }
 
@@ -472,6 +488,8 @@ impl Context<'_, '_, '_> {
                 self.refuse_expression(self.pointer.child("requestParameters").child(target), refused);
             }
         }
+        parameters.query.shrink_to_fit();
+        parameters.headers.shrink_to_fit();
         parameters
     }
 

@@ -4,6 +4,7 @@ use super::{Compilation, StageSource, integration, validation};
 use crate::model::{AuthorizationType, Method, Pointer, Resource};
 use crate::plan::MethodPlan;
 use crate::plan::integration::{Denied, Integration};
+use crate::plan::route::method_name;
 
 /// What CreateDeployment says of it.
 const NO_INTEGRATION: &str = "No integration defined for method";
@@ -36,7 +37,7 @@ pub fn compile(
         }
         None => (validator, integration?),
     };
-    let http_method = method.http_method.as_str().into();
+    let http_method = method_name(&method.http_method);
     let resource_id = resource.id.0.as_str().into();
     let resource_path = path.into();
     let plan = || MethodPlan { http_method, resource_path, resource_id, validator, integration };

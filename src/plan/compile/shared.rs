@@ -1,8 +1,19 @@
 //! What compiled stages share: found again by its key for as long as a stage has it.
 
 use std::collections::HashMap;
-use std::hash::Hash;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hash};
 use std::sync::{Arc, Weak};
+
+/// A long text as a key: its hash. Whoever finds something by it has to see whether it is of that text.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TextKey(u64);
+
+impl TextKey {
+    pub fn of(text: &str, hasher: &RandomState) -> TextKey {
+        TextKey(hasher.hash_one(text))
+    }
+}
 
 /// Values by key, held by those who use them. Keys of values that nobody uses any more are forgotten when as many have
 /// come as were in use the last time: there are never more than twice those in use, and a few.

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::shared::Shared;
-use super::{Compilation, StageSource};
+use super::shared::TextKey;
+use super::{Compilation, Compiler, StageSource};
 use crate::model::{ApiDefinition, Method, Pointer};
 use crate::plan::validation::{ParameterPlace, RequiredParameter, Schema, SchemaError, Validator};
 
@@ -117,7 +117,7 @@ fn schema(
     if let Some(known) = compilation.models.get(name) {
         return known.clone();
     }
-    let schema = match bundled(&mut compilation.compiler.schemas, definition, name) {
+    let schema = match bundled(compilation.compiler, definition, name) {
         Ok(schema) => Some(schema),
         Err(Refused { pointer, message }) => {
             let related = super::ValueName { source: 0, deployment: compilation.deployment, pointer: used_at.clone() };
@@ -130,20 +130,16 @@ fn schema(
 }
 
 /// Models repeat from deployment to deployment: one of the same text is the same.
-fn bundled(
-    known: &mut Shared<Box<str>, Schema>,
-    definition: &ApiDefinition,
-    name: &str,
-) -> Result<Arc<Schema>, Refused> {
+fn bundled(compiler: &mut Compiler, definition: &ApiDefinition, name: &str) -> Result<Arc<Schema>, Refused> {
     let mut bundle = Bundle::new(definition);
     let document = bundle.document(name)?;
-    let text = document.to_string();
-    if let Some(schema) = known.find(text.as_str()) {
+    let key = TextKey::of(&document.to_string(), &compiler.hasher);
+    if let Some(schema) = compiler.schemas.find(&key).filter(|known| known.is_made_of(&document)) {
         return Ok(schema);
     }
     let schema = Schema::new(document).map_err(|error| bundle.refusal(error))?;
     let schema = Arc::new(schema);
-    known.insert(text.into(), &schema);
+    compiler.schemas.insert(key, &schema);
     Ok(schema)
 }
 

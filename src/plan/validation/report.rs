@@ -7,7 +7,7 @@
 
 use serde_json::{Map, Value};
 
-use super::schema::Schema;
+use super::schema::{Schema, referred};
 
 /// Schemas tried for one report: bodies of megabytes and schemas that try themselves end here.
 const STEPS_MAX: usize = 100_000;
@@ -17,15 +17,16 @@ const REASONS_MAX: usize = 50;
 const SHOWN_MAX: usize = 1000;
 
 /// The reasons in brackets; `None` where none was found in time.
-pub fn report(schema: &Schema, instance: &Value) -> Option<String> {
-    let mut reporter = Reporter { schema, steps: 0 };
+pub fn report(schema: &Schema, document: &Value, instance: &Value) -> Option<String> {
+    let mut reporter = Reporter { schema, document, steps: 0 };
     let mut reasons = Vec::new();
-    reporter.walk(&schema.document, instance, &mut reasons);
+    reporter.walk(document, instance, &mut reasons);
     (!reasons.is_empty()).then(|| format!("[{}]", reasons.join(", ")))
 }
 
 struct Reporter<'s> {
     schema: &'s Schema,
+    document: &'s Value,
     steps: usize,
 }
 
@@ -37,7 +38,7 @@ impl Reporter<'_> {
             return;
         }
         if let Some(Value::String(reference)) = schema.get("$ref") {
-            if let Some(target) = self.schema.referred(reference) {
+            if let Some(target) = referred(self.document, reference) {
                 self.walk(target, instance, reasons);
             }
             return;

@@ -32,11 +32,44 @@ const UNREADABLE: &str = "[Unknown error parsing request body]";
 /// A schema with everything that it refers to in one document, ready to run.
 #[derive(Debug)]
 pub struct Schema {
-    pub(super) document: Value,
+    document: Document,
     validator: jsonschema::Validator,
     body_depth_max: usize,
     /// Checks of single keywords, for the report: by keyword and argument.
-    leaves: HashMap<(&'static str, Box<str>), jsonschema::Validator>,
+    leaves: Leaves,
+}
+
+type Leaves = HashMap<(&'static str, Box<str>), jsonschema::Validator>;
+
+/// What a schema was made of, which is read for reports only. A model's values take ten times its text, and a gateway
+/// has thousands of models of a few hundred bytes: these are kept as text, which takes some µs to read again.
+#[derive(Debug)]
+enum Document {
+    Text(Box<str>),
+    Whole(Value),
+}
+
+/// Longer ones are kept whole: nobody is to make a shard read 400 KB by sending `{}`.
+const DOCUMENT_TEXT_BYTES_MAX: usize = 8 << 10;
+
+impl Document {
+    fn new(document: Value) -> Document {
+        let text = document.to_string();
+        // A text that would not be read as what it was is none to keep.
+        let same = |text: &str| serde_json::from_str::<Value>(text).is_ok_and(|read| read == document);
+        if text.len() <= DOCUMENT_TEXT_BYTES_MAX && same(&text) {
+            Document::Text(text.into())
+        } else {
+            Document::Whole(document)
+        }
+    }
+
+    fn value(&self) -> Cow<'_, Value> {
+        match self {
+            Document::Text(text) => Cow::Owned(serde_json::from_str(text).unwrap_or_default()),
+            Document::Whole(document) => Cow::Borrowed(document),
+        }
+    }
 }
 
 /// Why a schema cannot be used.
@@ -69,7 +102,7 @@ impl Schema {
             pointer: error.instance_path().to_string(),
             message: format!("the schema cannot be used: {}", shortened(&error.to_string())),
         })?;
-        Ok(Schema { document, validator, body_depth_max, leaves })
+        Ok(Schema { document: Document::new(document), validator, body_depth_max, leaves })
     }
 
     /// # Errors
@@ -82,7 +115,7 @@ impl Schema {
         if self.validator.is_valid(&value) {
             return Ok(());
         }
-        Err(report(self, &value).unwrap_or_else(|| UNREADABLE.to_owned()))
+        Err(report(self, &self.document.value(), &value).unwrap_or_else(|| UNREADABLE.to_owned()))
     }
 
     /// Whether `instance` passes one keyword of `schema`.
@@ -91,13 +124,14 @@ impl Schema {
         leaf.is_none_or(|leaf| leaf.is_valid(instance))
     }
 
-    /// What a `$ref` names.
-    pub(super) fn referred(&self, reference: &str) -> Option<&Value> {
-        referred(&self.document, reference)
+    /// Whether it was made of this document.
+    pub fn is_made_of(&self, document: &Value) -> bool {
+        *self.document.value() == *document
     }
 }
 
-fn referred<'d>(document: &'d Value, reference: &str) -> Option<&'d Value> {
+/// What a `$ref` names.
+pub(super) fn referred<'d>(document: &'d Value, reference: &str) -> Option<&'d Value> {
     document.pointer(&percent_decoded(reference.strip_prefix('#')?)?)
 }
 
@@ -173,7 +207,7 @@ fn string_end(body: &[u8], start: usize) -> usize {
 /// The walk over a schema and what it refers to, before it is compiled.
 struct Survey<'d> {
     document: &'d Value,
-    leaves: HashMap<(&'static str, Box<str>), jsonschema::Validator>,
+    leaves: Leaves,
     /// By address: the document does not move.
     seen: HashSet<usize>,
     /// The most schemas that apply to one value.

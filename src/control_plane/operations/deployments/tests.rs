@@ -31,7 +31,7 @@ fn a_deployment_is_made_found_changed_and_removed() {
     let api = api_with_method(&mut desk);
     let made = desk.call("POST", &format!("{api}/deployments"), json!({ "description": "first" }));
     let id = made["id"].as_str().expect("an id");
-    assert_eq!(made, json!({ "id": id, "createdDate": 1_700_000_000.0, "description": "first" }));
+    assert_eq!(made, json!({ "id": id, "createdDate": 1_700_000_000, "description": "first" }));
     let path = format!("{api}/deployments/{id}");
     assert_eq!(desk.call("GET", &path, Value::Null), made);
     let summary = &desk.call("GET", &format!("{path}?embed=apisummary"), Value::Null)["apiSummary"];

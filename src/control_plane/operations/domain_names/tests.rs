@@ -22,7 +22,7 @@ fn a_regional_domain_name_is_made_found_changed_and_removed() {
     let expected = json!({
         "domainName": "api.example.com",
         "domainNameArn": "arn:aws:apigateway:us-east-1::/domainnames/api.example.com",
-        "certificateUploadDate": 1_700_000_000.0,
+        "certificateUploadDate": 1_700_000_000,
         "regionalDomainName": host,
         "regionalHostedZoneId": "Z1UJRXOUMOOFQ8",
         "regionalCertificateArn": CERTIFICATE,

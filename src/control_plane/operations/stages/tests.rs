@@ -23,7 +23,7 @@ fn a_stage_is_made_found_changed_and_removed() {
     let made = desk.call("POST", &stages, json!({ "stageName": "dev", "deploymentId": id, "description": "" }));
     let expected = json!({ "deploymentId": id, "stageName": "dev", "cacheClusterEnabled": false,
         "cacheClusterStatus": "NOT_AVAILABLE", "methodSettings": {}, "tracingEnabled": false,
-        "createdDate": 1_700_000_000.0, "lastUpdatedDate": 1_700_000_000.0 });
+        "createdDate": 1_700_000_000, "lastUpdatedDate": 1_700_000_000 });
     assert_eq!(made, expected);
     let stage = format!("{stages}/dev");
     assert_eq!(desk.call("GET", &stage, Value::Null), made);
