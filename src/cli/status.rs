@@ -20,7 +20,7 @@ const CHANGES_TOLD_MAX: usize = 5;
 Examples:
   tollgate status
   tollgate status --api pets
-  tollgate status --format json | jq '.apis[].stages[] | select(.undeployed.count > 0)'
+  tollgate status --format json | jq '.apis[].stages[].undeployed.count'
 
 ", credentials_help!(), "
 Exit codes: 0 the gateway has told, 1 it has not, 2 the command line is wrong."))]
