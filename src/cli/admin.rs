@@ -47,8 +47,8 @@ pub struct AdminArgs {
 /// What the help of each such command says of them.
 macro_rules! credentials_help {
     () => {
-        "Credentials come from TOLLGATE_TOKEN, or from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; a listener that asks for \
-         none needs none."
+        "Credentials come from TOLLGATE_TOKEN, or from AWS_ACCESS_KEY_ID and\nAWS_SECRET_ACCESS_KEY; a listener that \
+         asks for none needs none."
     };
 }
 pub(crate) use credentials_help;

@@ -17,8 +17,9 @@ Examples:
   tollgate backup -o tollgate.backup
   tollgate backup | zstd > tollgate.backup.zst
 
-The gateway serves meanwhile, and a store in memory can be saved too. A backup holds secrets: the values of API keys, private
-keys, whatever integrations send. A file is made for its owner only, and only when it is whole.
+The gateway serves meanwhile, and a store in memory can be saved too. A backup
+holds secrets: the values of API keys, private keys, whatever integrations send.
+A file is readable by its owner only, and is there only when it is whole.
 ", credentials_help!(), "
 Exit codes: 0 the backup is whole, 1 it is not, 2 the command line is wrong."))]
 pub struct BackupArgs {

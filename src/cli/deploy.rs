@@ -27,12 +27,13 @@ use crate::server::managed_options;
 Examples:
   tollgate deploy petstore.yaml --api pets --stage prod --create
   tollgate deploy petstore.yaml --api pets --stage prod --description \"$(git log -1 --format=%s)\"
-  tollgate deploy petstore.yaml --api pets --stage prod --canary 10    a tenth of the stage's traffic
-  tollgate deploy --api pets --stage prod                              what was changed by other means
-  tollgate rollback --api pets --stage prod                            back again
+  tollgate deploy petstore.yaml --api pets --stage prod --canary 10
+  tollgate deploy --api pets --stage prod      what was changed by other means
+  tollgate rollback --api pets --stage prod    back again
 
-The document is checked as by tollgate check, and replaces the API's whole definition but for its name. Variables of the
-stage that are not named stay. A stage that serves the same already is left alone.
+The document is checked as by tollgate check, and replaces the API's whole
+definition but for its name. Variables of the stage that are not named stay.
+A stage that serves the same already is left alone.
 ", credentials_help!(), "
 Exit codes: 0 it is served, 1 it is not, 2 the command line is wrong."))]
 pub struct DeployArgs {

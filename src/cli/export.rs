@@ -16,7 +16,7 @@ const EVERYTHING: &str = "apigateway,tollgate";
 Examples:
   tollgate export --api pets --stage prod --yaml -o pets.yaml
   tollgate export --api pets --format swagger --extensions integrations,authorizers
-  tollgate export --api pets --extensions documentation      for readers: nothing of how it works
+  tollgate export --api pets --extensions documentation    nothing of how it works
 
 ", credentials_help!(), "
 Exit codes: 0 it is exported, 1 it is not, 2 the command line is wrong."))]

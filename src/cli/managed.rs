@@ -54,10 +54,13 @@ impl Managed {
 
     /// Where a stage is to be called.
     pub fn url(&self, stage: &StageStatus) -> Option<String> {
-        if let Some(domain) = stage.domains.first() {
-            return Some(format!("https://{domain}/"));
-        }
-        Some(format!("{}{}", self.listening.first()?, stage.paths.first()?))
+        let listening = self.listening.first()?;
+        let by_domain = |domain: &String| {
+            let scheme = listening.split("://").next().unwrap_or_default();
+            format!("{scheme}://{domain}/")
+        };
+        let by_path = stage.paths.first().map(|path| format!("{listening}{path}"));
+        by_path.or_else(|| stage.domains.first().map(by_domain))
     }
 }
 

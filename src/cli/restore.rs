@@ -15,13 +15,13 @@ use crate::control_plane::store::disk::Disk;
 #[derive(Args, Clone, Debug)]
 #[command(after_help = concat!("\
 Examples:
-  tollgate restore tollgate.backup                             to the gateway that runs
-  tollgate restore tollgate.backup --data /var/lib/tollgate    to a folder, for tollgate serve --data
+  tollgate restore tollgate.backup              to the gateway that runs
+  tollgate restore tollgate.backup --data DIR   for tollgate serve --data DIR
 
-Everything that the management API made is replaced, all of it or nothing. A backup that was cut short or altered is refused,
-and one of a newer version.
+Everything that the management API made is replaced, all of it or nothing. A
+backup that was cut short or altered is refused, and one of a newer version.
 ", credentials_help!(), "
-Exit codes: 0 the backup is restored, and served where a gateway runs, 1 nothing has changed, 2 the command line is wrong."))]
+Exit codes: 0 it is restored, 1 nothing has changed, 2 the command line is wrong."))]
 pub struct RestoreArgs {
     /// What tollgate backup wrote
     #[arg(value_name = "FILE")]

@@ -11,13 +11,13 @@ use crate::control_plane::status::StageStatus;
 #[derive(Args, Clone, Debug)]
 #[command(after_help = concat!("\
 Examples:
-  tollgate rollback --api pets --stage prod               to the deployment before this one; once more goes forth again
-  tollgate rollback --api pets --stage prod --to a1b2c3   to any that the API still has
+  tollgate rollback --api pets --stage prod               to the one before
+  tollgate rollback --api pets --stage prod --to a1b2c3   to any that is there
 
-The definition stays as it is: tollgate status tells what of it is not deployed then. Variables and other settings of the
-stage stay too.
+A second time goes forth again. The definition stays as it is: tollgate status
+tells what of it is not deployed then. The stage's variables stay too.
 ", credentials_help!(), "
-Exit codes: 0 the other deployment is served, 1 nothing has changed, 2 the command line is wrong."))]
+Exit codes: 0 the other is served, 1 it is not, 2 the command line is wrong."))]
 pub struct RollbackArgs {
     /// The name or the id of the API
     #[arg(long, value_name = "NAME|ID")]

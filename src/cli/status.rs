@@ -20,7 +20,7 @@ const CHANGES_TOLD_MAX: usize = 5;
 Examples:
   tollgate status
   tollgate status --api pets
-  tollgate status --format json | jq '.apis[].stages[] | select(.undeployed.count > 0)'
+  tollgate status --format json | jq '.apis[].stages[].undeployed.count'
 
 ", credentials_help!(), "
 Exit codes: 0 the gateway has told, 1 it has not, 2 the command line is wrong."))]
@@ -97,6 +97,12 @@ fn notes(text: &mut String, api: &ApiStatus, stage: &StageStatus) {
     if !stage.served {
         let _ = writeln!(text, "\n{subject}: NOT SERVED; the gateway's log says why");
     }
+    if !stage.denied.is_empty() {
+        let _ = writeln!(text, "\n{subject}: what this version cannot serve is answered 500");
+        for line in &stage.denied {
+            let _ = writeln!(text, "  {line}");
+        }
+    }
     if let Some(canary) = &stage.canary {
         let deployment = canary.deployment_id.as_deref().unwrap_or("-");
         let _ = writeln!(text, "\n{subject}: a canary with {deployment} gets {} %", canary.percent_traffic);
@@ -128,6 +134,7 @@ mod tests {
             description: None,
             deployed_at: Some(1_440_938_160),
             served: true,
+            denied: Vec::new(),
             undeployed: Some(Undeployed { count, changes: (0..count).map(|at| format!("+ GET /{at}")).collect() }),
             canary: None,
             earlier_deployments: Vec::new(),

@@ -3,7 +3,7 @@
 //! A deployment never changes, so a compiled stage depends only on its own row: a deploy compiles one stage, beside
 //! however many others.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::domains;
 use super::store::table::part;
@@ -38,7 +38,8 @@ pub struct Unservable {
 /// Which stages are served.
 #[derive(Clone, Debug, Default)]
 pub struct Census {
-    pub stages: BTreeSet<StageKey>,
+    /// With what is deployed of each, and answered 500.
+    pub stages: BTreeMap<StageKey, Vec<String>>,
     /// The one that answers at `/`.
     pub root: Option<StageKey>,
 }
@@ -94,7 +95,9 @@ impl Serving {
     }
 
     pub fn census(&self) -> Census {
-        Census { stages: self.stages.keys().cloned().collect(), root: self.root.clone() }
+        let denied = |served: &Served| served.compiled.denied().iter().map(line).collect();
+        let stages = self.stages.iter().map(|(key, served)| (key.clone(), denied(served)));
+        Census { stages: stages.collect(), root: self.root.clone() }
     }
 
     /// The plan of all stages. Its generation is the publisher's to give.
@@ -143,17 +146,19 @@ fn serves_the_same(one: &Stage, other: &Stage) -> bool {
     served(one) == served(other)
 }
 
+/// A problem with its place in the API.
+fn line(problem: &Problem) -> String {
+    let canary = if problem.value.deployment == Deployment::Canary { " (canary)" } else { "" };
+    let help = problem.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+    format!("{}{canary}: {}{help}", problem.value.pointer, problem.message)
+}
+
 impl Unservable {
     /// As the text of a `BadRequestException`: each problem with the place in the API.
     pub fn to_text(&self) -> String {
         /// A long list helps nobody.
         const TOLD_MAX: usize = 20;
-        let told = self.problems.iter().take(TOLD_MAX).map(|problem| {
-            let canary = if problem.value.deployment == Deployment::Canary { " (canary)" } else { "" };
-            let help = problem.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
-            format!("{}{canary}: {}{help}", problem.value.pointer, problem.message)
-        });
-        let mut lines: Vec<String> = told.collect();
+        let mut lines: Vec<String> = self.problems.iter().take(TOLD_MAX).map(line).collect();
         if self.problems.len() > TOLD_MAX {
             lines.push(format!("and {} more", self.problems.len() - TOLD_MAX));
         }

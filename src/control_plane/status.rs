@@ -45,6 +45,8 @@ pub struct StageStatus {
     pub deployed_at: Option<i64>,
     /// False where this version cannot serve it: the gateway's log says why.
     pub served: bool,
+    /// What of it this version cannot serve and answers 500, a line each: see the setting `management.unsupported`.
+    pub denied: Vec<String>,
     /// `None` where that cannot be told: there is no deployment, or it cannot be read.
     pub undeployed: Option<Undeployed>,
     pub canary: Option<CanaryStatus>,
@@ -77,7 +79,7 @@ pub struct CanaryStatus {
 pub fn status(store: &Store, census: &Census, api: Option<&str>) -> Vec<ApiStatus> {
     let apis = store.rest_apis.below(&[]).map(|(key, row)| (part(key, 0), row));
     let asked = apis.filter(|(_, row)| api.is_none_or(|api| row.id.as_str() == api || row.name == api));
-    let served: HashSet<&str> = census.stages.iter().map(|key| part(key, 1)).collect();
+    let served: HashSet<&str> = census.stages.keys().map(|key| part(key, 1)).collect();
     let view = View { store, census, is_only: served.len() == 1 };
     asked.map(|(region, row)| view.api(region, row)).collect()
 }
@@ -116,7 +118,8 @@ impl View<'_> {
             deployment_id: stage.deployment_id.as_ref().map(DeploymentId::to_string),
             description: deployment.and_then(|deployment| deployment.description.clone()),
             deployed_at: deployment.map(|deployment| moved.unwrap_or(deployment.created_date)),
-            served: self.census.stages.contains(&key(&parts)),
+            served: self.census.stages.contains_key(&key(&parts)),
+            denied: self.census.stages.get(&key(&parts)).cloned().unwrap_or_default(),
             undeployed: deployment.and_then(|deployment| undeployed(&deployment.snapshot, definition)),
             canary: stage.canary_settings.as_ref().map(canary),
             earlier_deployments: earlier
@@ -211,7 +214,7 @@ mod tests {
     }
 
     fn census(root: bool) -> Census {
-        Census { stages: [key(&STAGE)].into(), root: root.then(|| key(&STAGE)) }
+        Census { stages: [(key(&STAGE), Vec::new())].into(), root: root.then(|| key(&STAGE)) }
     }
 
     fn stage(store: &Store, census: &Census) -> StageStatus {
@@ -247,7 +250,7 @@ mod tests {
         assert_eq!(stage(&store, &census(false)).paths, ["/prod/", "/_aws/execute-api/a1/prod/"]);
         assert_eq!(stage(&store, &census(true)).paths, ["/", "/_aws/execute-api/a1/prod/"]);
         let mut two = census(false);
-        two.stages.insert(key(&["r", "b1", "prod"]));
+        two.stages.insert(key(&["r", "b1", "prod"]), Vec::new());
         assert_eq!(stage(&store, &two).paths, ["/_aws/execute-api/a1/prod/"]);
         for (base_path, stage) in [("(none)", Some("prod")), ("v1", None), ("v2", Some("dev"))] {
             let stage = stage.map(str::to_owned);

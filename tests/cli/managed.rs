@@ -179,6 +179,20 @@ fn a_canary_gets_its_share() {
 }
 
 #[test]
+fn what_is_denied_is_told() {
+    let gateway = Gateway::serve().set("empty", "true").set("management.unsupported", "deny").start();
+    let function = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:1:function:f/invocations";
+    let lambda = json!({"type": "aws_proxy", "httpMethod": "POST", "uri": function});
+    let file = document(&gateway, "lambda.json", &pets("one").route("GET /lambda", lambda));
+    let deploy = || gateway.command("deploy");
+    fails(deploy(), &at_target(&[&file, "--create"]), 1, "lambda.json:");
+    succeeds(deploy().set("management.unsupported", "deny"), &at_target(&[&file, "--create"]));
+    assert_eq!((gateway.get("/prod/lambda").status(), gateway.get("/prod/pets").status()), (500, 200));
+    let told = succeeds(gateway.command("status"), &[]);
+    assert!(told.contains("pets, prod: what this version cannot serve is answered 500\n  /"), "{told}");
+}
+
+#[test]
 fn what_cannot_be_done_is_told_with_a_remedy() {
     let gateway = empty();
     let one = document(&gateway, "one.json", &pets("one"));

@@ -69,13 +69,13 @@ async fn answer(
     let (operation, path_parameters) =
         operation::find(OPERATIONS, parts.method.as_str(), path, &query).map_err(|exception| refused(&exception))?;
     let judged = Judged { admin, parts, operation, request_id };
-    judged.admit_head()?;
+    judged.admit_head().map_err(|refusal| judged.refuse(&refusal))?;
     let body = axum::body::to_bytes(body, admin.management.definition_bytes_max).await.map_err(|_| {
         let message =
             format!("the request is larger than {} bytes, or ended early", admin.management.definition_bytes_max);
         Box::new(response(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLargeException", &message))
     })?;
-    let principal = judged.admit(&body)?;
+    let principal = judged.admit(&body).map_err(|refusal| judged.refuse(&refusal))?;
     let asked = Asked {
         operation,
         region: principal.region.clone(),
@@ -126,12 +126,12 @@ impl Judged<'_> {
     }
 
     /// Before the body is read: nobody has to be believed that sends gigabytes.
-    fn admit_head(&self) -> Result<(), Box<Response>> {
-        self.admin.management.access.admit_head(&self.call(), super::now()).map_err(|refusal| self.refuse(&refusal))
+    fn admit_head(&self) -> Result<(), Refusal> {
+        self.admin.management.access.admit_head(&self.call(), super::now())
     }
 
-    fn admit(&self, body: &[u8]) -> Result<Principal, Box<Response>> {
-        self.admin.management.access.admit(&self.call(), body, super::now()).map_err(|refusal| self.refuse(&refusal))
+    fn admit(&self, body: &[u8]) -> Result<Principal, Refusal> {
+        self.admin.management.access.admit(&self.call(), body, super::now())
     }
 
     fn refuse(&self, refusal: &Refusal) -> Box<Response> {

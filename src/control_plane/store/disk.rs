@@ -218,7 +218,7 @@ fn split(key: &str) -> Result<(&str, &str), String> {
 
 /// Makes the folder ours.
 fn lock(folder: &Path) -> Result<File, String> {
-    let failed = |error: std::io::Error| format!("the store's folder {}: {error}", folder.display());
+    let failed = |error: std::io::Error| format!("data: cannot use the folder {}: {error}", folder.display());
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
     let path = folder.join(LOCK_NAME);
     let mut lock = private().read(true).create(true).truncate(false).open(path).map_err(failed)?;
