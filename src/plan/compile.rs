@@ -146,7 +146,7 @@ pub enum Deployment {
     Canary,
 }
 
-/// Compiles all stages into one plan.
+/// Compiles all stages of documents into one plan.
 ///
 /// # Errors
 /// All problems, in the order of the stages.
@@ -158,6 +158,8 @@ pub fn compile(stages: &[StageSource<'_>], options: &Options, generation: u64) -
     let mut compiler = Compiler::new(options.limits, options.on_unsupported);
     let mut compiled = Vec::with_capacity(stages.len());
     for (position, source) in stages.iter().enumerate() {
+        let odd_settings = stage::settings_of_no_method(source.definition, source.stage);
+        problems.extend(odd_settings.map(|problem| problem.of_source(position)));
         match compiler.compile(*source, Known::ByAddress) {
             Ok(stage) => compiled.push(stage),
             Err(found) => problems.extend(found.into_iter().map(|problem| problem.of_source(position))),

@@ -27,6 +27,8 @@ REGION = "us-east-1"
 # Any key will do: without keys of its own, the gateway takes every signature that comes over loopback.
 CREDENTIALS = {"aws_access_key_id": "AKIAIOSFODNN7EXAMPLE", "aws_secret_access_key": "wJalrXUtnFEMI/K7MDENG/EXAMPLEKEY"}
 START_SECONDS_MAX = 30
+# What AWS serves and this version does not (functions, caches) is deployed all the same; its methods answer 500.
+SETTINGS = {"MANAGEMENT_RESET": "true", "MANAGEMENT_UNSUPPORTED": "deny"}
 
 
 class Gateway:
@@ -34,7 +36,7 @@ class Gateway:
 
     def __init__(self, name, settings=None):
         self.name = name
-        self.settings = {"MANAGEMENT_RESET": "true", "MANAGEMENT_UNSUPPORTED": "deny", **(settings or {})}
+        self.settings = {**SETTINGS, **(settings or {})}
         self.folder = LEFTOVERS / name
         self.process = None
         listen, admin = free_ports(2)

@@ -128,7 +128,7 @@ impl Compiler {
         let mut compilation = Compilation::new(self);
         let StageSource { definition, stage, canary: of_canary } = source;
         stage::refuse_odd_variables(&mut compilation, stage);
-        stage::refuse_what_is_not_served(&mut compilation, definition, stage);
+        stage::refuse_what_is_not_served(&mut compilation, stage);
         let canary = stage::canary(&mut compilation, stage);
         let mut production = ReleaseSource {
             definition,

@@ -1,7 +1,7 @@
 //! What a stage itself says: its variables, its canary, and the settings of its methods.
 //! (Guide, `aws-api-gateway-stage-variables-reference`, `canary-release`, `how-to-stage-settings`.)
 
-use super::{Compilation, Unsupported, expression};
+use super::{Compilation, Problem, Unsupported, ValueName, expression};
 use crate::model::{ApiDefinition, CanarySettings, MethodSetting, Pointer, Stage, StageVariables};
 use crate::plan::release::Share;
 
@@ -53,10 +53,9 @@ pub const CLIENT_CERTIFICATE: &str = "backends are not shown a client certificat
 pub const TAKE_AWAY: &str = "take it away";
 
 /// Settings that somebody relies on are not passed over: where methods are not denied for them, they are refused.
-pub fn refuse_what_is_not_served(compilation: &mut Compilation<'_>, definition: &ApiDefinition, stage: &Stage) {
+pub fn refuse_what_is_not_served(compilation: &mut Compilation<'_>, stage: &Stage) {
     let pointer = Pointer::stage(&stage.stage_name);
-    let keys = || stage.method_settings.iter().map(|(key, setting)| (key, setting, MethodKey::parse(key)));
-    for (key, _, _) in keys().filter(|(_, _, method)| method.is_none()) {
+    for key in stage.method_settings.keys().filter(|key| MethodKey::parse(key).is_none()) {
         let refusal =
             compilation.refuse(pointer.child("methodSettings").child(key), format!("`{key}` names no method"));
         refusal.help("write `*/*` for all methods, or path and method as in `pets/{id}/GET`");
@@ -73,11 +72,8 @@ pub fn refuse_what_is_not_served(compilation: &mut Compilation<'_>, definition: 
     refuse("cacheClusterEnabled", stage.cache_cluster_enabled, NO_CACHE, "set it to false");
     refuse("webAclArn", stage.web_acl_arn.is_some(), WEB_ACL, TAKE_AWAY);
     refuse("clientCertificateId", stage.client_certificate_id.is_some(), CLIENT_CERTIFICATE, TAKE_AWAY);
-    for (key, setting, method) in keys() {
+    for (key, setting) in &stage.method_settings {
         let pointer = pointer.child("methodSettings").child(key);
-        if let Some(MethodKey::One { path, http_method }) = method {
-            refuse_unknown_method(compilation, definition, &path, &http_method, pointer.clone());
-        }
         for unserved in UNSERVED_SETTINGS.iter().filter(|unserved| (unserved.asks)(setting)) {
             compilation.refuse(pointer.child(unserved.member), unserved.message).help(unserved.help);
         }
@@ -107,16 +103,22 @@ impl MethodKey {
     }
 }
 
-fn refuse_unknown_method(
-    compilation: &mut Compilation<'_>,
-    definition: &ApiDefinition,
-    path: &str,
-    http_method: &str,
-    pointer: Pointer,
-) {
+/// Settings of methods that the definition does not have. AWS keeps them for a deployment that has the method; in a
+/// document, whose stage has no other, it is a slip of the pen.
+pub fn settings_of_no_method(definition: &ApiDefinition, stage: &Stage) -> impl Iterator<Item = Problem> {
+    stage.method_settings.keys().filter_map(|key| match MethodKey::parse(key)? {
+        MethodKey::Every => None,
+        MethodKey::One { path, http_method } => {
+            let pointer = Pointer::stage(&stage.stage_name).child("methodSettings").child(key);
+            unknown_method(definition, &path, &http_method, pointer)
+        }
+    })
+}
+
+fn unknown_method(definition: &ApiDefinition, path: &str, http_method: &str, pointer: Pointer) -> Option<Problem> {
     let resource = definition.resources.iter().find(|resource| resource.path == path);
     if resource.is_some_and(|resource| resource.resource_methods.contains_key(http_method)) {
-        return;
+        return None;
     }
     let message = format!("the API has no method `{http_method} {path}`");
     let help = match resource.filter(|resource| !resource.resource_methods.is_empty()) {
@@ -126,7 +128,7 @@ fn refuse_unknown_method(
         }
         None => "the path is the resource's, with its braces: `pets/{id}/GET`".to_owned(),
     };
-    compilation.refuse(pointer, message).help(help);
+    Some(Problem { value: ValueName::of(0, pointer), message, help: Some(help), related: None })
 }
 
 const NO_CACHE: &str = "answers are not cached by this version";

@@ -46,6 +46,16 @@ fn a_plan_takes_stages_as_they_were_compiled() {
 }
 
 #[test]
+fn a_deployment_may_lack_methods_that_its_stage_has_settings_of() {
+    let mut compiler = Compiler::new(Limits::default(), Unsupported::Refuse);
+    let mut stage = of_deployment("prod", "dep001");
+    stage.method_settings.insert("~1gone/GET".to_owned(), Default::default());
+    let definition = api("one", &["a.test"]);
+    let compiled = compiler.stage(StageSource { definition: &definition, stage: &stage, canary: None });
+    assert_eq!(compiled.map(|compiled| compiled.plan().methods.len()), Ok(1));
+}
+
+#[test]
 fn stages_of_one_deployment_share_its_methods() {
     let mut compiler = Compiler::new(Limits::default(), Unsupported::Refuse);
     // As when each is read from a store by itself.
