@@ -124,7 +124,7 @@ impl Desk<'_> {
         let unused = ours.filter(|(_, row)| !in_use.contains(&row.id));
         let mut unused: Vec<(i64, String)> =
             unused.map(|(key, row)| (row.created_date, own_name(key).to_owned())).collect();
-        unused.sort_by(|one, other| other.0.cmp(&one.0));
+        unused.sort_by_key(|one| std::cmp::Reverse(one.0));
         for (_, id) in unused.into_iter().skip(DEPLOYMENTS_KEPT) {
             self.store.deployments.remove(&[self.region, api_id, &id]);
         }

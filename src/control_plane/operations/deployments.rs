@@ -123,7 +123,7 @@ pub fn get_deployment(store: &mut Store, call: &Call<'_>) -> Result<Reply, Excep
 pub fn get_deployments(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exception> {
     rest_apis::of(store, call)?;
     let mut rows: Vec<_> = store.deployments.rows_below(&[call.region, call.parameter("restapi_id")]).collect();
-    rows.sort_by(|one, other| other.created_date.cmp(&one.created_date));
+    rows.sort_by_key(|row| std::cmp::Reverse(row.created_date));
     page(call, rows.into_iter().map(|row| (row.id.0.clone(), shape(row, false))))
 }
 
