@@ -1,4 +1,4 @@
-//! What leaves: exports and clients. (API reference, `API_GetExport`, `API_GetSdk`, `API_SdkType`.)
+//! Clients of an API. (API reference, `API_GetSdk`, `API_SdkType`.)
 
 use serde_json::{Value, json};
 
@@ -12,10 +12,6 @@ use crate::model::ApiDefinition;
 
 /// The parameter of both languages: where callers reach the stage.
 const INVOKE_URL: &str = "invokeUrl";
-
-pub fn get_export(_store: &mut Store, _call: &Call<'_>) -> Result<Reply, Exception> {
-    Err(Exception::bad_request("GetExport is not there yet"))
-}
 
 /// A client of what the stage serves now.
 pub fn get_sdk(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exception> {
