@@ -392,3 +392,79 @@ impl Keeper {
 fn unix_s() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::control_plane::operation::{self, SystemRandom};
+    use crate::control_plane::operations::OPERATIONS;
+    use crate::plan::compile;
+
+    fn started() -> (KeeperHandle, mpsc::UnboundedReceiver<Fresh>) {
+        let (sender, fresh) = mpsc::unbounded_channel();
+        let settings = KeeperSettings { account_id: "123456789012".to_owned(), region: "r".to_owned() };
+        let serving = Serving::new(compile::Options::default());
+        let keeper = start(Store::default(), None, serving, settings, Box::new(SystemRandom), sender);
+        (keeper.expect("a thread can be had"), fresh)
+    }
+
+    async fn call(keeper: &KeeperHandle, method: &str, path: &str, body: Value) -> Answered {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let query = operation::query_pairs(query).expect("a query");
+        let (operation, path) = operation::find(OPERATIONS, method, path, &query).expect("an operation");
+        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        let asked = Asked { operation, region: "r".to_owned(), path, query, accept: None, body };
+        keeper.call(asked).await.expect("the keeper is there")
+    }
+
+    async fn imported(keeper: &KeeperHandle, kind: &str) -> String {
+        let integration = json!({ "type": kind, "uri": "arn:aws:apigateway:r:lambda:path/x", "httpMethod": "POST",
+            "requestTemplates": { "application/json": "{\"statusCode\": 200}" },
+            "responses": { "default": { "statusCode": "200" } } });
+        let get =
+            json!({ "responses": { "200": { "description": "" } }, "x-amazon-apigateway-integration": integration });
+        let document =
+            json!({ "openapi": "3.0.1", "info": { "title": "t", "version": "1" }, "paths": { "/a": { "get": get } } });
+        match call(keeper, "POST", "/restapis?mode=import", document).await.outcome {
+            Ok(Reply::Json(api)) => api["id"].as_str().expect("an id").to_owned(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_deployment_is_handed_over_to_be_served() {
+        let (keeper, mut fresh) = started();
+        let api = imported(&keeper, "mock").await;
+        assert!(fresh.try_recv().is_err(), "an API that is not deployed is not served");
+        let path = format!("/restapis/{api}/deployments");
+        let deployed = call(&keeper, "POST", &path, json!({ "stageName": "prod" })).await;
+        assert!(deployed.outcome.is_ok() && deployed.served.is_some());
+        let handed = fresh.recv().await.expect("a plan");
+        assert_eq!((handed.revision, handed.plan.stages.len(), handed.waiting.len()), (1, 1, 1));
+        // What no request would notice makes no plan.
+        let patch = json!({ "patchOperations": [{ "op": "replace", "path": "/description", "value": "x" }] });
+        let patched = call(&keeper, "PATCH", &format!("/restapis/{api}/stages/prod"), patch).await;
+        assert!(patched.outcome.is_ok() && patched.served.is_none() && fresh.try_recv().is_err());
+        let deleted = call(&keeper, "DELETE", &format!("/restapis/{api}"), Value::Null).await;
+        assert!(deleted.served.is_some());
+        assert!(fresh.recv().await.expect("a plan").plan.stages.is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_served_is_refused_and_leaves_nothing() {
+        let (keeper, mut fresh) = started();
+        let api = imported(&keeper, "aws_proxy").await;
+        let path = format!("/restapis/{api}/deployments");
+        let refused = call(&keeper, "POST", &path, json!({ "stageName": "prod" })).await;
+        let exception = refused.outcome.expect_err("this version runs no functions");
+        assert_eq!(exception.kind, ExceptionKind::BadRequest);
+        assert!(exception.message.contains("resourceMethods/GET/methodIntegration"), "{exception}");
+        match call(&keeper, "GET", &path, Value::Null).await.outcome {
+            Ok(Reply::Json(listed)) => assert_eq!(listed["item"], json!([])),
+            other => panic!("{other:?}"),
+        }
+        assert!(fresh.try_recv().is_err());
+    }
+}
