@@ -9,10 +9,13 @@ import json
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from kinds import BAD
 from shapes import misfits
 
 ERROR_STATUS = {
     "BadRequestException": 400,
+    # In no operation's errors, and what AWS answers where an input is outside an enumeration or a pattern.
+    "ValidationException": 400,
     "UnauthorizedException": 401,
     "NotFoundException": 404,
     "ConflictException": 409,
@@ -67,7 +70,8 @@ class Calls:
         return Answer(self, operation, answer)
 
     def refused(self, operation, *codes, **parameters):
-        """The call must be answered with one of these errors."""
+        """The call must be answered with one of these errors; a bad input may also be no valid one."""
+        codes = (*codes, "ValidationException") if BAD in codes else codes
         answer = self.sent(operation, parameters)
         if not isinstance(answer, str):
             self.note(operation, f"is accepted instead of {' or '.join(codes)} for {parameters}")

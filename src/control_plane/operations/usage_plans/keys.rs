@@ -26,7 +26,9 @@ pub fn create_usage_plan_key(store: &mut Store, call: &Call<'_>) -> Result<Reply
     if input.key_type.as_deref() != Some(API_KEY) {
         return Err(Exception::bad_request(format!("Invalid key type specified. Must be one of: [{API_KEY}]")));
     }
-    let key = api_keys::find(store, call, input.key_id.as_deref().unwrap_or_default())?;
+    let key_id = input.key_id.filter(|id| !id.is_empty());
+    let key_id = key_id.ok_or_else(|| Exception::bad_request("Invalid request input: keyId is required"))?;
+    let key = api_keys::find(store, call, &key_id)?;
     let shown = shape(key);
     let id = key.id.clone();
     attach(store, call, call.parameter("usageplanId"), &id)?;
