@@ -19,7 +19,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 
 def judge(title, what, outcomes, file, percent_min):
     """Whether all is as it should be. `outcomes` has for each name its problem, or None where it passed."""
-    known = {entry["name"]: entry for entry in tomllib.loads((HERE / file).read_text()).get("difference", [])}
+    known = listed(file)
     complaints = list(untrue(file, known, outcomes))
     unlisted = {name: problem for name, problem in outcomes.items() if problem is not None and name not in known}
     complaints += [f"{name}: {problem}" for name, problem in unlisted.items()]
@@ -32,6 +32,11 @@ def judge(title, what, outcomes, file, percent_min):
         print(f"{title}: {complaint}")
     print(f"{title}: {passed} of {len(outcomes)} {what} passed ({percent:.1f} %), {differing} differ by name")
     return not complaints
+
+
+def listed(file):
+    """The entries of a list by name."""
+    return {entry["name"]: entry for entry in tomllib.loads((HERE / file).read_text()).get("difference", [])}
 
 
 def untrue(file, known, outcomes):
