@@ -51,24 +51,6 @@ pub fn create_model(store: &mut Store, call: &Call<'_>) -> Result<Reply, Excepti
     Ok(Reply::Json(shown))
 }
 
-/// The two models that AWS gives every API that `CreateRestApi` makes.
-pub fn put_defaults(store: &mut Store, call: &Call<'_>, api_id: &str) {
-    const EMPTY: &str = "{\n  \"$schema\": \"http://json-schema.org/draft-04/schema#\",\n  \"title\" : \"Empty Schema\",\n  \
-                         \"type\" : \"object\"\n}";
-    const ERROR: &str = "{\n  \"$schema\" : \"http://json-schema.org/draft-04/schema#\",\n  \"title\" : \"Error Schema\",\n  \
-                         \"type\" : \"object\",\n  \"properties\" : {\n    \"message\" : { \"type\" : \"string\" }\n  }\n}";
-    for (name, kind, schema) in [("Empty", "empty", EMPTY), ("Error", "error", ERROR)] {
-        let model = Model {
-            id: ModelId(call.new_id(6)),
-            name: name.to_owned(),
-            description: Some(format!("This is a default {kind} schema model")),
-            schema: schema.to_owned(),
-            content_type: "application/json".to_owned(),
-        };
-        store.models.put(&[call.region, api_id, name], model);
-    }
-}
-
 fn check_name(name: &str) -> Result<(), Exception> {
     if name.is_empty() {
         return Err(Exception::bad_request("Model name must be non-empty"));
@@ -293,8 +275,8 @@ mod tests {
 
     #[test]
     fn a_model_is_shown_flat_and_as_a_template() {
-        let (mut desk, api, path) = desk();
-        desk.with_call("", |store, call| put_defaults(store, call, &api));
+        let mut desk = Desk::default();
+        let path = format!("/restapis/{}/models", desk.api("pets"));
         let empty = desk.call("GET", &format!("{path}/Empty/default_template"), Value::Null);
         assert_eq!(empty, json!({ "value": "#set($inputRoot = $input.path('$'))\n{ }" }));
         desk.call("POST", &path, body("Errors", &referring_to("Error")));
