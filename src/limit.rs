@@ -17,8 +17,9 @@
 //!
 //! For a limit of rate r and burst b: over every window of length w, at most `b + r × w` requests pass, over all cores
 //! together. For any interleaving of the shards, whatever lease holds what. And nothing is withheld for long: with all
-//! leases returned a full bucket gives exactly b at once, to any core, and a core alone gets all of r. What a lease holds
-//! unspent comes back at its shard's next tick. The proof for [`Cell`] is in [`bucket`], that for leases in [`budget`].
+//! leases returned a full bucket gives exactly b at once, to any core, and a core alone gets all of r. What a lease
+//! holds unspent comes back at its shard's next tick. The proof for [`Cell`] is in [`bucket`], that for leases in
+//! [`budget`].
 
 pub mod bucket;
 pub mod budget;

@@ -1,7 +1,7 @@
 //! The arithmetic of a token bucket that is one moment, `full_at`: when it will be full again if nothing more is taken.
 //!
-//! Known as the generic cell rate algorithm (ITU-T I.371, annex A). A bucket of interval i and burst b holds
-//! `(now + b × i − full_at) / i` tokens, and b when `full_at` has passed. To take n is to move `full_at` from where it is, but at
+//! Known as the generic cell rate algorithm (ITU-T I.371, annex A). A bucket of interval i and burst b holds `(now + b
+//! × i − full_at) / i` tokens, and b when `full_at` has passed. To take n is to move `full_at` from where it is, but at
 //! least from `now`, by n × i; it may go as far as `now + b × i`. Zero is a full bucket, at any time: zeroed memory is
 //! an array of full buckets.
 //!
@@ -9,12 +9,14 @@
 //!
 //! Take any window from `s` to `t`, and of the requests that pass within it the one whose step came first and the one
 //! whose step came last. The first moved `full_at` from at least s. The last left it at no more than t + b × i. Each in
-//! between moved it up by i. So their number is at most `(t − s) / i + b`. Nothing is assumed about the order of the moments
-//! that the steps were made with: cores whose clocks differ, or a clock that steps back, cannot let too much pass.
+//! between moved it up by i. So their number is at most `(t − s) / i + b`. Nothing is assumed about the order of the
+//! moments that the steps were made with: cores whose clocks differ, or a clock that steps back, cannot let too much
+//! pass.
 
 use super::rate::{Rate, nanoseconds};
 
-/// How far ahead of an empty bucket a `full_at` may be before it is taken to come from another clock: ten seconds, in units.
+/// How far ahead of an empty bucket a `full_at` may be before it is taken to come from another clock: ten seconds, in
+/// units.
 ///
 /// It is never ahead while clocks differ by less than that. If a clock was set back for good, a bucket would stay empty
 /// until that clock has caught up; instead it counts as just emptied.

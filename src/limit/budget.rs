@@ -1,26 +1,28 @@
 //! A token bucket that all shards share, from which each takes a few tokens in advance: the lease's other side.
 //!
 //! The state is one word of 128 bits, so that every step is one compare-and-exchange: the [`Bucket`]'s `full_at`, the
-//! number of tokens *outstanding* (leased, and neither returned nor told to be spent), and the epoch of the rate. Steps:
+//! number of tokens *outstanding* (leased, and neither returned nor told to be spent), and the epoch of the rate.
+//! Steps:
 //!
-//! - `lease(k, now)`: `full_at = max(full_at, now + outstanding × i) + k × i`, if that is at most `now + b × i`; `outstanding += k`.
+//! - `lease(k, now)`: `full_at = max(full_at, now + outstanding × i) + k × i`, if that is at most `now + b × i`;
+//!   `outstanding += k`.
 //! - `give back(u)`: `full_at −= u × i`; `outstanding −= u`. The exact reverse.
-//! - `settle(c, last)`, for c tokens of which the last was spent at `last`: `full_at = max(full_at, last + outstanding × i)`;
-//!   `outstanding −= c`. May come late: until then the bucket has the less room.
+//! - `settle(c, last)`, for c tokens of which the last was spent at `last`: `full_at = max(full_at, last + outstanding
+//!   × i)`; `outstanding −= c`. May come late: until then the bucket has the less room.
 //!
 //! # Why no window gets more than its due
 //!
 //! The bucket's content and what is outstanding never exceed b together, for the bucket is capped at what is not
 //! outstanding. That alone is not enough: when a spent token stops to be outstanding, the cap rises, and a bucket that
-//! had been at its cap would find itself full at once, as if the token had never been. Hence the first half of `settle`,
-//! which notes that at that moment the bucket held no more than its cap.
+//! had been at its cap would find itself full at once, as if the token had never been. Hence the first half of
+//! `settle`, which notes that at that moment the bucket held no more than its cap.
 //!
 //! Take any window from s to t, counted by when tokens are spent, and let F be the first step that is a lease made at s
-//! or later, or a settlement whose `last` is s or later. Let x be what is outstanding just before F. A token spent in the
-//! window is one of these x or leased from F on: were it settled before F, its settlement would be a step as F is. So
-//! with K the tokens leased and U those given back from F up to G, the last lease that a token of the window comes from,
-//! at most `x + K − U` pass. F finds `full_at` at s + x × i or moves it there. G leaves it at no more than t + b × i,
-//! since a token is not spent before it is leased. In between leases and returns moved it by K × i and −U × i, and
+//! or later, or a settlement whose `last` is s or later. Let x be what is outstanding just before F. A token spent in
+//! the window is one of these x or leased from F on: were it settled before F, its settlement would be a step as F is.
+//! So with K the tokens leased and U those given back from F up to G, the last lease that a token of the window comes
+//! from, at most `x + K − U` pass. F finds `full_at` at s + x × i or moves it there. G leaves it at no more than t + b
+//! × i, since a token is not spent before it is leased. In between leases and returns moved it by K × i and −U × i, and
 //! settlements only up. So `K − U ≤ (t − s) / i + b − x`, and at most `(t − s) / i + b` pass. ∎
 //!
 //! The proof is for any order of steps and any clocks that differ by less than ten seconds. With a change of the
@@ -66,8 +68,8 @@ impl Budget {
     ///
     /// What holds across the change: with b and r the larger burst and the larger rate of all that were in force in a
     /// window of length w, at most `b + r × w` pass. For the bucket and what is outstanding held at most the old burst
-    /// together, the change adds nothing, and tokens come at one of the rates. A lease taken before keeps its tokens, 64 at
-    /// most, until its shard's next tick.
+    /// together, the change adds nothing, and tokens come at one of the rates. A lease taken before keeps its tokens,
+    /// 64 at most, until its shard's next tick.
     pub fn set_rate(&self, rate: Rate, now_ns: u64) {
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         if *newest == rate {
@@ -109,8 +111,8 @@ impl Budget {
         self.update(|state, rate| (state.settle(rate, spent).give_back(rate, unspent), ()));
     }
 
-    /// Takes one step. What has changed nothing is only valid if the word still stands: the rate may have been read while it
-    /// changed, but then the epoch did too.
+    /// Takes one step. What has changed nothing is only valid if the word still stands: the rate may have been read
+    /// while it changed, but then the epoch did too.
     fn update<T>(&self, change: impl Fn(State, &Rate) -> (State, T)) -> T {
         let mut before = self.load();
         loop {
@@ -197,8 +199,8 @@ impl State {
         State { bucket, ..self }.released(spent.tokens)
     }
 
-    /// A bucket so near to empty that each shard's share of a half is less than two tokens gives one: it is spent at once, and
-    /// nothing lies where it is not needed.
+    /// A bucket so near to empty that each shard's share of a half is less than two tokens gives one: it is spent at
+    /// once, and nothing lies where it is not needed.
     fn lease(self, rate: &Rate, wanted: u32, shards: u32, now: u64) -> Result<(State, u32), Wait> {
         let tokens = match wanted {
             0 | 1 => 1,
@@ -272,8 +274,8 @@ mod tests {
         assert_eq!(remaining(&budget, 900 * SECOND), 100);
     }
 
-    /// The bucket was at its cap for hours when a lease's tokens are told to be spent: the room that they leave is filled at
-    /// the rate, not at once.
+    /// The bucket was at its cap for hours when a lease's tokens are told to be spent: the room that they leave is
+    /// filled at the rate, not at once.
     #[test]
     fn a_settled_token_does_not_come_back_at_once() {
         let budget = Budget::new(rate(10.0, 100), 1);

@@ -29,7 +29,8 @@ impl Budgets {
 
     /// The budget of this identity, with this rate from now on: the one that others have, or a new, full one.
     ///
-    /// Takes a lock; for when a plan is adopted. A new plan's budgets have to be asked for before the old plan's are let go.
+    /// Takes a lock; for when a plan is adopted. A new plan's budgets have to be asked for before the old plan's are
+    /// let go.
     pub fn budget(&self, identity: &str, rate: Rate, now_ns: u64) -> Arc<Budget> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(budget) = known.budgets.get(identity).and_then(Weak::upgrade) {

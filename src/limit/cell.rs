@@ -50,8 +50,9 @@ impl Cell {
 
     /// Puts tokens back that were taken and not used, because a later limit refused the request.
     ///
-    /// Only while nobody has taken after that, else they stay lost: in between the bucket may have flowed over for want of
-    /// room for them, or not, and the cell cannot tell. So it never gives too much, at the price of a token now and then.
+    /// Only while nobody has taken after that, else they stay lost: in between the bucket may have flowed over for want
+    /// of room for them, or not, and the cell cannot tell. So it never gives too much, at the price of a token now and
+    /// then.
     pub fn undo(&self, taken: Taken) {
         step();
         let _ = self.0.compare_exchange(taken.after, taken.before, Ordering::Relaxed, Ordering::Relaxed);

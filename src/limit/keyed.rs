@@ -1,14 +1,15 @@
 //! Token buckets for keys that nobody listed in advance: client addresses, header values, claims. In bounded memory.
 //!
-//! A table of sets with seven entries each; a key's hash says which set is its own. An entry is one word of 128 bits, the
-//! hash and the bucket's `full_at` (see [`bucket`](super::bucket)), and is only ever changed as a whole. A key without an
-//! entry has a full bucket. So an entry whose bucket is full again can be given to another key, and nothing is lost.
-//! If there is none in the set, the entry that will be full first gives way, and its key gets back what it had used.
-//! That is why a crowd of keys that come once does not push out one that uses its limit: they have taken one token each.
+//! A table of sets with seven entries each; a key's hash says which set is its own. An entry is one word of 128 bits,
+//! the hash and the bucket's `full_at` (see [`bucket`](super::bucket)), and is only ever changed as a whole. A key
+//! without an entry has a full bucket. So an entry whose bucket is full again can be given to another key, and nothing
+//! is lost. If there is none in the set, the entry that will be full first gives way, and its key gets back what it had
+//! used. That is why a crowd of keys that come once does not push out one that uses its limit: they have taken one
+//! token each.
 //!
-//! Who has an entry takes with one compare-and-exchange and waits for nobody. Who has none enters by the set's latch, so that a
-//! key never has two entries, and two buckets: a few dozen instructions, without a system call, in which only others that
-//! want to enter the same set wait.
+//! Who has an entry takes with one compare-and-exchange and waits for nobody. Who has none enters by the set's latch,
+//! so that a key never has two entries, and two buckets: a few dozen instructions, without a system call, in which only
+//! others that want to enter the same set wait.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -21,15 +22,15 @@ use super::step;
 /// Entries of a set: with the latch, two cache lines.
 const WAYS: usize = 7;
 
-/// How long after a bucket is full its entry may be had for nothing, in units: a millisecond, so that cores whose clocks
-/// differ by less agree that it is.
+/// How long after a bucket is full its entry may be had for nothing, in units: a millisecond, so that cores whose
+/// clocks differ by less agree that it is.
 const CLOCKS_DIFFER: u64 = 16_000_000;
 
 /// A bounded number of buckets: 128 bytes for seven.
 ///
 /// The limits that share a table compete for entries by the time until their buckets are full. Keys are hashed by the
-/// caller, with a secret of the process (else a client could choose keys of one set), over the limit and the key. Two keys
-/// of the same 64 bits would share a bucket: with a million keys, one chance in 37 million.
+/// caller, with a secret of the process (else a client could choose keys of one set), over the limit and the key. Two
+/// keys of the same 64 bits would share a bucket: with a million keys, one chance in 37 million.
 #[derive(Debug)]
 pub struct KeyedCells {
     sets: Box<[Set]>,

@@ -1,9 +1,9 @@
 //! A shard's few tokens in advance, so that a request does not touch what other cores write.
 //!
-//! How many depends on what was lately needed, not on hope: the first lease after quiet is of one token, each that follows
-//! within the same tick of twice as many, up to 64, and never of more than a shard's share of half the bucket. So a shard
-//! with a request now and then leaves nothing lying about, and a busy one goes to the budget once in 64 requests. What
-//! a shard holds and did not need goes back at its tick.
+//! How many depends on what was lately needed, not on hope: the first lease after quiet is of one token, each that
+//! follows within the same tick of twice as many, up to 64, and never of more than a shard's share of half the bucket.
+//! So a shard with a request now and then leaves nothing lying about, and a busy one goes to the budget once in 64
+//! requests. What a shard holds and did not need goes back at its tick.
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
@@ -58,8 +58,8 @@ impl Leases {
         })
     }
 
-    /// Settles, and gives back what was not needed. For the shard's tick, every few milliseconds: so long may a token be
-    /// held by a shard that has no use for it. Costs nothing for leases that were not used.
+    /// Settles, and gives back what was not needed. For the shard's tick, every few milliseconds: so long may a token
+    /// be held by a shard that has no use for it. Costs nothing for leases that were not used.
     pub fn tick(&self) {
         self.holding.borrow_mut().retain(|lease| lease.tick());
     }
@@ -77,8 +77,8 @@ impl Lease {
         Ok(())
     }
 
-    /// Puts back the token that was just taken, because a later limit refused the request. In the same step of the shard:
-    /// after a tick it would already count as spent.
+    /// Puts back the token that was just taken, because a later limit refused the request. In the same step of the
+    /// shard: after a tick it would already count as spent.
     pub fn give_back(&self) {
         if self.tokens.get() < self.leased.get() {
             self.tokens.set(self.tokens.get() + 1);

@@ -1,5 +1,5 @@
-//! Several shards in every order of their steps, or in many: the real code, with another thread let in before each access
-//! to a word that is shared. [`shuttle`] chooses who goes on.
+//! Several shards in every order of their steps, or in many: the real code, with another thread let in before each
+//! access to a word that is shared. [`shuttle`] chooses who goes on.
 
 use std::cell::Cell as StdCell;
 use std::sync::{Arc, Mutex};
@@ -29,11 +29,16 @@ fn model(run: impl FnOnce(Box<dyn Fn() + Send + Sync>), body: impl Fn() + Send +
 
 /// Every order of steps, as long as there are not more of them.
 fn every_order(body: impl Fn() + Send + Sync + 'static) {
-    model(|body| drop(shuttle::check_dfs(body, Some(30_000))), body);
+    model(
+        |body| {
+            shuttle::check_dfs(body, Some(10_000));
+        },
+        body,
+    );
 }
 
 fn many_orders(body: impl Fn() + Send + Sync + 'static) {
-    model(|body| shuttle::check_random(body, 3_000), body);
+    model(|body| shuttle::check_random(body, 1_000), body);
 }
 
 fn rate(rate_limit: f64, burst_limit: i32) -> Rate {
@@ -63,7 +68,11 @@ impl Passed {
 }
 
 /// A shard's takes at these moments, with a tick after each that says so.
-fn shard(budget: &Arc<Budget>, passed: &Arc<Passed>, moments: &'static [(u64, bool)]) -> shuttle::thread::JoinHandle<()> {
+fn shard(
+    budget: &Arc<Budget>,
+    passed: &Arc<Passed>,
+    moments: &'static [(u64, bool)],
+) -> shuttle::thread::JoinHandle<()> {
     let (budget, passed) = (Arc::clone(budget), Arc::clone(passed));
     shuttle::thread::spawn(move || {
         let leases = Leases::new();

@@ -1,9 +1,10 @@
-//! A rate and a burst, as AWS writes them, made into whole units of time: what one token costs and how many a bucket holds.
+//! A rate and a burst, as AWS writes them, made into whole units of time: what one token costs and how many a bucket
+//! holds.
 
 use std::fmt;
 
-/// A unit is a sixteenth of a nanosecond: at a million tokens a second the rounding of the interval takes away less than
-/// one token in 16,000, and a clock of eighteen years fits half of a `u64`.
+/// A unit is a sixteenth of a nanosecond: at a million tokens a second the rounding of the interval takes away less
+/// than one token in 16,000, and a clock of eighteen years fits half of a `u64`.
 const UNITS_PER_NS: u64 = 16;
 const UNITS_PER_SECOND: f64 = 16e9;
 
@@ -36,8 +37,9 @@ impl Rate {
 
     /// AWS's `rateLimit` in requests a second and `burstLimit` in requests. Either may be 0, which lets nothing pass.
     ///
-    /// At the far ends the limit is stricter than written, never looser: no rate above sixteen thousand million a second;
-    /// a burst is cut to what the rate fills in nine years; a rate of less than a token in nine years lets nothing pass.
+    /// At the far ends the limit is stricter than written, never looser: no rate above sixteen thousand million a
+    /// second; a burst is cut to what the rate fills in nine years; a rate of less than a token in nine years lets
+    /// nothing pass.
     pub fn new(rate_limit: f64, burst_limit: i32) -> Result<Rate, OddRate> {
         if !rate_limit.is_finite() || rate_limit < 0.0 {
             return Err(OddRate::RateLimit(rate_limit));
