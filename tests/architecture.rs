@@ -10,6 +10,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("http", &[]),
     ("stats", &[]),
+    ("meter", &[]),
     ("jsonpath", &[]),
     ("limit", &[]),
     ("sign", &[]),
@@ -18,10 +19,10 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("diagnostic", &[]),
     ("config", &["diagnostic"]),
     ("openapi", &["diagnostic", "model"]),
-    ("plan", &["jsonpath", "stats", "vtl"]),
-    ("plan/compile", &["jsonpath", "model", "vtl"]),
-    ("data_plane", &["http", "jsonpath", "limit", "net", "plan", "stats", "vtl"]),
-    ("control_plane", &["diagnostic", "model", "openapi", "plan", "sign", "stats"]),
+    ("plan", &["jsonpath", "limit", "meter", "stats", "vtl"]),
+    ("plan/compile", &["jsonpath", "limit", "model", "vtl"]),
+    ("data_plane", &["http", "jsonpath", "limit", "meter", "net", "plan", "stats", "vtl"]),
+    ("control_plane", &["diagnostic", "meter", "model", "openapi", "plan", "sign", "stats"]),
     ("cli", EVERYTHING),
     ("server", EVERYTHING),
     ("lib", EVERYTHING),
@@ -37,6 +38,7 @@ const EVERYTHING: &[&str] = &[
     "http",
     "jsonpath",
     "limit",
+    "meter",
     "model",
     "net",
     "openapi",
@@ -49,6 +51,7 @@ const EVERYTHING: &[&str] = &[
 
 /// Where `unsafe` may stand: invariant 7.
 const UNSAFE: &[&str] = &[
+    "meter/arena.rs",
     "net/buffer.rs",
     "net/deadline.rs",
     "net/listener.rs",

@@ -7,8 +7,8 @@
 mod changes;
 mod checks;
 mod consumption;
-mod day;
 mod keys;
+mod quota;
 mod usage;
 
 use serde::Deserialize;

@@ -3,9 +3,9 @@
 
 use std::collections::HashMap;
 
-use super::day::Day;
 use crate::control_plane::store::Store;
 use crate::control_plane::store::table::own_name;
+use crate::meter::Day;
 use crate::model::{ApiKeyId, UsagePlanId};
 
 /// By day, from one to another; days without requests are not there.

@@ -9,14 +9,15 @@ use std::collections::HashMap;
 use serde_json::{Map, Value, json};
 
 use super::consumption;
-use super::day::Day;
 use super::keys;
+use super::quota;
 use crate::control_plane::exception::Exception;
 use crate::control_plane::operation::{Call, Reply};
 use crate::control_plane::page::page_of_range;
 use crate::control_plane::patch::{Op, Rule, patched};
 use crate::control_plane::store::Store;
-use crate::model::{QuotaSettings, UsagePlan, UsagePlanId, UsagePlanKey};
+use crate::meter::{Day, Quota};
+use crate::model::{UsagePlan, UsagePlanId, UsagePlanKey};
 
 const DAYS_MAX: i64 = 90;
 
@@ -33,7 +34,7 @@ struct Interval {
 /// Of all keys, or of `keyId`.
 pub fn get_usage(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exception> {
     let plan = super::of(store, call)?;
-    let quota = quota(plan)?;
+    let quota = quota_of(plan)?;
     let interval = interval(call)?;
     let of_plan = [call.region, plan.id.as_str()];
     let pairs = |key: &UsagePlanKey| (key.id.0.clone(), days(store, call.region, &plan.id, quota, key, interval));
@@ -60,9 +61,9 @@ fn shape(plan: &UsagePlanId, interval: Interval, values: Vec<(String, Value)>) -
     })
 }
 
-fn quota(plan: &UsagePlan) -> Result<QuotaSettings, Exception> {
+fn quota_of(plan: &UsagePlan) -> Result<Quota, Exception> {
     let message = || format!("Usage Plan {} has no quota, of which usage could be told", plan.id);
-    plan.quota.ok_or_else(|| Exception::bad_request(message()))
+    plan.quota.map(quota::of).ok_or_else(|| Exception::bad_request(message()))
 }
 
 fn interval(call: &Call<'_>) -> Result<Interval, Exception> {
@@ -84,19 +85,19 @@ fn days(
     store: &Store,
     region: &str,
     plan: &UsagePlanId,
-    quota: QuotaSettings,
+    quota: Quota,
     key: &UsagePlanKey,
     interval: Interval,
 ) -> Value {
     // What is left on the first day depends on the days before in its period.
-    let from = interval.first.period_start(quota);
+    let from = quota.period.start(interval.first);
     let requests = consumption::by_day(store, region, plan, &key.id, from, interval.last);
     let granted: HashMap<Day, i64> =
         key.extensions.iter().filter_map(|(day, granted)| Some((Day::parse(day)?, *granted))).collect();
     let mut remaining = i64::from(quota.limit);
     let mut pairs = Vec::new();
     for day in (from.0..=interval.last.0).map(Day) {
-        if day.period_start(quota) == day {
+        if quota.period.start(day) == day {
             remaining = i64::from(quota.limit);
         }
         let used = requests.get(&day).map_or(0, |used| i64::try_from(*used).unwrap_or(i64::MAX));
@@ -130,7 +131,7 @@ const RULES: &[Rule<Remaining>] = &[Rule {
 
 pub fn update_usage(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exception> {
     let plan = super::of(store, call)?.clone();
-    let quota = quota(&plan)?;
+    let quota = quota_of(&plan)?;
     let (_, key) = keys::of(store, call)?;
     let today = Day::of(call.now_s);
     let interval = Interval { first: today, last: today };

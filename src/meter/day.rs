@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use crate::model::{QuotaPeriod, QuotaSettings};
-
 /// Days since 1970-01-01.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Day(pub i64);
@@ -28,14 +26,14 @@ impl Day {
 
     /// From year, month and day. Years begin in March here, so that the day that is not in every year is their last.
     /// (Hinnant, "chrono-Compatible Low-Level Date Algorithms".)
-    fn from_civil(year: i64, month: i64, day: i64) -> Day {
+    pub(super) fn from_civil(year: i64, month: i64, day: i64) -> Day {
         let year = if month <= 2 { year - 1 } else { year };
         let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
         Day(365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year - 719_468)
     }
 
     /// Year, month and day.
-    fn civil(self) -> (i64, i64, i64) {
+    pub(super) fn civil(self) -> (i64, i64, i64) {
         let days = self.0 + 719_468;
         let of_era = days.rem_euclid(146_097);
         let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
@@ -45,24 +43,6 @@ impl Day {
         let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
         let year = year_of_era + days.div_euclid(146_097) * 400 + i64::from(month <= 2);
         (year, month, day)
-    }
-
-    /// The first day of the quota's period that the day is in.
-    pub fn period_start(self, quota: QuotaSettings) -> Day {
-        let offset = i64::from(quota.offset);
-        match quota.period {
-            None | Some(QuotaPeriod::Day) => self,
-            // 1970-01-01 was a Thursday; weeks begin on Sunday.
-            Some(QuotaPeriod::Week) => Day(self.0 - (self.0 + 4 - offset).rem_euclid(7)),
-            Some(QuotaPeriod::Month) => {
-                let (year, month, day) = self.civil();
-                match (day > offset, month) {
-                    (true, _) => Day::from_civil(year, month, 1 + offset),
-                    (false, 1) => Day::from_civil(year - 1, 12, 1 + offset),
-                    (false, _) => Day::from_civil(year, month - 1, 1 + offset),
-                }
-            }
-        }
     }
 }
 
@@ -100,24 +80,5 @@ mod tests {
         }
         let all = (0..150_000).map(Day);
         assert!(all.into_iter().all(|day| Day::parse(&day.to_string()) == Some(day)));
-    }
-
-    #[track_caller]
-    fn check(day: &str, period: QuotaPeriod, offset: i32, expected: &str) {
-        let quota = QuotaSettings { limit: 1, offset, period: Some(period) };
-        assert_eq!(Day::parse(day).expect("a day").period_start(quota).to_string(), expected);
-    }
-
-    #[test]
-    fn periods_begin_on_their_day() {
-        // A Tuesday.
-        check("2023-11-14", QuotaPeriod::Day, 0, "2023-11-14");
-        check("2023-11-14", QuotaPeriod::Week, 0, "2023-11-12");
-        check("2023-11-14", QuotaPeriod::Week, 2, "2023-11-14");
-        check("2023-11-14", QuotaPeriod::Week, 3, "2023-11-08");
-        check("2023-11-14", QuotaPeriod::Month, 0, "2023-11-01");
-        check("2023-11-14", QuotaPeriod::Month, 13, "2023-11-14");
-        check("2023-11-14", QuotaPeriod::Month, 14, "2023-10-15");
-        check("2024-01-01", QuotaPeriod::Month, 27, "2023-12-28");
     }
 }
