@@ -17,13 +17,15 @@
 //! - [`control_plane`]: publishing, the admin listener, names to addresses, the access log's writer.
 //! - [`vtl`]: the mapping templates' language, Velocity as API Gateway runs it; [`jsonpath`]: JSONPath as it reads it. Both
 //!   know values and text only.
+//! - [`limit`]: how much may pass, exact across cores: token buckets, a shard's leases of them, concurrency.
 //! - [`sign`]: AWS Signature Version 4, without I/O and clock.
 //! - [`stats`]: every metric, a shard's recorder, the merge.
 //!
 //! # Words of our own
 //!
 //! A *shard* is a core with all that runs on it. A *plan* is a compiled configuration; a *live* plan is one with a shard's
-//! own state beside it. A *delivery* brings something to a shard. A *block* is one shard's counters for one plan.
+//! own state beside it. A *delivery* brings something to a shard. A *block* is one shard's counters for one plan. A
+//! *budget* is a token bucket that all shards share, a *lease* a shard's few tokens of it in advance.
 //!
 //! # Architecture Invariants
 //!
@@ -31,7 +33,7 @@
 //!
 //! 1. The planes never name each other; they share `plan` and `stats`; `server` introduces them.
 //! 2. Only `net` names monoio, io-uring and rustls.
-//! 3. `http`, `stats`, `model`, `jsonpath` and `sign` import nothing from the crate, `vtl` only `jsonpath`; `plan` names `stats`, `vtl` and `jsonpath`, and in `compile` `model`.
+//! 3. `http`, `stats`, `model`, `jsonpath`, `limit` and `sign` import nothing from the crate, `vtl` only `jsonpath`; `plan` names `stats`, `vtl` and `jsonpath`, and in `compile` `model`.
 //! 4. A plan is a value: built once, never changed, without interior mutability and clock; one copy in the process.
 //! 5. State is touched in plain `fn`s, I/O happens in `async fn`s; no `RefCell` borrow lives across an `.await`.
 //! 6. An error becomes bytes in one place: `data_plane/respond.rs` for clients, `control_plane/server.rs` for operators.
@@ -51,6 +53,7 @@ pub mod data_plane;
 pub mod diagnostic;
 pub mod http;
 pub mod jsonpath;
+pub mod limit;
 pub mod model;
 pub mod net;
 pub mod openapi;
