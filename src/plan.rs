@@ -15,6 +15,7 @@
 //! - [`gateway_response`]: the 21 kinds of error answer.
 //! - [`test_invocation`]: a method tried without serving it.
 //! - [`validation`]: what a method demands of a request: parameters, and bodies that fit a model.
+//! - [`throttle`]: how often methods may be called.
 //! - [`delivery`]: how a plan and what belongs to it reach the shards.
 //! - [`compile`]: from the model to a plan, or the list of what stands against it.
 
@@ -31,6 +32,7 @@ pub mod route;
 pub mod select;
 pub mod template;
 pub mod test_invocation;
+pub mod throttle;
 pub mod validation;
 
 use std::borrow::Cow;
@@ -44,6 +46,7 @@ use release::Release;
 use route::RouteTable;
 use select::Selector;
 use select::domain::DomainAddress;
+use throttle::Throttles;
 use validation::Validator;
 
 /// The position of a stage in [`Plan::stages`]. 32 bits: more stages than memory has room for.
@@ -88,6 +91,8 @@ pub struct StagePlan {
     /// Where its methods' requests go, each once.
     pub origins: Arc<[Arc<Origin>]>,
     pub gateway_responses: Arc<GatewayResponses>,
+    /// By its own settings; `None` where no method has a limit.
+    pub throttles: Option<Throttles>,
     /// The stage's own; without one, the setting's.
     pub access_log_format: Option<LogFormat>,
     pub binary_media_types: BinaryMediaTypes,

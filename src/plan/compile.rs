@@ -26,6 +26,7 @@ mod integration;
 mod method;
 mod shared;
 mod stage;
+mod throttle;
 mod uri;
 mod validation;
 

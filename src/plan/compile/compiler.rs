@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::definition::{self, CompiledDefinition};
 use super::denial::Denials;
 use super::shared::{Shared, TextKey};
-use super::{Compilation, Deployment, Limits, Problem, StageSource, Unsupported, content, stage};
+use super::{Compilation, Deployment, Limits, Problem, StageSource, Unsupported, content, stage, throttle};
 use crate::model::{ApiDefinition, DeploymentId, Pointer, RestApiId, Stage, StageVariables};
 use crate::plan::access_log::LogFormat;
 use crate::plan::release::Release;
@@ -252,6 +252,7 @@ impl Compilation<'_> {
             methods: Arc::clone(&compiled.methods),
             origins: Arc::clone(&compiled.origins),
             gateway_responses: Arc::clone(&compiled.gateway_responses),
+            throttles: throttle::compile(self, stage, &compiled.methods),
             access_log_format: self.access_log_format(stage),
             binary_media_types: content::binary_media_types(self, definition),
             minimum_compression_size: content::minimum_compression_size(self, definition),

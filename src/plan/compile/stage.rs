@@ -132,7 +132,6 @@ fn unknown_method(definition: &ApiDefinition, path: &str, http_method: &str, poi
 }
 
 const NO_CACHE: &str = "answers are not cached by this version";
-const NO_THROTTLING: &str = "requests are not throttled by this version";
 
 /// A member of `methodSettings` that may ask for what is not served.
 pub struct UnservedSetting {
@@ -145,21 +144,7 @@ pub struct UnservedSetting {
 
 /// What is not in it: metrics, which every method has anyway. What has no effect at AWS either, such as a time to live
 /// while caching is off, may stand.
-pub const UNSERVED_SETTINGS: [UnservedSetting; 5] = [
-    UnservedSetting {
-        member: "throttlingBurstLimit",
-        is_set: |setting| setting.throttling_burst_limit.is_some(),
-        asks: |setting| setting.throttling_burst_limit.is_some_and(|limit| limit >= 0),
-        message: NO_THROTTLING,
-        help: "take it away, or set it to -1: no limit",
-    },
-    UnservedSetting {
-        member: "throttlingRateLimit",
-        is_set: |setting| setting.throttling_rate_limit.is_some(),
-        asks: |setting| setting.throttling_rate_limit.is_some_and(|limit| limit >= 0.0),
-        message: NO_THROTTLING,
-        help: "take it away, or set it to -1: no limit",
-    },
+pub const UNSERVED_SETTINGS: [UnservedSetting; 3] = [
     UnservedSetting {
         member: CACHING,
         is_set: |setting| setting.caching_enabled.is_some(),

@@ -623,8 +623,6 @@ fn method_settings_are_served_or_refused() {
         "*/*",
         asking,
         &[
-            "/throttlingBurstLimit: requests are not throttled by this version",
-            "/throttlingRateLimit: requests are not throttled by this version",
             "/cachingEnabled: answers are not cached by this version",
             "/loggingLevel: executions are not logged by this version",
             "/dataTraceEnabled: requests and answers are not logged whole by this version",

@@ -10,7 +10,7 @@ const DENY: Options = Options {
     on_unsupported: Unsupported::Deny,
 };
 
-const THROTTLING: &str = "requests are not throttled by this version";
+const LOGS: &str = "executions are not logged by this version";
 const CACHING: &str = "answers are not cached by this version";
 
 #[track_caller]
@@ -135,22 +135,22 @@ fn check_settings(settings: &[(&str, MethodSetting)], cached: bool, expected: [&
 
 #[test]
 fn a_setting_denies_the_methods_that_have_it() {
-    let rate = |limit| MethodSetting { throttling_rate_limit: Some(limit), ..MethodSetting::default() };
+    let logs = |level: &str| MethodSetting { logging_level: Some(level.to_owned()), ..MethodSetting::default() };
     let cache = |enabled| MethodSetting { caching_enabled: Some(enabled), ..MethodSetting::default() };
-    check_settings(&[("*/*", rate(-1.0))], true, ["-", "-", "-"], &[]);
-    check_settings(&[("*/*", rate(5.0))], false, [THROTTLING, THROTTLING, THROTTLING], &["*~1*/throttlingRateLimit"]);
-    let one_without = [("*/*", rate(5.0)), ("a/GET", rate(-1.0))];
-    check_settings(&one_without, false, ["-", THROTTLING, THROTTLING], &["*~1*/throttlingRateLimit"]);
-    let one_with = [("~1b~1{c}/ANY", rate(0.0)), ("a/GET", cache(false))];
-    check_settings(&one_with, false, ["-", "-", THROTTLING], &["~01b~01{c}~1ANY/throttlingRateLimit"]);
-    check_settings(&[("gone/GET", rate(5.0))], false, ["-", "-", "-"], &[]);
+    check_settings(&[("*/*", logs("OFF"))], true, ["-", "-", "-"], &[]);
+    check_settings(&[("*/*", logs("INFO"))], false, [LOGS, LOGS, LOGS], &["*~1*/loggingLevel"]);
+    let one_without = [("*/*", logs("INFO")), ("a/GET", logs("OFF"))];
+    check_settings(&one_without, false, ["-", LOGS, LOGS], &["*~1*/loggingLevel"]);
+    let one_with = [("~1b~1{c}/ANY", logs("ERROR")), ("a/GET", cache(false))];
+    check_settings(&one_with, false, ["-", "-", LOGS], &["~01b~01{c}~1ANY/loggingLevel"]);
+    check_settings(&[("gone/GET", logs("INFO"))], false, ["-", "-", "-"], &[]);
     check_settings(&[("*/*", cache(true))], false, ["-", "-", "-"], &[]);
     check_settings(&[("*/*", cache(true))], true, [CACHING, "-", CACHING], &["*~1*/cachingEnabled"]);
     check_settings(&[("a/POST", cache(true))], true, ["-", CACHING, "-"], &["a~1POST/cachingEnabled"]);
-    let logs = MethodSetting { logging_level: Some("INFO".to_owned()), ..rate(1.0) };
-    let why = "requests are not throttled by this version; executions are not logged by this version";
-    check_settings(&[("a/GET", logs)], false, [why, "-", "-"], &["a~1GET/throttlingRateLimit", "a~1GET/loggingLevel"]);
-    let malformed = Stage { method_settings: [("a".to_owned(), rate(1.0))].into_iter().collect(), ..stage() };
+    let both = MethodSetting { data_trace_enabled: Some(true), ..logs("INFO") };
+    let why = "executions are not logged by this version; requests and answers are not logged whole by this version";
+    check_settings(&[("a/GET", both)], false, [why, "-", "-"], &["a~1GET/loggingLevel", "a~1GET/dataTraceEnabled"]);
+    let malformed = Stage { method_settings: [("a".to_owned(), logs("INFO"))].into_iter().collect(), ..stage() };
     let definition = three_methods();
     let source = StageSource { definition: &definition, stage: &malformed, canary: None };
     let problems = compile(&[source], &DENY, 1).expect_err("it names nothing");
@@ -186,15 +186,15 @@ fn stages_of_one_deployment_are_denied_each_for_its_own() {
         stage.plan().methods.iter().map(|method| method.integration.denied().is_some()).collect::<Vec<_>>()
     };
     let open = compiled(&mut compiler, &stage);
-    let limit = MethodSetting { throttling_burst_limit: Some(5), ..MethodSetting::default() };
-    stage.method_settings.insert("*/*".to_owned(), limit);
+    let logs = MethodSetting { logging_level: Some("INFO".to_owned()), ..MethodSetting::default() };
+    stage.method_settings.insert("*/*".to_owned(), logs);
     stage.canary_settings = Some(CanarySettings { percent_traffic: 5.0, ..CanarySettings::default() });
-    let throttled = compiled(&mut compiler, &stage);
+    let logged = compiled(&mut compiler, &stage);
     stage.method_settings.clear();
     let again = compiled(&mut compiler, &stage);
     assert_eq!(whys(&open), [true, false, false]);
-    assert_eq!(whys(&throttled), [true, true, true]);
+    assert_eq!(whys(&logged), [true, true, true]);
     assert_eq!(whys(&again), [true, false, false]);
     let noted = |stage: &CompiledStage| stage.denied().len();
-    assert_eq!([noted(&open), noted(&throttled), noted(&again)], [1, 2, 1], "with its canary, each is told once");
+    assert_eq!([noted(&open), noted(&logged), noted(&again)], [1, 2, 1], "with its canary, each is told once");
 }
