@@ -35,7 +35,7 @@ pub mod rate;
 pub use bucket::{Standing, Wait};
 pub use budget::Budget;
 pub use budgets::Budgets;
-pub use cell::{Cell, Taken};
+pub use cell::{Cell, CellOf, Taken};
 pub use concurrency::{Concurrency, Entered};
 pub use keyed::KeyedCells;
 pub use lease::{Lease, Leases};

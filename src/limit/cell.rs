@@ -30,6 +30,27 @@ impl Cell {
     /// Takes so many tokens, or none.
     #[inline]
     pub fn take(&self, rate: &Rate, tokens: u32, now_ns: u64) -> Result<Taken, Wait> {
+        CellOf(&self.0).take(rate, tokens, now_ns)
+    }
+
+    /// See [`CellOf::undo`].
+    pub fn undo(&self, taken: Taken) {
+        CellOf(&self.0).undo(taken);
+    }
+
+    pub fn standing(&self, rate: &Rate, now_ns: u64) -> Standing {
+        CellOf(&self.0).standing(rate, now_ns)
+    }
+}
+
+/// A [`Cell`] in a word that is somebody else's, as in a record with other things.
+#[derive(Clone, Copy, Debug)]
+pub struct CellOf<'w>(pub &'w AtomicU64);
+
+impl CellOf<'_> {
+    /// Takes so many tokens, or none.
+    #[inline]
+    pub fn take(self, rate: &Rate, tokens: u32, now_ns: u64) -> Result<Taken, Wait> {
         let now = moment(now_ns);
         step();
         let mut before = self.0.load(Ordering::Relaxed);
@@ -53,12 +74,12 @@ impl Cell {
     /// Only while nobody has taken after that, else they stay lost: in between the bucket may have flowed over for want
     /// of room for them, or not, and the cell cannot tell. So it never gives too much, at the price of a token now and
     /// then.
-    pub fn undo(&self, taken: Taken) {
+    pub fn undo(self, taken: Taken) {
         step();
         let _ = self.0.compare_exchange(taken.after, taken.before, Ordering::Relaxed, Ordering::Relaxed);
     }
 
-    pub fn standing(&self, rate: &Rate, now_ns: u64) -> Standing {
+    pub fn standing(self, rate: &Rate, now_ns: u64) -> Standing {
         let now = moment(now_ns);
         Bucket(self.0.load(Ordering::Relaxed)).on_this_clock(rate, now).standing(rate, 0, now)
     }

@@ -1,6 +1,6 @@
 //! One membership's counters: a cache line of atomics.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::cell::{DayWord, GrantWord, PeriodWord, QuotaExceeded};
 use super::day::Day;
@@ -20,7 +20,7 @@ pub struct Meter {
     /// Of an even day and of an odd one: a finished day stays until the day after the next.
     days: [AtomicU64; 2],
     period: AtomicU64,
-    throttle: AtomicI64,
+    throttle: AtomicU64,
 }
 
 /// What a request leaves.
@@ -137,7 +137,7 @@ impl Meter {
     }
 
     /// The cell of the key's throttle within its plan. It means nothing after a restart and is then zero.
-    pub fn throttle(&self) -> &AtomicI64 {
+    pub fn throttle(&self) -> &AtomicU64 {
         &self.throttle
     }
 
