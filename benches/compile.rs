@@ -17,6 +17,7 @@ use tollgate::model::{
     RequestValidator, RequestValidatorId, Resource, ResourceId, RestApiId, Stage,
 };
 use tollgate::plan::Plan;
+use tollgate::plan::clients::Clients;
 use tollgate::plan::compile::{CompiledStage, Compiler, Limits, StageSource, Unsupported};
 use tollgate::plan::delivery::AddressBook;
 use tollgate::stats::Registry;
@@ -217,7 +218,7 @@ fn repeated<R>(name: &str, mut run: impl FnMut() -> R) -> R {
 
 fn adopt(plan: &Arc<Plan>, recorder: &tollgate::stats::Recorder, earlier: &Upstreams) -> (Live, Upstreams) {
     let block = recorder.open_block(plan.generation, plan.stages.iter().map(|stage| stage.methods.len()));
-    Live::adopt(Arc::clone(plan), block, earlier, &AddressBook::new())
+    Live::adopt(Arc::clone(plan), block, Arc::new(Clients::empty()), earlier, &AddressBook::new())
 }
 
 /// What one method of a kind takes, and one model.

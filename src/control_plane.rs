@@ -15,6 +15,7 @@
 //!
 //! - [`operations`]: the table, a file a kind of resource; [`operation`]: what a call is, and which operation it asks for.
 //! - [`sdk`]: clients of an API, generated.
+//! - [`clients`]: API keys and usage plans, as shards know them.
 //! - [`domains`]: custom domain names, as plans know them.
 //! - [`store`]: the rows; [`exception`]: why a call is refused; [`patch`]: PATCH; [`page`]: lists.
 //! - [`status`]: what of the store is served, since when, and what is not yet.
@@ -22,6 +23,7 @@
 pub mod access;
 pub mod access_log;
 pub mod audit;
+pub mod clients;
 pub mod deployment;
 pub mod documents;
 pub mod domains;

@@ -4,6 +4,7 @@
 //!
 //! - [`shard`]: one core: its listeners, its mail, its clock; [`live`]: the plan it serves and what belongs to it here.
 //! - [`connection`]: a client's connection: heads in, exchanges, bytes out.
+//! - [`admit`]: the API key that a method demands.
 //! - [`forwarding`]: from a client's request to the origin's: what is dropped, mapped and added.
 //! - [`integrate`]: HTTP origins and mock answers; [`upstream`]: the pools of connections to origins.
 //! - [`body`]: bodies on their way through; [`compress`]: in and out of content codings.
@@ -14,6 +15,7 @@
 //! - [`settings`]: limits and time-outs, checked.
 
 pub mod access_log;
+pub mod admit;
 pub mod body;
 pub mod compress;
 pub mod connection;

@@ -16,10 +16,12 @@
 //! - [`test_invocation`]: a method tried without serving it.
 //! - [`validation`]: what a method demands of a request: parameters, and bodies that fit a model.
 //! - [`throttle`]: how often methods may be called.
+//! - [`clients`]: API keys and usage plans, beside the plan.
 //! - [`delivery`]: how a plan and what belongs to it reach the shards.
 //! - [`compile`]: from the model to a plan, or the list of what stands against it.
 
 pub mod access_log;
+pub mod clients;
 pub mod compile;
 pub mod content;
 pub mod context;
@@ -74,6 +76,8 @@ pub struct Plan {
 /// One stage of one API, or its canary: what a deployment to a stage makes of the API's description.
 #[derive(Clone, Debug)]
 pub struct StagePlan {
+    /// Whose API keys and limits are the stage's; empty in plans that are made only to be checked or tried.
+    pub region: Arc<str>,
     /// AWS's API id: lower-case letters and digits, the first label of the execute-api host name.
     pub api_id: Arc<str>,
     pub api_name: Box<str>,
@@ -108,6 +112,7 @@ pub struct MethodPlan {
     /// The resource's path template, `/pets/{petId}`: the label `route` of metrics and log.
     pub resource_path: Box<str>,
     pub resource_id: Box<str>,
+    pub api_key_required: bool,
     /// What is checked before the integration is begun.
     pub validator: Option<Box<Validator>>,
     pub integration: Integration,

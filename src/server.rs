@@ -16,8 +16,10 @@ use crate::config::{Config, LogDestination, UnderscoreTwins};
 use crate::control_plane::access::Access;
 use crate::control_plane::access_log::{AccessLog, AccessLogSender, AccessLogTarget};
 use crate::control_plane::audit::AuditLog;
+use crate::control_plane::clients::ClientsFollower;
+use crate::control_plane::clients::memberships::Numbers;
 use crate::control_plane::keeper::{self, Fresh, KeeperHandle, KeeperSettings};
-use crate::control_plane::operation::SystemRandom;
+use crate::control_plane::operation::{Random, SystemRandom};
 use crate::control_plane::publish::Builder;
 use crate::control_plane::resolver::lookup::SystemLookup;
 use crate::control_plane::server::{Management, TESTS_MAX};
@@ -36,6 +38,8 @@ use crate::net::runtime::{Driver, Mode, Runtime, allowed_cpus, pin_to_cpu};
 use crate::net::tls::{CertificateFiles, ClientTls, ServerTls, warm_up};
 use crate::plan::Plan;
 use crate::plan::access_log::LogFormat;
+use crate::plan::clients::Clients;
+use crate::plan::clients::digest::Secret;
 use crate::plan::compile;
 use crate::plan::delivery::{Delivery, Fleet};
 use crate::stats::Registry;
@@ -204,12 +208,16 @@ fn start_keeper(config: &Config) -> Result<(KeeperHandle, tokio::sync::mpsc::Unb
     for (stage, unservable) in serving.load(&store) {
         tracing::error!("the stage {} is not served: {}", stage.replace('\0', "/"), unservable.to_text());
     }
+    let mut secret = [0; 16];
+    SystemRandom.fill(&mut secret);
+    let mut clients = ClientsFollower::new(Secret::new(secret), Box::new(Numbers::default()));
+    clients.load(&store);
     if disk.is_none() {
         tracing::info!("without --data, what the management API makes is kept in memory only");
     }
     let (sender, fresh) = tokio::sync::mpsc::unbounded_channel();
     let settings = KeeperSettings { account_id: config.account_id.clone(), region: config.management.region.clone() };
-    let keeper = keeper::start(store, disk, serving, settings, Box::new(SystemRandom), sender)?;
+    let keeper = keeper::start(store, disk, serving, clients, settings, Box::new(SystemRandom), sender)?;
     Ok((keeper, fresh))
 }
 
@@ -432,13 +440,21 @@ impl LogSink for Sink {
 /// The shards, as the control plane wants to see them.
 struct Shards {
     handles: Arc<Vec<ShardHandle>>,
-    /// The latest plans: whoever lets go of a plan last frees all its routes, which takes milliseconds that a shard
-    /// should not spend.
-    kept: Mutex<VecDeque<Arc<Plan>>>,
+    /// The latest plans and clients: whoever lets go of a plan last frees all its routes, which takes milliseconds that a
+    /// shard should not spend.
+    kept: Mutex<(VecDeque<Arc<Plan>>, VecDeque<Arc<Clients>>)>,
 }
 
-/// Plans that outlive their successors' adoption.
-const KEPT_PLANS: usize = 3;
+/// Values that outlive their successors' adoption.
+const KEPT_MAX: usize = 3;
+
+fn keep<T>(kept: &mut VecDeque<Arc<T>>, delivered: &Arc<T>) {
+    if kept.back().is_none_or(|last| !Arc::ptr_eq(last, delivered)) {
+        kept.push_back(Arc::clone(delivered));
+        let freed = kept.len().saturating_sub(KEPT_MAX);
+        kept.drain(..freed);
+    }
+}
 
 impl Fleet for Shards {
     fn shards(&self) -> usize {
@@ -446,19 +462,22 @@ impl Fleet for Shards {
     }
 
     fn deliver(&self, shard: usize, delivery: Delivery) {
-        if let Delivery::Plan(plan) = &delivery {
-            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            if kept.back().is_none_or(|last| !Arc::ptr_eq(last, plan)) {
-                kept.push_back(Arc::clone(plan));
-                let freed = kept.len().saturating_sub(KEPT_PLANS);
-                kept.drain(..freed);
-            }
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        match &delivery {
+            Delivery::Plan(plan) => keep(&mut kept.0, plan),
+            Delivery::Clients(clients) => keep(&mut kept.1, clients),
+            Delivery::Addresses(_) | Delivery::Harvest | Delivery::Drain => {}
         }
+        drop(kept);
         self.handles[shard].mailbox.send(Letter::Delivery(delivery));
     }
 
     fn adopted(&self, shard: usize) -> u64 {
         self.handles[shard].state.adopted.load(Ordering::Acquire)
+    }
+
+    fn adopted_clients(&self, shard: usize) -> u64 {
+        self.handles[shard].state.adopted_clients.load(Ordering::Acquire)
     }
 
     fn connections(&self, shard: usize) -> u64 {

@@ -1,6 +1,7 @@
 //! What clients and backends see, a file per feature. Every test runs on both drivers.
 
 mod access_log_formats;
+mod api_keys;
 mod bodies;
 mod compression;
 mod content;

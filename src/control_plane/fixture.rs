@@ -14,6 +14,7 @@ pub fn plan(generation: u64, methods: &[&str]) -> Arc<Plan> {
 
 pub fn plan_value(generation: u64, methods: &[&str], hosts: &[&str]) -> Plan {
     let stage = StagePlan {
+        region: "us-east-1".into(),
         api_id: "abc123".into(),
         api_name: "Pet \"Store\"".into(),
         stage: "prod".into(),
@@ -46,6 +47,7 @@ fn mock(method: &str) -> MethodPlan {
         http_method: http_method.to_owned().into(),
         resource_path: resource_path.into(),
         resource_id: "res001".into(),
+        api_key_required: false,
         integration: Integration::Mock(Box::new(mock)),
     }
 }
@@ -59,6 +61,7 @@ fn origin(host: &str) -> Origin {
 pub struct FakeFleet {
     pub deliveries: Mutex<Vec<String>>,
     pub adopted: AtomicU64,
+    pub adopted_clients: AtomicU64,
     pub stuck: AtomicBool,
     pub connections: AtomicU64,
     /// Asked of both shards together.
@@ -83,8 +86,14 @@ impl Fleet for FakeFleet {
         {
             self.adopted.store(plan.generation, Ordering::Relaxed);
         }
+        if let Delivery::Clients(clients) = &delivery
+            && !self.stuck.load(Ordering::Relaxed)
+        {
+            self.adopted_clients.store(clients.revision, Ordering::Relaxed);
+        }
         let text = match delivery {
             Delivery::Plan(plan) => format!("plan {}", plan.generation),
+            Delivery::Clients(clients) => format!("clients {}", clients.revision),
             Delivery::Addresses(book) => format!("addresses {}", book.len()),
             Delivery::Harvest => {
                 self.harvests.fetch_add(1, Ordering::Relaxed);
@@ -99,6 +108,10 @@ impl Fleet for FakeFleet {
 
     fn adopted(&self, _shard: usize) -> u64 {
         self.adopted.load(Ordering::Relaxed)
+    }
+
+    fn adopted_clients(&self, _shard: usize) -> u64 {
+        self.adopted_clients.load(Ordering::Relaxed)
     }
 
     fn connections(&self, _shard: usize) -> u64 {

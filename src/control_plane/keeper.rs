@@ -7,11 +7,13 @@
 //! ```
 //! Nobody hears of a change before it is on disk; a call that changes what is served hears of it when every shard has it.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::clients::ClientsFollower;
 use super::documents::{self, Documents};
 use super::exception::{Exception, ExceptionKind};
 use super::operation::{Call, Operation, Random, Reply};
@@ -19,6 +21,7 @@ use super::serving::{Census, Serving, StageKey, Unservable};
 use super::store::disk::Disk;
 use super::store::{Mark, Store};
 use crate::plan::Plan;
+use crate::plan::clients::Clients;
 
 /// Calls that wait for the keeper; one more waits to be let in.
 const JOBS_MAX: usize = 1024;
@@ -26,12 +29,14 @@ const JOBS_MAX: usize = 1024;
 /// Calls that are written in one transaction.
 const BATCH_MAX: usize = 128;
 
-/// A plan of the store as it is now.
+/// What is served of the store as it is now.
 #[derive(Debug)]
 pub struct Fresh {
-    /// Rises with every plan: an older one that arrives late is not served.
+    /// Rises every time: an older one that arrives late is not served.
     pub revision: u64,
-    pub plan: Plan,
+    /// `None`: no plan has changed since the one before.
+    pub plan: Option<Plan>,
+    pub clients: Arc<Clients>,
     /// Told when it is served, or will not be.
     pub waiting: Vec<oneshot::Sender<()>>,
 }
@@ -105,6 +110,7 @@ struct Keeper {
     /// `None`: the store is in memory only.
     disk: Option<Disk>,
     serving: Serving,
+    clients: ClientsFollower,
     settings: KeeperSettings,
     random: Box<dyn Random + Send>,
     fresh: mpsc::UnboundedSender<Fresh>,
@@ -120,12 +126,13 @@ pub fn start(
     store: Store,
     disk: Option<Disk>,
     serving: Serving,
+    clients: ClientsFollower,
     settings: KeeperSettings,
     random: Box<dyn Random + Send>,
     fresh: mpsc::UnboundedSender<Fresh>,
 ) -> Result<KeeperHandle, String> {
     let (jobs, asked) = sync_channel(JOBS_MAX);
-    let mut keeper = Keeper { store, disk, serving, settings, random, fresh, revision: 0 };
+    let mut keeper = Keeper { store, disk, serving, clients, settings, random, fresh, revision: 0 };
     let thread = std::thread::Builder::new().name("keeper".to_owned());
     thread.spawn(move || keeper.run(&asked)).map_err(|error| format!("cannot start the keeper's thread: {error}"))?;
     Ok(KeeperHandle { jobs })
@@ -202,8 +209,26 @@ impl KeeperHandle {
 struct Pending {
     reply: oneshot::Sender<Answered>,
     outcome: Result<Reply, Exception>,
-    /// Whether what is served has changed with it.
-    serves: bool,
+    changed: Changed,
+}
+
+/// What of that which is served has changed with a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Changed {
+    plan: bool,
+    clients: bool,
+}
+
+impl Changed {
+    const ALL: Changed = Changed { plan: true, clients: true };
+
+    fn is_any(self) -> bool {
+        self.plan || self.clients
+    }
+
+    fn or(self, other: Changed) -> Changed {
+        Changed { plan: self.plan || other.plan, clients: self.clients || other.clients }
+    }
 }
 
 impl Keeper {
@@ -267,18 +292,18 @@ impl Keeper {
             Err(Exception::new(ExceptionKind::ServiceUnavailable, "Internal failure"))
         });
         let outcome = outcome.and_then(|reply| {
-            let serves = self.serving.follow(&self.store, mark);
-            let serves = serves.map_err(|unservable| Exception::bad_request(unservable.to_text()))?;
-            Ok((reply, serves))
+            let plan = self.serving.follow(&self.store, mark);
+            let plan = plan.map_err(|unservable| Exception::bad_request(unservable.to_text()))?;
+            Ok((reply, Changed { plan, clients: self.clients.follow(&self.store, mark) }))
         });
         match outcome {
-            Ok((answer, serves)) => {
+            Ok((answer, changed)) => {
                 self.store.note_moves(mark, unix_s());
-                Pending { reply, outcome: Ok(answer), serves }
+                Pending { reply, outcome: Ok(answer), changed }
             }
             Err(exception) => {
                 self.store.undo_to(mark);
-                Pending { reply, outcome: Err(exception), serves: false }
+                Pending { reply, outcome: Err(exception), changed: Changed::default() }
             }
         }
     }
@@ -288,7 +313,8 @@ impl Keeper {
         self.store.clear();
         let emptied = self.serving.follow(&self.store, mark);
         debug_assert!(emptied.is_ok(), "nothing is compiled of an empty store");
-        Pending { reply, outcome: Ok(Reply::Empty), serves: true }
+        self.clients.load(&self.store);
+        Pending { reply, outcome: Ok(Reply::Empty), changed: Changed::ALL }
     }
 
     /// A stage that cannot be served any more stands against nothing, as at the start.
@@ -298,10 +324,11 @@ impl Keeper {
             self.go_back(Default::default());
             return Err(reason);
         }
-        self.store.settle();
         let unserved = self.serving.load(&self.store);
+        self.clients.load(&self.store);
+        self.settled();
         let (done, served) = oneshot::channel();
-        let fresh = self.fresh(vec![done]);
+        let fresh = self.fresh(Changed::ALL, vec![done]);
         // Without a publisher the process is about to end.
         let _ = self.fresh.send(fresh);
         Ok(Restored { unserved, served })
@@ -323,22 +350,28 @@ impl Keeper {
             }
             return;
         }
-        self.store.settle();
-        let serves = pending.iter().any(|one| one.serves);
+        self.settled();
+        let changed = pending.iter().fold(Changed::default(), |changed, one| changed.or(one.changed));
         let mut waiting = Vec::new();
         for one in pending {
-            let served = one.serves.then(|| {
+            let served = one.changed.is_any().then(|| {
                 let (done, served) = oneshot::channel();
                 waiting.push(done);
                 served
             });
             let _ = one.reply.send(Answered { outcome: one.outcome, served });
         }
-        if serves {
-            let fresh = self.fresh(waiting);
+        if changed.is_any() {
+            let fresh = self.fresh(changed, waiting);
             // Without a publisher the process is about to end.
             let _ = self.fresh.send(fresh);
         }
+    }
+
+    /// What changed is on disk, and stays.
+    fn settled(&mut self) {
+        self.store.settle();
+        self.clients.settle(&self.store);
     }
 
     fn write(&self) -> Result<(), String> {
@@ -349,9 +382,10 @@ impl Keeper {
         }
     }
 
-    fn fresh(&mut self, waiting: Vec<oneshot::Sender<()>>) -> Fresh {
+    fn fresh(&mut self, changed: Changed, waiting: Vec<oneshot::Sender<()>>) -> Fresh {
         self.revision += 1;
-        Fresh { revision: self.revision, plan: self.serving.plan(&self.store), waiting }
+        let plan = changed.plan.then(|| self.serving.plan(&self.store));
+        Fresh { revision: self.revision, plan, clients: self.clients.clients(), waiting }
     }
 
     fn deploy(&mut self, documents: Documents) -> Result<Fresh, String> {
@@ -372,13 +406,14 @@ impl Keeper {
         let root = documents::apply(&mut self.store, &self.settings.region, documents, unix_s(), &new_id)?;
         self.store.note_moves(mark, unix_s());
         let followed = self.serving.follow(&self.store, mark).map_err(|unservable| unservable.to_text());
+        self.clients.follow(&self.store, mark);
         if let Err(reason) = followed.and_then(|_| self.write()) {
             self.go_back(mark);
             return Err(reason);
         }
-        self.store.settle();
+        self.settled();
         self.serving.serve_at_root(root);
-        Ok(self.fresh(Vec::new()))
+        Ok(self.fresh(Changed::ALL, Vec::new()))
     }
 
     fn go_back(&mut self, mark: Mark) {
@@ -386,6 +421,7 @@ impl Keeper {
         for (stage, problem) in self.serving.load(&self.store) {
             tracing::error!("{}: {problem:?}", stage.replace('\0', "/"));
         }
+        self.clients.go_back(&self.store);
     }
 }
 
@@ -398,15 +434,18 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::control_plane::clients::memberships::Numbers;
     use crate::control_plane::operation::{self, SystemRandom};
     use crate::control_plane::operations::OPERATIONS;
+    use crate::plan::clients::digest::Secret;
     use crate::plan::compile;
 
     fn started() -> (KeeperHandle, mpsc::UnboundedReceiver<Fresh>) {
         let (sender, fresh) = mpsc::unbounded_channel();
         let settings = KeeperSettings { account_id: "123456789012".to_owned(), region: "r".to_owned() };
         let serving = Serving::new(compile::Options::default());
-        let keeper = start(Store::default(), None, serving, settings, Box::new(SystemRandom), sender);
+        let clients = ClientsFollower::new(Secret::new([0; 16]), Box::new(Numbers::default()));
+        let keeper = start(Store::default(), None, serving, clients, settings, Box::new(SystemRandom), sender);
         (keeper.expect("a thread can be had"), fresh)
     }
 
@@ -442,14 +481,14 @@ mod tests {
         let deployed = call(&keeper, "POST", &path, json!({ "stageName": "prod" })).await;
         assert!(deployed.outcome.is_ok() && deployed.served.is_some());
         let handed = fresh.recv().await.expect("a plan");
-        assert_eq!((handed.revision, handed.plan.stages.len(), handed.waiting.len()), (1, 1, 1));
+        assert_eq!((handed.revision, handed.plan.map(|plan| plan.stages.len()), handed.waiting.len()), (1, Some(1), 1));
         // What no request would notice makes no plan.
         let patch = json!({ "patchOperations": [{ "op": "replace", "path": "/description", "value": "x" }] });
         let patched = call(&keeper, "PATCH", &format!("/restapis/{api}/stages/prod"), patch).await;
         assert!(patched.outcome.is_ok() && patched.served.is_none() && fresh.try_recv().is_err());
         let deleted = call(&keeper, "DELETE", &format!("/restapis/{api}"), Value::Null).await;
         assert!(deleted.served.is_some());
-        assert!(fresh.recv().await.expect("a plan").plan.stages.is_empty());
+        assert!(fresh.recv().await.expect("a plan").plan.is_some_and(|plan| plan.stages.is_empty()));
     }
 
     #[tokio::test]

@@ -23,6 +23,7 @@ use super::resolver::{Resolver, host_names};
 use super::state::State;
 use super::watch::Watch;
 use crate::plan::Plan;
+use crate::plan::clients::Clients;
 use crate::plan::delivery::Delivery;
 use crate::stats::Counter;
 
@@ -84,8 +85,10 @@ pub struct Publisher {
     pub reloads: mpsc::Receiver<Reload>,
     pub fresh: mpsc::UnboundedReceiver<Fresh>,
     generation: u64,
-    /// Of the keeper's plan that is served.
+    /// Of what is served of the keeper's.
     revision: u64,
+    /// The revision of the clients that were delivered last.
+    clients_revision: u64,
     /// The names of the plan that is served.
     hosts: BTreeSet<Box<str>>,
 }
@@ -100,8 +103,19 @@ impl Publisher {
         reloads: mpsc::Receiver<Reload>,
         fresh: mpsc::UnboundedReceiver<Fresh>,
     ) -> Publisher {
-        let hosts = BTreeSet::new();
-        Publisher { builder, state, resolver, watch, unresolved, reloads, fresh, generation: 0, revision: 0, hosts }
+        Publisher {
+            builder,
+            state,
+            resolver,
+            watch,
+            unresolved,
+            reloads,
+            fresh,
+            generation: 0,
+            revision: 0,
+            clients_revision: 0,
+            hosts: BTreeSet::new(),
+        }
     }
 
     /// Publishes when asked to and when files change, and keeps addresses fresh. Ends when nobody can ask any more.
@@ -185,37 +199,54 @@ impl Publisher {
         let Built { plan, keep, .. } = built;
         let kept = tokio::task::spawn_blocking(move || keep(plan)).await;
         let fresh = kept.map_err(|error| format!("keeping it ended unexpectedly: {error}"))??;
-        let hosts = host_names(&fresh.plan);
+        let Fresh { revision, plan, clients, .. } = fresh;
+        let plan = plan.ok_or("the keeper of the store has made no plan of it")?;
+        let hosts = host_names(&plan);
         self.resolve_patiently(&hosts).await;
-        let published = self.deliver(fresh, hosts);
+        self.deliver_clients(clients);
+        let published = self.deliver(plan, hosts);
+        self.revision = revision;
         Ok(if wait_for_shards { Published { adopted: self.adopted(generation).await, ..published } } else { published })
     }
 
-    /// Publishes the newest plan of the keeper, and tells all who wait for it or for an older one.
+    /// Publishes what is newest of the keeper's, and tells all who wait for it or for what is older.
     async fn publish_fresh(&mut self, first: Fresh) {
-        let mut newest = first;
-        while let Ok(mut newer) = self.fresh.try_recv() {
-            newer.waiting.append(&mut newest.waiting);
-            newest = newer;
+        let (mut newest_plan, mut newest_clients, mut waiting) = (None, None, Vec::new());
+        let mut next = Some(first);
+        while let Some(mut fresh) = next {
+            waiting.append(&mut fresh.waiting);
+            if fresh.revision > self.revision {
+                self.revision = fresh.revision;
+                newest_plan = fresh.plan.or(newest_plan);
+                newest_clients = Some(fresh.clients);
+            }
+            next = self.fresh.try_recv().ok();
         }
-        let waiting = std::mem::take(&mut newest.waiting);
-        if newest.revision > self.revision {
-            let hosts = host_names(&newest.plan);
-            self.resolve_patiently(&hosts).await;
-            let Published { generation, routes, .. } = self.deliver(newest, hosts);
-            let adopted = self.adopted(generation).await;
-            tracing::info!(asked_by = "management", generation, routes, adopted, "configuration published");
-            self.state.registry.count(Counter::ConfigReloadsOk);
-            let upstream_names = self.resolver.census();
-            self.state.note(|history| {
-                history.last_published = Some(SystemTime::now());
-                history.upstream_names = upstream_names;
-            });
+        if let Some(clients) = newest_clients {
+            self.deliver_clients(clients);
+        }
+        match newest_plan {
+            Some(plan) => self.publish_plan(plan).await,
+            None => drop(self.adopted(self.generation).await),
         }
         for done in waiting {
             // Who asked may have gone.
             let _ = done.send(());
         }
+    }
+
+    async fn publish_plan(&mut self, plan: Plan) {
+        let hosts = host_names(&plan);
+        self.resolve_patiently(&hosts).await;
+        let Published { generation, routes, .. } = self.deliver(plan, hosts);
+        let adopted = self.adopted(generation).await;
+        tracing::info!(asked_by = "management", generation, routes, adopted, "configuration published");
+        self.state.registry.count(Counter::ConfigReloadsOk);
+        let upstream_names = self.resolver.census();
+        self.state.note(|history| {
+            history.last_published = Some(SystemTime::now());
+            history.upstream_names = upstream_names;
+        });
     }
 
     /// Gives new names a moment to be answered; the rest is answered later, and delivered then.
@@ -253,9 +284,8 @@ impl Publisher {
     }
 
     /// Addresses before the plan that needs them. The names of the plan before stay: exchanges in flight are on it.
-    fn deliver(&mut self, fresh: Fresh, hosts: BTreeSet<Box<str>>) -> Published {
+    fn deliver(&mut self, mut plan: Plan, hosts: BTreeSet<Box<str>>) -> Published {
         self.resolver.retain(|host| hosts.contains(host) || self.hosts.contains(host));
-        let Fresh { revision, mut plan, .. } = fresh;
         let generation = self.generation + 1;
         plan.generation = generation;
         let plan = Arc::new(plan);
@@ -264,18 +294,29 @@ impl Publisher {
         let _ = self.resolver.take_changed();
         self.state.fleet.deliver_to_all(&Delivery::Addresses(Arc::new(self.resolver.book())));
         self.state.fleet.deliver_to_all(&Delivery::Plan(plan));
-        (self.generation, self.revision, self.hosts) = (generation, revision, hosts);
+        (self.generation, self.hosts) = (generation, hosts);
         self.state.note(|history| history.settled = history.settled.max(1));
         published
     }
 
-    /// Whether all shards have adopted the plan; waits for it, but not for ever.
+    /// Before the plan: a method that a key opens is closed until then.
+    fn deliver_clients(&mut self, clients: Arc<Clients>) {
+        if clients.revision > self.clients_revision {
+            self.clients_revision = clients.revision;
+            self.state.fleet.deliver_to_all(&Delivery::Clients(clients));
+        }
+    }
+
+    /// Whether all shards have adopted the plan and the latest clients; waits for it, but not for ever.
     async fn adopted(&self, generation: u64) -> bool {
         let deadline = Instant::now() + ADOPTION_PATIENCE;
-        while self.state.oldest_adopted() < generation && Instant::now() < deadline {
+        let have = |state: &State| {
+            state.oldest_adopted() >= generation && state.oldest_adopted_clients() >= self.clients_revision
+        };
+        while !have(&self.state) && Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        let adopted = self.state.oldest_adopted() >= generation;
+        let adopted = have(&self.state);
         if !adopted {
             tracing::warn!(generation, "a shard has not adopted the plan in {} s", ADOPTION_PATIENCE.as_secs());
         }

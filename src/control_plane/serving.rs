@@ -124,7 +124,7 @@ impl Serving {
         let other = row.canary_settings.as_ref().and_then(|canary| canary.deployment_id.as_ref());
         let canary = other.filter(|other| *other != deployment_id).map(definition).transpose()?;
         let source = StageSource { definition: &production, stage: row, canary: canary.as_ref() };
-        let compiled = self.compiler.stage(source).map_err(unservable)?;
+        let compiled = self.compiler.stage(source).map_err(unservable)?.in_region(&region.into());
         for problem in compiled.denied() {
             let (stage, pointer) = (&row.stage_name, &problem.value.pointer);
             tracing::warn!(api_id, stage, "deployed, and answered 500: {pointer}: {}", problem.message);

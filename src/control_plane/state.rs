@@ -99,6 +99,11 @@ impl State {
         (0..self.fleet.shards()).map(|shard| self.fleet.adopted(shard)).min().unwrap_or(0)
     }
 
+    /// The oldest revision of the clients that a shard knows.
+    pub fn oldest_adopted_clients(&self) -> u64 {
+        (0..self.fleet.shards()).map(|shard| self.fleet.adopted_clients(shard)).min().unwrap_or(0)
+    }
+
     /// Asks every shard for its harvest, but those that still owe one: a stuck shard's mailbox does not fill up.
     pub fn ask_harvest(&self) {
         for (shard, asked) in lock(&self.harvests_asked).iter_mut().enumerate() {

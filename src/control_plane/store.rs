@@ -12,6 +12,9 @@ pub mod disk;
 pub mod snapshot;
 pub mod table;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -191,6 +194,24 @@ impl Store {
                 }
             }
         }
+    }
+
+    /// Each API key that changed since `mark`, or whose plans did, by its key in the table, with the row that it had.
+    pub fn api_keys_changed_since(&self, mark: Mark) -> BTreeMap<&str, Option<&Arc<ApiKey>>> {
+        let mut changed = BTreeMap::new();
+        for (key, before) in self.api_keys.replaced_since(mark.api_keys) {
+            changed.entry(key).or_insert(before);
+        }
+        for (key, _) in self.api_key_plans.replaced_since(mark.api_key_plans) {
+            let of_key = table::parent(key);
+            changed.entry(of_key).or_insert_with(|| self.api_keys.at(of_key));
+        }
+        changed
+    }
+
+    /// Whether usage plans changed, other than by their keys.
+    pub fn usage_plans_changed_since(&self, mark: Mark) -> bool {
+        self.usage_plans.mark() > mark.usage_plans
     }
 
     /// Whether custom domain names or their mappings changed.

@@ -12,6 +12,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::access::{Access, AccessSettings};
 use super::audit::{AuditLog, AuditTarget};
+use super::clients::ClientsFollower;
+use super::clients::memberships::Numbers;
 use super::fixture::{FakeFleet, plan_value};
 use super::keeper::KeeperSettings;
 use super::operation::SystemRandom;
@@ -21,6 +23,8 @@ use super::serving::Serving;
 use super::store::Store;
 use super::*;
 use crate::plan::Plan;
+use crate::plan::clients::Clients;
+use crate::plan::clients::digest::Secret;
 use crate::plan::test_invocation::{TestInvocation, TestInvocationError, TestInvocationRequest, TestInvoker};
 
 /// Knows every name under `.good`.
@@ -62,7 +66,9 @@ fn setup(unresolved: Unresolved, files: Vec<PathBuf>) -> Setup {
         count.fetch_add(1, Ordering::SeqCst);
         let hosts = next.lock().expect("no test panics in here").clone()?;
         let plan = plan_value(generation, &["GET /a", "ANY /b"], &hosts);
-        let keep = Box::new(|plan| Ok(Fresh { revision: 0, plan, waiting: Vec::new() }));
+        let keep = Box::new(|plan| {
+            Ok(Fresh { revision: 0, plan: Some(plan), clients: Arc::new(Clients::empty()), waiting: Vec::new() })
+        });
         Ok(Built { plan, watched_files: files.clone(), keep })
     });
     let (management, fresh) = management();
@@ -95,7 +101,8 @@ fn management() -> (Management, mpsc::UnboundedReceiver<Fresh>) {
     let region = "us-east-1".to_owned();
     let settings = KeeperSettings { account_id: "123456789012".to_owned(), region: region.clone() };
     let serving = Serving::new(Default::default());
-    let keeper = keeper::start(Store::default(), None, serving, settings, Box::new(SystemRandom), sender);
+    let clients = ClientsFollower::new(Secret::new([0; 16]), Box::new(Numbers::default()));
+    let keeper = keeper::start(Store::default(), None, serving, clients, settings, Box::new(SystemRandom), sender);
     let access = AccessSettings { access_keys: Vec::new(), tokens: Vec::new(), region, clock_skew_ms: 300_000 };
     let management = Management {
         keeper: keeper.expect("a thread can be had"),

@@ -9,6 +9,7 @@
 //! | `httpMethod`, `path`, `protocol` | the request; the path as it was matched, without its query, which may hold secrets |
 //! | `apiId`, `stage`, `resourcePath` | what was found for it; empty where nothing was |
 //! | `isCanaryRequest` | `"true"` or `"false"`; only of stages with a canary |
+//! | `apiKeyId` | the id of the API key; only of methods that demand one, and of requests that had it |
 //! | `status`, `responseLength` | the answer: bytes of its body |
 //! | `responseLatency`, `integrationLatency` | milliseconds; the second is `null` without an integration |
 //! | `error` | why the gateway answered itself, or `null` |
@@ -19,7 +20,7 @@ use std::cell::RefCell;
 
 use crate::http::encode::{civil, decimal};
 
-use crate::plan::access_log::{Escape, LogFormat, LogPart, LogTemplate};
+use crate::plan::access_log::{Escape, LogFormat, LogPart, LogTemplate, NO_VALUE};
 use crate::plan::context::ContextVariable;
 
 use super::context::{Fact, Facts, padded, write_json_bytes};
@@ -86,7 +87,7 @@ fn copy_run<'l>(runs: &'l [u8], lines: &mut Vec<u8>) -> &'l [u8] {
 /// Appends a value that cannot be read as more than a value; what is missing is `-`.
 fn write_fact(fact: Fact<'_>, escape: Escape, line: &mut Vec<u8>) {
     match fact {
-        Fact::None => line.push(b'-'),
+        Fact::None => line.extend_from_slice(NO_VALUE.as_bytes()),
         Fact::Text(text) => write_escaped(text, escape, line),
         Fact::Quoted(text) => {
             let quote: &[u8] = if escape == Escape::Xml { b"&quot;" } else { b"\"" };
@@ -156,6 +157,9 @@ fn begin_json(facts: &Facts<'_>, line: &mut Vec<u8>) {
         member(b"isCanaryRequest", is_canary_request.as_bytes(), line);
     }
     member(b"resourcePath", facts.method.map_or(b"", |method| method.resource_path.as_bytes()), line);
+    if let Some(api_key) = &facts.api_key {
+        member(b"apiKeyId", api_key.id.as_bytes(), line);
+    }
 }
 
 fn member(name: &[u8], value: &[u8], line: &mut Vec<u8>) {
@@ -365,6 +369,7 @@ mod tests {
             time_ms: 1_795_305_599_042,
             error: None,
             request_parts: None,
+            api_key: None,
         }
     }
 

@@ -116,6 +116,15 @@ pub struct Facts<'e> {
     pub error: Option<ErrorFacts<'e>>,
     /// For the stage's gateway responses; where none was taken, there is none.
     pub request_parts: Option<&'e RequestParts>,
+    /// Of a method that demands one.
+    pub api_key: Option<ApiKeyFacts<'e>>,
+}
+
+/// The API key that a request came with.
+#[derive(Clone, Copy)]
+pub struct ApiKeyFacts<'e> {
+    pub value: &'e [u8],
+    pub id: &'e str,
 }
 
 /// The value of a variable, borrowed from where it is.
@@ -167,6 +176,8 @@ impl<'e> Facts<'e> {
             V::ErrorValidationErrorString => Fact::text(self.error.and_then(|error| error.validation_error)),
             V::ExtendedRequestId => Fact::Text(&self.ids.extended),
             V::HttpMethod => Fact::Text(self.http_method.as_bytes()),
+            V::IdentityApiKey => self.api_key.map_or(Fact::None, |api_key| Fact::Text(api_key.value)),
+            V::IdentityApiKeyId => Fact::text(self.api_key.map(|api_key| api_key.id)),
             V::IdentitySourceIp => Fact::Text(self.source_ip.as_bytes()),
             V::IdentityUserAgent if self.user_agent.is_empty() => Fact::None,
             V::IdentityUserAgent => Fact::Text(self.user_agent),
@@ -190,7 +201,7 @@ impl<'e> Facts<'e> {
             | V::ResponseLatency
             | V::ResponseLength
             | V::Status => Fact::None,
-            // Authorizers, signatures and API keys.
+            // Authorizers and signatures.
             V::AuthenticateError
             | V::AuthenticateLatency
             | V::AuthenticateStatus
@@ -208,8 +219,6 @@ impl<'e> Facts<'e> {
             | V::AuthorizerStatus
             | V::IdentityAccessKey
             | V::IdentityAccountId
-            | V::IdentityApiKey
-            | V::IdentityApiKeyId
             | V::IdentityCaller
             | V::IdentityCognitoAuthenticationProvider
             | V::IdentityCognitoAuthenticationType
@@ -375,6 +384,7 @@ mod tests {
             time_ms: 1_795_305_599_042,
             error: Some(ErrorFacts { message: "a \"b\"", response_type: "THROTTLED", validation_error: None }),
             request_parts: None,
+            api_key: None,
         };
         #[track_caller]
         fn check(facts: &Facts<'_>, name: &str, expected: &str) {
@@ -402,6 +412,9 @@ mod tests {
         check(&facts, "status", "missing");
         check(&Facts { host: "127.0.0.1:80", ..facts }, "domainPrefix", "missing");
         check(&facts, "customDomain.basePathMatched", "missing");
+        let api_key = Some(ApiKeyFacts { value: b"secret", id: "k1" });
+        check(&Facts { api_key, ..facts }, "identity.apiKey", "secret");
+        check(&Facts { api_key, ..facts }, "identity.apiKeyId", "k1");
         check(&Facts { base_path_bytes: 4, ..facts }, "customDomain.basePathMatched", "prod");
         check(&Facts { host: "[::1]:80", ..facts }, "domainPrefix", "missing");
     }

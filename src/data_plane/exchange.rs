@@ -13,6 +13,7 @@ use crate::http::coding::Coding;
 use crate::http::head::{self, FieldSpace, Framing, HeadError, RequestHead};
 use crate::http::target::{self, Target};
 use crate::plan::access_log::LogFormat;
+use crate::plan::clients::Caller;
 use crate::plan::integration::Integration;
 use crate::plan::route::PathParameters;
 use crate::plan::validation::{ValidatedParts, Validator};
@@ -20,6 +21,7 @@ use crate::plan::{MethodIndex, MethodPlan, StageIndex, StagePlan};
 use crate::stats::Counter;
 
 use super::access_log::{Outcome, begin_line};
+use super::admit;
 use super::body::{BodyError, Incoming, Outgoing};
 use super::compress::{Asked, asked, compress_whole, request_coding};
 use super::connection::{Connection, Ending};
@@ -51,6 +53,8 @@ pub struct Exchange {
     /// The stage, also where it has no such method.
     selected: Option<StageIndex>,
     pub found: Option<(StageIndex, MethodIndex)>,
+    /// Of a method that demands an API key.
+    pub caller: Option<Caller>,
     pub ids: RequestIds,
     pub started: Instant,
     pub minor: u8,
@@ -76,19 +80,20 @@ pub struct Exchange {
 #[derive(Default)]
 struct Remembered {
     text: Vec<u8>,
-    /// Where method, path, source address, user agent and host end.
-    ends: [u32; 5],
+    /// Where method, path, source address, user agent, host and API key end.
+    ends: [u32; 6],
     base_path_bytes: u32,
 }
 
 impl Remembered {
     fn new(facts: &Facts<'_>) -> Remembered {
-        let parts: [&[u8]; 5] = [
+        let parts: [&[u8]; 6] = [
             facts.http_method.as_bytes(),
             facts.path.as_bytes(),
             facts.source_ip.as_bytes(),
             facts.user_agent,
             facts.host.as_bytes(),
+            facts.api_key.map_or(b"", |api_key| api_key.value),
         ];
         let mut text = Vec::with_capacity(parts.iter().map(|part| part.len()).sum());
         let ends = parts.map(|part| {
@@ -135,6 +140,7 @@ impl Exchange {
             time_ms: shard.unix_ms(self.started),
             error: None,
             request_parts: Some(&self.request_parts),
+            api_key: admit::api_key_facts(shard, self.caller.as_ref(), self.remembered.part(5)),
         }
     }
 
@@ -251,6 +257,7 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         live: Rc::clone(&live),
         selected: None,
         found: None,
+        caller: None,
         ids,
         started,
         minor: head.minor,
@@ -284,6 +291,7 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         time_ms: shard.unix_ms(started),
         error: None,
         request_parts: None,
+        api_key: None,
     };
     let found = if parsed.is_err() {
         Err(GatewayError::BadRequest)
@@ -291,6 +299,16 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         find(&live, shard, &mut facts, &mut exchange.selected)
     };
     exchange.found = found.as_ref().ok().map(|found| (found.stage, found.method));
+    let admitted = match exchange.found {
+        Some((stage, method)) => admit::admit(&live, stage, method, head, shard),
+        None => Ok(None),
+    };
+    let (caller, api_key) = match &admitted {
+        Ok(Some(admitted)) => (Some(&admitted.caller), admitted.api_key),
+        Ok(None) | Err(_) => (None, &b""[..]),
+    };
+    exchange.caller = caller.cloned();
+    facts.api_key = admit::api_key_facts(shard, caller, api_key);
     exchange.compress = asked(facts.stage, head);
     if let Some(mut line) = exchange.line.take() {
         begin_line(exchange.log_format(shard), &facts, &mut line);
@@ -303,7 +321,9 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
     };
     exchange.keep_alive &= !(unread && exchange.method().is_some_and(unasked));
     let mut detail = None;
+    let admission = admitted.as_ref().err().copied();
     let outcome = found.and_then(|found| {
+        admission.map_or(Ok(()), Err)?;
         refuse_large(head.framing, shard)?;
         let path = &target.path[found.prefix_bytes..];
         if let Some(validator) = facts.method.and_then(|method| method.validator.as_deref()) {
@@ -563,6 +583,7 @@ pub fn refuse(connection: &mut Connection, error: GatewayError) {
         live: shard.live(),
         selected: None,
         found: None,
+        caller: None,
         ids,
         started: Instant::now(),
         minor: 1,

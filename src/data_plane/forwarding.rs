@@ -508,6 +508,7 @@ mod tests {
             time_ms: 0,
             error: None,
             request_parts: None,
+            api_key: None,
         };
         let client = Client::new("192.0.2.1".parse().expect("an address"), 8080, false, settings);
         let inbound = Inbound {

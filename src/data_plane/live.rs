@@ -1,6 +1,6 @@
 //! The plan that a shard serves, with what belongs to it on this shard.
 //!
-//! A deploy replaces it between two requests: exchanges in flight keep theirs; pools are carried over by origin.
+//! A deploy, or a change of API keys, replaces it between two requests: exchanges in flight keep theirs; pools are carried over by origin.
 
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use ahash::AHashMap;
 
+use crate::plan::clients::{Clients, StageClients};
 use crate::plan::delivery::AddressBook;
 use crate::plan::integration::Origin;
 use crate::plan::{OriginIndex, Plan, StageIndex};
@@ -21,14 +22,23 @@ pub type Upstreams = AHashMap<Arc<Origin>, Rc<Upstream>>;
 pub struct Live {
     pub plan: Arc<Plan>,
     pub block: Rc<Block>,
+    pub clients: Arc<Clients>,
+    /// By stage.
+    stage_clients: Rc<[StageClients]>,
     /// By stage, in the order of [`StagePlan::origins`](crate::plan::StagePlan::origins); stages share them.
-    upstreams: Vec<Box<[Rc<Upstream>]>>,
+    upstreams: Rc<[Box<[Rc<Upstream>]>]>,
 }
 
 impl Live {
     /// With the upstreams that the plan names. Those that this shard knows already are carried over, with their
     /// connections.
-    pub fn adopt(plan: Arc<Plan>, block: Rc<Block>, earlier: &Upstreams, addresses: &AddressBook) -> (Live, Upstreams) {
+    pub fn adopt(
+        plan: Arc<Plan>,
+        block: Rc<Block>,
+        clients: Arc<Clients>,
+        earlier: &Upstreams,
+        addresses: &AddressBook,
+    ) -> (Live, Upstreams) {
         let mut named = Upstreams::with_capacity(earlier.len());
         let mut upstream = |origin: &Arc<Origin>| {
             if let Some(known) = named.get(origin) {
@@ -40,7 +50,28 @@ impl Live {
             upstream
         };
         let upstreams = plan.stages.iter().map(|stage| stage.origins.iter().map(&mut upstream).collect()).collect();
-        (Live { plan, block, upstreams }, named)
+        let stage_clients = clients.of_stages(&plan).into();
+        (Live { plan, block, clients, stage_clients, upstreams }, named)
+    }
+
+    /// The same with other clients. That only keys changed is the usual case, and costs no look at any stage.
+    #[must_use]
+    pub fn with_clients(&self, clients: Arc<Clients>) -> Live {
+        let stage_clients = match Arc::ptr_eq(clients.plans(), self.clients.plans()) {
+            true => Rc::clone(&self.stage_clients),
+            false => clients.of_stages(&self.plan).into(),
+        };
+        Live {
+            plan: Arc::clone(&self.plan),
+            block: Rc::clone(&self.block),
+            clients,
+            stage_clients,
+            upstreams: Rc::clone(&self.upstreams),
+        }
+    }
+
+    pub fn stage_clients(&self, stage: StageIndex) -> &StageClients {
+        &self.stage_clients[stage.0 as usize]
     }
 
     pub fn upstream(&self, stage: StageIndex, index: OriginIndex) -> &Rc<Upstream> {

@@ -33,6 +33,8 @@ pub enum GatewayError {
     NoStage,
     /// The stage has no such resource, or the resource no such method.
     NoRoute,
+    /// The method demands an API key, and the request has none that opens the stage.
+    InvalidApiKey,
     UnsupportedMediaType,
     /// No integration response fits, or a mock has no status.
     Configuration,
@@ -54,7 +56,7 @@ impl GatewayError {
             | GatewayError::InvalidJson
             | GatewayError::MissingParameters
             | GatewayError::InvalidBody => 400,
-            GatewayError::NoStage | GatewayError::NoRoute => 403,
+            GatewayError::NoStage | GatewayError::NoRoute | GatewayError::InvalidApiKey => 403,
             GatewayError::RequestTimeout => 408,
             GatewayError::RequestTooLarge => 413,
             GatewayError::TargetTooLong => 414,
@@ -77,7 +79,7 @@ impl GatewayError {
             GatewayError::InvalidJson => "Invalid JSON in request body",
             GatewayError::MissingParameters => "Missing required request parameters",
             GatewayError::InvalidBody => "Invalid request body",
-            GatewayError::NoStage => "Forbidden",
+            GatewayError::NoStage | GatewayError::InvalidApiKey => "Forbidden",
             GatewayError::NoRoute => "Missing Authentication Token",
             GatewayError::RequestTimeout => "Request Timeout",
             GatewayError::RequestTooLarge => "Request Too Long",
@@ -112,6 +114,7 @@ impl GatewayError {
             GatewayError::BadRequestBody | GatewayError::InvalidBody => GatewayResponseType::BadRequestBody,
             GatewayError::NoRoute => GatewayResponseType::MissingAuthenticationToken,
             GatewayError::NoStage => GatewayResponseType::AccessDenied,
+            GatewayError::InvalidApiKey => GatewayResponseType::InvalidApiKey,
             GatewayError::RequestTooLarge => GatewayResponseType::RequestTooLarge,
             GatewayError::UnsupportedMediaType => GatewayResponseType::UnsupportedMediaType,
             GatewayError::Configuration => GatewayResponseType::ApiConfigurationError,

@@ -18,6 +18,7 @@ use crate::net::runtime::{sleep_ms, spawn};
 use crate::net::stream::Stream;
 use crate::net::tls::{ClientTls, ServerTls};
 use crate::plan::Plan;
+use crate::plan::clients::Clients;
 use crate::plan::delivery::{AddressBook, Delivery};
 use crate::stats::{Counter, Recorder};
 
@@ -37,6 +38,8 @@ pub struct ShardState {
     pub connections: AtomicU64,
     /// The generation of the plan that is served; 0 before the first.
     pub adopted: AtomicU64,
+    /// The revision of the clients that are known; 0 before the first.
+    pub adopted_clients: AtomicU64,
 }
 
 /// A letter to a shard.
@@ -103,8 +106,9 @@ pub struct Shard {
 impl Shard {
     fn new(parts: ShardParts, trace: Option<Box<Trace>>) -> Rc<Shard> {
         let block = parts.recorder.open_block(0, []);
+        let nobody = Arc::new(Clients::empty());
         let (empty, upstreams) =
-            Live::adopt(Arc::new(Plan::empty()), block, &Upstreams::default(), &AddressBook::new());
+            Live::adopt(Arc::new(Plan::empty()), block, nobody, &Upstreams::default(), &AddressBook::new());
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let seed = (unix.as_nanos() as u64) ^ (parts.index as u64) << 56 ^ u64::from(std::process::id()) << 32;
         let shard = Shard {
@@ -193,6 +197,7 @@ impl Shard {
     fn take(&self, delivery: Delivery) {
         match delivery {
             Delivery::Plan(plan) => self.adopt(plan),
+            Delivery::Clients(clients) => self.adopt_clients(clients),
             Delivery::Addresses(addresses) => {
                 for upstream in self.upstreams.borrow().values() {
                     if upstream.origin.host.parse::<IpAddr>().is_err() {
@@ -231,7 +236,8 @@ impl Shard {
         let generation = plan.generation;
         let methods = plan.stages.iter().map(|stage| stage.methods.len());
         let block = self.recorder.open_block(generation, methods);
-        let (live, named) = Live::adopt(plan, block, &self.upstreams.borrow(), &self.addresses.borrow());
+        let clients = Arc::clone(&self.live().clients);
+        let (live, named) = Live::adopt(plan, block, clients, &self.upstreams.borrow(), &self.addresses.borrow());
         let earlier = self.upstreams.replace(named);
         let mut upstreams = self.upstreams.borrow_mut();
         for (origin, upstream) in earlier {
@@ -247,6 +253,13 @@ impl Shard {
         drop(upstreams);
         self.live.replace(Rc::new(live));
         self.state().adopted.store(generation, Ordering::Release);
+    }
+
+    fn adopt_clients(&self, clients: Arc<Clients>) {
+        let revision = clients.revision;
+        let live = self.live().with_clients(clients);
+        self.live.replace(Rc::new(live));
+        self.state().adopted_clients.store(revision, Ordering::Release);
     }
 
     /// Gives an accepted connection to the shard with the fewest; `SO_REUSEPORT` alone leaves the busiest of eight

@@ -2,13 +2,17 @@
 //!
 //! AWS knows `$context` variables and literal text, in whatever shape the reader of the log wants: CLF, JSON, XML, CSV.
 //! What has no value is `-`. What clients choose is escaped as the format's shape demands, so that nobody can add a
-//! line, a member, an element or a column; for JSON that is what the service itself does.
+//! line, a member, an element or a column; for JSON that is what the service itself does. The value of an API key is a
+//! secret: a format may ask for it, and gets `-`.
 
 use super::context::ContextVariable;
 use super::template::reference;
 
 /// Longer formats are refused; AWS's bound of HTTP APIs' formats is 3 KB.
 pub const FORMAT_BYTES_MAX: usize = 16 * 1024;
+
+/// What a line has where there is no value.
+pub const NO_VALUE: &str = "-";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogFormat {
@@ -100,7 +104,11 @@ fn parts(source: &str) -> Result<Vec<LogPart>, FormatError> {
         if !literal.is_empty() {
             parts.push(LogPart::Literal(std::mem::take(&mut literal).into()));
         }
-        parts.push(if is_late(variable) { LogPart::Late(variable) } else { LogPart::Early(variable) });
+        parts.push(match variable {
+            ContextVariable::IdentityApiKey => LogPart::Literal(NO_VALUE.into()),
+            variable if is_late(variable) => LogPart::Late(variable),
+            variable => LogPart::Early(variable),
+        });
         rest = &rest[written.len() - (name.len() - used)..];
     }
     literal.push_str(rest);
@@ -194,6 +202,8 @@ mod tests {
         check("${context.requestId}x $5 # ## $", "Json <requestId>x $5 # ## $");
         check("$context.requestId-$context.stage-.", "Json <requestId>-<stage>-.");
         check("${context.requestId}-${context.stage}.x", "Json <requestId>-<stage>.x");
+        check("$context.identity.apiKey,$context.requestId", "Csv -,<requestId>");
+        check("$context.requestId $context.identity.apiKeyId", "Json <requestId> <identity.apiKeyId>");
         check("$context.requestId $context.authorizer.claims.sub", "Json <requestId> <authorizer.claims.>");
     }
 

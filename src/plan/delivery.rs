@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::Plan;
+use super::clients::Clients;
 
 /// The addresses of every origin's host name, by name. Names that did not resolve have an empty list.
 pub type AddressBook = HashMap<Box<str>, Arc<[IpAddr]>>;
@@ -14,6 +15,8 @@ pub type AddressBook = HashMap<Box<str>, Arc<[IpAddr]>>;
 pub enum Delivery {
     /// Serve this plan from the next request on; exchanges in flight finish on theirs.
     Plan(Arc<Plan>),
+    /// Take API keys and usage plans from here, from the next request on.
+    Clients(Arc<Clients>),
     /// New addresses; connections to addresses that are gone end when idle.
     Addresses(Arc<AddressBook>),
     /// Hand over what the access log has buffered, and the latency histograms.
@@ -28,6 +31,8 @@ pub trait Fleet: Send + Sync {
     fn deliver(&self, shard: usize, delivery: Delivery);
     /// The generation of the plan that a shard serves; 0 before its first.
     fn adopted(&self, shard: usize) -> u64;
+    /// The revision of the clients that a shard knows; 0 before its first.
+    fn adopted_clients(&self, shard: usize) -> u64;
     /// Client connections open on a shard.
     fn connections(&self, shard: usize) -> u64;
 

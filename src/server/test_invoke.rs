@@ -342,6 +342,7 @@ paths:
     fn a_denied_method_answers_nobody() {
         let locked = DOCUMENT.replace("      responses: {}\n", "      responses: {}\n      security: [{key: []}]\n")
             + "components: {securitySchemes: {key: {type: apiKey, name: x-api-key, in: header}}}
+x-amazon-apigateway-api-key-source: AUTHORIZER
 x-amazon-apigateway-gateway-responses:
   API_CONFIGURATION_ERROR: {statusCode: 503, responseParameters: {gatewayresponse.header.X-A: \"'b'\"}}
 ";
@@ -364,10 +365,12 @@ x-amazon-apigateway-gateway-responses:
             assert_eq!((invocation.status, header("x-a")), (503, Some("b")), "{coding:?}");
             assert_eq!(header("x-amzn-errortype"), Some("InternalServerErrorException"));
             assert_eq!(invocation.body, br#"{"message":"Internal server error"}"#);
-            let expected = "Execution failed due to configuration error: API keys are not checked by this version";
+            let expected = "Execution failed due to configuration error: an API key from an authorizer is not taken";
             assert!(invocation.log.contains(expected), "{}", invocation.log);
         }
         assert_eq!(invoker.invoke(denied(DOCUMENT), &self::request(1)).map(|invocation| invocation.status), Ok(203));
+        let keyed = locked.replace("AUTHORIZER", "HEADER");
+        assert_eq!(invoker.invoke(denied(&keyed), &self::request(1)).map(|invocation| invocation.status), Ok(203));
     }
 
     #[test]

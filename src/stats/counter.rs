@@ -46,6 +46,15 @@ counters! {
         UnroutedHeaderTooLarge r#"cause="header_too_large""#,
         UnroutedTargetTooLong r#"cause="target_too_long""#,
     }
+    "api_key_checks_total" "Requests to methods that demand an API key, by what came of it." {
+        ApiKeyOk r#"result="ok""#,
+        /// Also where more than one came.
+        ApiKeyMissing r#"result="missing""#,
+        ApiKeyUnknown r#"result="unknown""#,
+        ApiKeyDisabled r#"result="disabled""#,
+        /// None of its usage plans has the stage.
+        ApiKeyNoPlan r#"result="no_plan""#,
+    }
     "request_bodies_refused_total" "Request bodies that were not accepted to their end, by cause." {
         BodyTooLarge r#"cause="too_large""#,
         BodyTimeout r#"cause="timeout""#,

@@ -255,6 +255,27 @@ impl Gateway {
         client.exchange(format!("{request} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"))
     }
 
+    /// A call of the management API, and what it answers; `null` is no body.
+    #[track_caller]
+    pub fn manage(&self, method: &str, path: &str, body: &Value) -> Value {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        self.manage_text(method, path, "application/json", &body)
+    }
+
+    /// The same with a body of another type. Without credentials in its settings the gateway takes any signature.
+    #[track_caller]
+    pub fn manage_text(&self, method: &str, path: &str, content_type: &str, body: &str) -> Value {
+        let signature = "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20250101/us-east-1/apigateway/aws4_request, \
+                         SignedHeaders=host;x-amz-date, Signature=00";
+        let length = body.len();
+        let answer = Client::connect(self.admin.expect("there is an admin listener")).exchange(format!(
+            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {signature}\r\nContent-Type: {content_type}\r\n\
+             Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        ));
+        assert!((200..300).contains(&answer.status()), "{method} {path}: {} {}", answer.status(), answer.text());
+        serde_json::from_str(answer.text()).unwrap_or(Value::Null)
+    }
+
     /// `tollgate COMMAND` for this gateway.
     pub fn command(&self, command: &str) -> Start {
         let admin = self.admin.expect("there is an admin listener");

@@ -46,6 +46,11 @@ pub fn behind<'k>(key: &'k str, parts: &[&str]) -> &'k str {
     key.splitn(parts.len() + 1, SEPARATOR).nth(parts.len()).unwrap_or_default()
 }
 
+/// A key without its last part.
+pub fn parent(key: &str) -> &str {
+    key.rsplit_once(SEPARATOR).map_or("", |(parent, _)| parent)
+}
+
 /// The part of a key at a position.
 pub fn part(key: &str, position: usize) -> &str {
     key.split(SEPARATOR).nth(position).unwrap_or_default()
@@ -161,6 +166,16 @@ impl<V: Clone> Table<V> {
     pub fn changed_since(&self, mark: usize) -> impl Iterator<Item = (&str, Option<&Arc<V>>)> {
         let keys: std::collections::BTreeSet<&str> = self.journal[mark..].iter().map(|(key, _)| &**key).collect();
         keys.into_iter().map(|key| (key, self.rows.get(key)))
+    }
+
+    /// What each change since `mark` replaced, the oldest first.
+    pub fn replaced_since(&self, mark: usize) -> impl Iterator<Item = (&str, Option<&Arc<V>>)> {
+        self.journal[mark..].iter().map(|(key, before)| (&**key, before.as_ref()))
+    }
+
+    /// The row with a whole key.
+    pub fn at(&self, key: &str) -> Option<&Arc<V>> {
+        self.rows.get(key)
     }
 
     /// The row as it was at `mark`, if it was changed since and was there.

@@ -50,6 +50,15 @@ struct CompiledRelease {
 }
 
 impl CompiledStage {
+    /// The stage as one of a region.
+    #[must_use]
+    pub fn in_region(mut self, region: &Arc<str>) -> CompiledStage {
+        for release in std::iter::once(&mut self.production).chain(&mut self.canary) {
+            Arc::make_mut(&mut release.plan).region = Arc::clone(region);
+        }
+        self
+    }
+
     /// What the stage itself serves, without its canary.
     pub fn plan(&self) -> &StagePlan {
         &self.production.plan
@@ -237,6 +246,7 @@ impl Compilation<'_> {
             None => self.definition(source, known),
         };
         let plan = StagePlan {
+            region: Arc::default(),
             api_id: rest_api.id.as_str().into(),
             api_name: rest_api.name.as_str().into(),
             stage: stage.stage_name.as_str().into(),

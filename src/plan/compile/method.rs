@@ -1,7 +1,7 @@
 //! A method: what stands before its integration.
 
 use super::{Compilation, StageSource, integration, validation};
-use crate::model::{AuthorizationType, Method, Pointer, Resource};
+use crate::model::{ApiKeySource, AuthorizationType, Method, Pointer, Resource};
 use crate::plan::MethodPlan;
 use crate::plan::integration::{Denied, Integration};
 use crate::plan::route::method_name;
@@ -40,7 +40,8 @@ pub fn compile(
     let http_method = method_name(&method.http_method);
     let resource_id = resource.id.0.as_str().into();
     let resource_path = path.into();
-    let plan = || MethodPlan { http_method, resource_path, resource_id, validator, integration };
+    let api_key_required = method.api_key_required;
+    let plan = || MethodPlan { http_method, resource_path, resource_id, api_key_required, validator, integration };
     (compilation.problems.len() == problems).then(plan)
 }
 
@@ -59,8 +60,10 @@ fn refuse_what_is_not_enforced(
         let message = format!("authorization {}{by} is not enforced by this version", method.authorization_type.name());
         compilation.refuse_or_deny(pointer.child("authorizationType"), message).help(HELP);
     }
-    if method.api_key_required {
-        let message = "API keys are not checked by this version";
-        compilation.refuse_or_deny(pointer.child("apiKeyRequired"), message).help(HELP);
+    let source = source.definition.rest_api.api_key_source;
+    if method.api_key_required && source == ApiKeySource::Authorizer {
+        let message = "an API key from an authorizer is not taken by this version";
+        let help = "let callers send it in `x-api-key`: set the API's `apiKeySource` to `HEADER`";
+        compilation.refuse_or_deny(pointer.child("apiKeyRequired"), message).help(help);
     }
 }

@@ -255,14 +255,25 @@ fn a_door_that_is_described_as_locked_is_not_served_open() {
     let (name, schema) = ("Pet".to_owned(), "{}".to_owned());
     definition.models = vec![crate::model::Model { name, schema, ..crate::model::Model::default() }];
     definition.rest_api.policy = Some("{}".to_owned());
+    definition.rest_api.api_key_source = crate::model::ApiKeySource::Authorizer;
     check_refused(
         &definition,
         &[
             "/restApi/policy: resource policies are not enforced by this version",
             "/authorizationType: authorization CUSTOM by `lambda` is not enforced by this version",
-            "/apiKeyRequired: API keys are not checked by this version",
+            "/apiKeyRequired: an API key from an authorizer is not taken by this version",
         ],
     );
+}
+
+#[test]
+fn a_method_demands_an_api_key_where_it_says_so() {
+    let mut guarded = method("GET", mock());
+    guarded.api_key_required = true;
+    let plan =
+        compiled(&definition(vec![resource(PATH, vec![guarded, method("POST", mock())])])).expect("it can be served");
+    let demands: Vec<bool> = plan.stages[0].methods.iter().map(|method| method.api_key_required).collect();
+    assert_eq!(demands, [true, false]);
 }
 
 #[test]

@@ -48,9 +48,7 @@ fn a_method_is_denied_for_what_it_asks_for() {
     let mut guarded = method("GET", mock());
     guarded.authorization_type = AuthorizationType::Custom;
     guarded.authorizer_id = Some(AuthorizerId("a1".to_owned()));
-    guarded.api_key_required = true;
-    let why = "authorization CUSTOM is not enforced by this version; API keys are not checked by this version";
-    check_method(guarded, why, &["/authorizationType", "/apiKeyRequired"]);
+    check_method(guarded, "authorization CUSTOM is not enforced by this version", &["/authorizationType"]);
     check_method(
         with(|one| one.integration_type = IntegrationType::AwsProxy),
         "integrations of type `aws_proxy` are not served by this version",
@@ -177,7 +175,7 @@ fn what_concerns_the_whole_api_denies_all_of_it() {
 fn stages_of_one_deployment_are_denied_each_for_its_own() {
     let mut compiler = Compiler::new(DENY.limits, DENY.on_unsupported);
     let mut definition = three_methods();
-    definition.resources[0].resource_methods["GET"].api_key_required = true;
+    definition.resources[0].resource_methods["GET"].authorization_type = AuthorizationType::Custom;
     let mut stage = Stage { deployment_id: Some(DeploymentId("dep001".to_owned())), ..stage() };
     let compiled = |compiler: &mut Compiler, stage: &Stage| {
         compiler.stage(StageSource { definition: &definition, stage, canary: None }).expect("it can be served")

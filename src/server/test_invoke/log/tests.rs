@@ -22,6 +22,7 @@ fn text(body: &str, noted: Noted, answer: Answer) -> String {
         responses: Vec::new(),
     };
     let method = MethodPlan {
+        api_key_required: false,
         http_method: "ANY".into(),
         resource_path: "/pets/{petId}".into(),
         resource_id: "abc".into(),
