@@ -29,7 +29,9 @@ pub use credentials::{AccessKey, AccessToken, Secret, SecretSource};
 pub use environment::{ADMIN_URL, Environment, TOKEN, variable};
 pub use problem::{Problem, Problems, Source, did_you_mean};
 pub use special::{AuditDestination, CertificateFiles, LogDestination, SHARDS_MAX, ShardCount, StageVariables};
-pub use table::{AccessLog, Config, Forwarding, Limits, Log, Management, Runtime, Shutdown, Tls, Upstream};
+pub use table::{
+    AccessLog, Config, Forwarding, Limits, Log, Management, Quota, Runtime, Shutdown, Throttle, Tls, Upstream,
+};
 pub use value::{Node, Place};
 
 use define::Setting;

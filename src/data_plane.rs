@@ -28,5 +28,6 @@ pub mod request_parts;
 pub mod respond;
 pub mod settings;
 pub mod shard;
+pub mod throttle;
 pub mod trace;
 pub mod upstream;

@@ -17,7 +17,7 @@ use crate::control_plane::access::Access;
 use crate::control_plane::access_log::{AccessLog, AccessLogSender, AccessLogTarget};
 use crate::control_plane::audit::AuditLog;
 use crate::control_plane::clients::ClientsFollower;
-use crate::control_plane::clients::memberships::Numbers;
+use crate::control_plane::clients::memberships::Metered;
 use crate::control_plane::keeper::{self, Fresh, KeeperHandle, KeeperSettings};
 use crate::control_plane::operation::{Random, SystemRandom};
 use crate::control_plane::publish::Builder;
@@ -28,10 +28,13 @@ use crate::control_plane::store::disk::Disk;
 use crate::control_plane::{self, Control, ControlPlane, ExitReason};
 use crate::data_plane::access_log::LogSink;
 use crate::data_plane::settings::{
-    AccessLogSettings, Cidr, CompressionSettings, ForwardingSettings, Settings, UpstreamSettings,
+    AccessLogSettings, Cidr, CompressionSettings, ForwardingSettings, Settings, ThrottleSettings, UpstreamSettings,
 };
 use crate::data_plane::shard::{Letter, ListenerInfo, ShardHandle, ShardParts, ShardState, run};
+use crate::data_plane::throttle::SharedLimits;
 use crate::http::head::HeadLimits;
+use crate::limit::Rate;
+use crate::meter::Meters;
 use crate::net::listener::Bound;
 use crate::net::mailbox::Mailbox;
 use crate::net::runtime::{Driver, Mode, Runtime, allowed_cpus, pin_to_cpu};
@@ -72,12 +75,14 @@ pub fn serve(
     let admin = config.admin.map(bind_admin).transpose()?;
     let registry = Registry::new(shards);
     let access_log = start_access_log(config, &registry)?;
-    let (keeper, fresh) = start_keeper(config)?;
+    let meters = Arc::new(open_meters(config)?);
+    let (keeper, fresh) = start_keeper(config, Arc::clone(&meters))?;
     let management = management(config, keeper.clone(), &registry, &infos)?;
     let builder = builder(keeper);
 
     let fleet = Arc::new(handles(shards)?);
     let settings = Arc::new(settings(config, shards)?);
+    let limits = Arc::new(SharedLimits::new(shards, &settings.throttle, meters));
     let serving = Arc::new(AtomicUsize::new(0));
     let (report, reports) = mpsc::channel();
     for index in 0..shards {
@@ -88,6 +93,7 @@ pub fn serve(
             ring_entries: config.runtime.ring_entries,
             fleet: Arc::clone(&fleet),
             settings: Arc::clone(&settings),
+            limits: Arc::clone(&limits),
             client_tls: Arc::clone(&client_tls),
             infos: infos.clone(),
             bound: std::mem::take(&mut bound[index]),
@@ -201,7 +207,10 @@ fn start_access_log(config: &Config, registry: &Arc<Registry>) -> Result<Option<
 
 /// Opens the store, or makes one in memory, and compiles what it has. A stage that cannot be served any more (a newer
 /// version may refuse what an older one took) is left out, and named: the others are served.
-fn start_keeper(config: &Config) -> Result<(KeeperHandle, tokio::sync::mpsc::UnboundedReceiver<Fresh>), String> {
+fn start_keeper(
+    config: &Config,
+    meters: Arc<Meters>,
+) -> Result<(KeeperHandle, tokio::sync::mpsc::UnboundedReceiver<Fresh>), String> {
     let disk = config.data.as_deref().map(Disk::open).transpose()?;
     let store = disk.as_ref().map(Disk::load).transpose()?.unwrap_or_default();
     let mut serving = Serving::new(compile::Options { root: false, ..managed_options(config) });
@@ -210,7 +219,7 @@ fn start_keeper(config: &Config) -> Result<(KeeperHandle, tokio::sync::mpsc::Unb
     }
     let mut secret = [0; 16];
     SystemRandom.fill(&mut secret);
-    let mut clients = ClientsFollower::new(Secret::new(secret), Box::new(Numbers::default()));
+    let mut clients = ClientsFollower::new(Secret::new(secret), Box::new(Metered(meters)));
     clients.load(&store);
     if disk.is_none() {
         tracing::info!("without --data, what the management API makes is kept in memory only");
@@ -283,6 +292,29 @@ fn driver(config: &Config) -> Driver {
     }
 }
 
+/// The counters of the usage plans' keys: beside the store, or in memory as it is.
+fn open_meters(config: &Config) -> Result<Meters, String> {
+    let capacity = config.quota.memberships_max;
+    let meters = match &config.data {
+        Some(folder) => Meters::open(&folder.join("usage"), capacity).map_err(|error| error.to_string())?,
+        None => Meters::in_memory(capacity).map_err(|error| format!("no memory for the usage of API keys: {error}"))?,
+    };
+    if meters.damaged() > 0 {
+        tracing::error!(records = meters.damaged(), "the usage of some API keys was damaged, and begins at 0");
+    }
+    Ok(meters)
+}
+
+/// The account's limit; `None` where there is none.
+fn account_rate(throttle: &crate::config::Throttle) -> Result<Option<Rate>, String> {
+    if throttle.account_rate_limit == 0 {
+        return Ok(None);
+    }
+    let burst = i32::try_from(throttle.account_burst_limit).unwrap_or(i32::MAX);
+    let rate = Rate::new(throttle.account_rate_limit as f64, burst);
+    rate.map(Some).map_err(|odd| format!("throttle.account_rate_limit: {odd}"))
+}
+
 fn settings(config: &Config, shards: usize) -> Result<Settings, String> {
     let format = LogFormat::parse(&config.access_log.format)
         .map_err(|error| format!("access_log.format: {}; {}", error.message, error.help))?;
@@ -337,6 +369,10 @@ fn settings(config: &Config, shards: usize) -> Result<Settings, String> {
             concurrent_max: config.compression.concurrent_max,
             request_ratio_max: config.compression.request_ratio_max.into(),
         },
+        throttle: ThrottleSettings {
+            account: account_rate(&config.throttle)?,
+            keyed_buckets_max: config.throttle.keyed_buckets_max as usize,
+        },
         account_id: config.account_id.as_str().into(),
     })
 }
@@ -373,6 +409,7 @@ struct ShardStart {
     ring_entries: u32,
     fleet: Arc<Vec<ShardHandle>>,
     settings: Arc<Settings>,
+    limits: Arc<SharedLimits>,
     client_tls: Arc<ClientTls>,
     infos: Vec<ListenerInfo>,
     bound: Vec<Bound>,

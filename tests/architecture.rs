@@ -22,7 +22,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("plan", &["jsonpath", "limit", "meter", "stats", "vtl"]),
     ("plan/compile", &["jsonpath", "limit", "model", "vtl"]),
     ("data_plane", &["http", "jsonpath", "limit", "meter", "net", "plan", "stats", "vtl"]),
-    ("control_plane", &["diagnostic", "meter", "model", "openapi", "plan", "sign", "stats"]),
+    ("control_plane", &["diagnostic", "limit", "meter", "model", "openapi", "plan", "sign", "stats"]),
     ("cli", EVERYTHING),
     ("server", EVERYTHING),
     ("lib", EVERYTHING),

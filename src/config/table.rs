@@ -115,6 +115,27 @@ settings! {
         requests_per_connection_max: u64 = 0 => Facts::count(0, u32::MAX as u64);
     }
 
+    /// Throttling, beside what stages and usage plans say.
+    throttle: Throttle {
+        /// How many requests per second all APIs together may be called with; more are answered 429. 0 sets no limit.
+        account_rate_limit: u64 = 0 => Facts::count(0, 1_000_000_000).aws("10000").parity(10_000);
+        /// How many requests may come at once on top of `account_rate_limit`.
+        account_burst_limit: u32 = 5_000 => Facts::count(1, i32::MAX as u64).aws("5000").parity(5_000);
+        /// For how many callers at a time limits are kept that nobody has listed, such as those of single methods for each
+        /// API key; 18 bytes each. One more takes the place of the one that has used least of its own.
+        keyed_buckets_max: u32 = 262_144 => Facts::count(7, 1 << 30);
+    }
+
+    /// Quotas of usage plans, and what is counted for them.
+    quota: Quota {
+        /// How many API keys in usage plans can be counted for, each in each plan; one more is refused. 64 bytes each, as
+        /// they come; in `data` a file, `usage`.
+        memberships_max: u32 = 2_097_152 => Facts::count(1, 1 << 30);
+        /// How often counts are written through to the disk: what a loss of power may cost. The end of the process, however
+        /// sudden, costs nothing.
+        sync_ms: u64 = 1_000 => Facts::milliseconds(10, HOUR_MS);
+    }
+
     /// Connections to backends. An origin is a backend's scheme, host and port.
     upstream: Upstream {
         /// How long a connection to one address of a backend may take, TLS included.

@@ -11,9 +11,12 @@ use std::sync::Arc;
 
 use super::store::table::{key as key_of, part};
 use super::store::{Mark, Store};
-use crate::model::{self, ApiStage, QuotaPeriod, ThrottleSettings, UsagePlan};
+use super::operations::usage_plans::quota;
+use crate::limit::Rate;
+use crate::meter::AllocateError;
+use crate::model::{ApiStage, ThrottleSettings, UsagePlan};
 use crate::plan::clients::digest::{KeyDigest, Secret};
-use crate::plan::clients::usage_plans::{Period, PlannedStage, Quota, Throttle, UsagePlanEntry, UsagePlans};
+use crate::plan::clients::usage_plans::{PlannedStage, UsagePlanEntry, UsagePlans};
 use crate::plan::clients::{Clients, KeyEntry, Membership, PlanIndex};
 use memberships::{MembershipIdentity, MembershipIndices};
 
@@ -28,6 +31,8 @@ pub struct ClientsFollower {
     ended: Vec<Ended>,
     /// Something was followed that is not on disk yet.
     unsettled: bool,
+    /// Why a key cannot be counted in a plan: it is not in it then.
+    uncounted: Option<AllocateError>,
 }
 
 struct Ended {
@@ -46,6 +51,7 @@ impl ClientsFollower {
             memberships,
             ended: Vec::new(),
             unsettled: false,
+            uncounted: None,
         }
     }
 
@@ -73,20 +79,29 @@ impl ClientsFollower {
         self.free_indices.extend(gone);
         self.clients = Arc::new(clients);
         self.unsettled = true;
+        if let Some(error) = self.uncounted.take() {
+            tracing::error!("some API keys are left out of their usage plans: {error}");
+        }
     }
 
     /// Takes over what changed since `mark`; whether that was anything. It costs what changed, however many keys there
     /// are.
-    pub fn follow(&mut self, store: &Store, mark: Mark) -> bool {
+    ///
+    /// # Errors
+    /// A key cannot be counted in a plan; nothing is taken over.
+    pub fn follow(&mut self, store: &Store, mark: Mark) -> Result<bool, AllocateError> {
         let plans = store.usage_plans_changed_since(mark);
         let keys = source::changed_keys(store, mark);
         if !plans && keys.is_empty() {
-            return false;
+            return Ok(false);
         }
         let gone = if plans { self.number_plans(store) } else { Vec::new() };
         let before = self.clients();
         let with_plans = plans.then(|| before.with_plans(self.usage_plans(store)));
         let changes = self.changes(&before, &keys);
+        if let Some(error) = self.uncounted.take() {
+            return Err(error);
+        }
         let changes: Vec<_> = changes.iter().map(KeyChange::as_entry).collect();
         let clients = match with_plans {
             Some(clients) if changes.is_empty() => clients,
@@ -96,7 +111,7 @@ impl ClientsFollower {
         self.free_indices.extend(gone);
         self.clients = Arc::new(clients);
         self.unsettled = true;
-        true
+        Ok(true)
     }
 
     /// What was followed is on disk, and stays. A key that left a plan and came back meanwhile may have its number still.
@@ -186,10 +201,14 @@ impl ClientsFollower {
         for id in plans {
             let Some(plan) = self.plan_indices.get(&*key_of(&[region, id])) else { continue };
             let known = earlier.iter().find(|membership| membership.plan == *plan);
-            to.push(known.copied().unwrap_or_else(|| {
-                let index = self.memberships.index(MembershipIdentity::new(region, id, key));
-                Membership { plan: *plan, index }
-            }));
+            let index = match known {
+                Some(known) => Ok(known.index),
+                None => self.memberships.index(MembershipIdentity::new(region, id, key)),
+            };
+            match index {
+                Ok(index) => to.push(Membership { plan: *plan, index }),
+                Err(error) => self.uncounted = Some(error),
+            }
         }
     }
 
@@ -224,7 +243,7 @@ fn usage_plan(region: &str, plan: &UsagePlan) -> UsagePlanEntry {
         region: region.into(),
         id: plan.id.as_str().into(),
         throttle: plan.throttle.map(throttle),
-        quota: plan.quota.and_then(quota),
+        quota: plan.quota.map(quota::of),
         stages: plan.api_stages.iter().map(planned_stage).collect(),
     }
 }
@@ -237,19 +256,9 @@ fn planned_stage(stage: &ApiStage) -> PlannedStage {
     }
 }
 
-/// Negative limits are refused when a plan is made.
-fn throttle(settings: ThrottleSettings) -> Throttle {
-    Throttle { rate: settings.rate_limit, burst: u32::try_from(settings.burst_limit).unwrap_or(0) }
-}
-
-fn quota(settings: model::QuotaSettings) -> Option<Quota> {
-    let period = match settings.period? {
-        QuotaPeriod::Day => Period::Day,
-        QuotaPeriod::Week => Period::Week,
-        QuotaPeriod::Month => Period::Month,
-    };
-    let count = |number: i32| u32::try_from(number).unwrap_or(0);
-    Some(Quota { limit: count(settings.limit), offset: count(settings.offset), period })
+/// Odd limits are refused when a plan is made; one that is there all the same lets nothing pass.
+fn throttle(settings: ThrottleSettings) -> Rate {
+    Rate::new(settings.rate_limit, settings.burst_limit).unwrap_or(Rate::NOTHING)
 }
 
 #[cfg(test)]

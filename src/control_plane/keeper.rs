@@ -294,7 +294,9 @@ impl Keeper {
         let outcome = outcome.and_then(|reply| {
             let plan = self.serving.follow(&self.store, mark);
             let plan = plan.map_err(|unservable| Exception::bad_request(unservable.to_text()))?;
-            Ok((reply, Changed { plan, clients: self.clients.follow(&self.store, mark) }))
+            let clients = self.clients.follow(&self.store, mark);
+            let clients = clients.map_err(|error| Exception::new(ExceptionKind::LimitExceeded, error.to_string()))?;
+            Ok((reply, Changed { plan, clients }))
         });
         match outcome {
             Ok((answer, changed)) => {
@@ -406,8 +408,8 @@ impl Keeper {
         let root = documents::apply(&mut self.store, &self.settings.region, documents, unix_s(), &new_id)?;
         self.store.note_moves(mark, unix_s());
         let followed = self.serving.follow(&self.store, mark).map_err(|unservable| unservable.to_text());
-        self.clients.follow(&self.store, mark);
-        if let Err(reason) = followed.and_then(|_| self.write()) {
+        let counted = self.clients.follow(&self.store, mark).map_err(|error| error.to_string());
+        if let Err(reason) = followed.and(counted).and_then(|_| self.write()) {
             self.go_back(mark);
             return Err(reason);
         }
@@ -434,7 +436,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::control_plane::clients::memberships::Numbers;
+    use crate::control_plane::clients::memberships::Metered;
     use crate::control_plane::operation::{self, SystemRandom};
     use crate::control_plane::operations::OPERATIONS;
     use crate::plan::clients::digest::Secret;
@@ -444,7 +446,7 @@ mod tests {
         let (sender, fresh) = mpsc::unbounded_channel();
         let settings = KeeperSettings { account_id: "123456789012".to_owned(), region: "r".to_owned() };
         let serving = Serving::new(compile::Options::default());
-        let clients = ClientsFollower::new(Secret::new([0; 16]), Box::new(Numbers::default()));
+        let clients = ClientsFollower::new(Secret::new([0; 16]), Box::new(Metered::in_memory()));
         let keeper = start(Store::default(), None, serving, clients, settings, Box::new(SystemRandom), sender);
         (keeper.expect("a thread can be had"), fresh)
     }

@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::access::{Access, AccessSettings};
 use super::audit::{AuditLog, AuditTarget};
 use super::clients::ClientsFollower;
-use super::clients::memberships::Numbers;
+use super::clients::memberships::Metered;
 use super::fixture::{FakeFleet, plan_value};
 use super::keeper::KeeperSettings;
 use super::operation::SystemRandom;
@@ -101,7 +101,7 @@ fn management() -> (Management, mpsc::UnboundedReceiver<Fresh>) {
     let region = "us-east-1".to_owned();
     let settings = KeeperSettings { account_id: "123456789012".to_owned(), region: region.clone() };
     let serving = Serving::new(Default::default());
-    let clients = ClientsFollower::new(Secret::new([0; 16]), Box::new(Numbers::default()));
+    let clients = ClientsFollower::new(Secret::new([0; 16]), Box::new(Metered::in_memory()));
     let keeper = keeper::start(Store::default(), None, serving, clients, settings, Box::new(SystemRandom), sender);
     let access = AccessSettings { access_keys: Vec::new(), tokens: Vec::new(), region, clock_skew_ms: 300_000 };
     let management = Management {

@@ -300,7 +300,7 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
     };
     exchange.found = found.as_ref().ok().map(|found| (found.stage, found.method));
     let admitted = match exchange.found {
-        Some((stage, method)) => admit::admit(&live, stage, method, head, shard),
+        Some((stage, method)) => admit::admit(&live, stage, method, head, shard, started),
         None => Ok(None),
     };
     let (caller, api_key) = match &admitted {

@@ -14,6 +14,7 @@ use crate::plan::integration::Origin;
 use crate::plan::{OriginIndex, Plan, StageIndex};
 use crate::stats::Block;
 
+use super::throttle::StageLimits;
 use super::upstream::Upstream;
 
 /// The upstreams of a shard, by what makes two of them the same.
@@ -27,6 +28,8 @@ pub struct Live {
     stage_clients: Rc<[StageClients]>,
     /// By stage, in the order of [`StagePlan::origins`](crate::plan::StagePlan::origins); stages share them.
     upstreams: Rc<[Box<[Rc<Upstream>]>]>,
+    /// By stage, where its methods have limits.
+    limits: Rc<[Option<Rc<StageLimits>>]>,
 }
 
 impl Live {
@@ -51,7 +54,13 @@ impl Live {
         };
         let upstreams = plan.stages.iter().map(|stage| stage.origins.iter().map(&mut upstream).collect()).collect();
         let stage_clients = clients.of_stages(&plan).into();
-        (Live { plan, block, clients, stage_clients, upstreams }, named)
+        (Live { plan, block, clients, stage_clients, upstreams, limits: Rc::default() }, named)
+    }
+
+    /// With the limits of its stages.
+    #[must_use]
+    pub fn with_limits(self, limits: Vec<Option<Rc<StageLimits>>>) -> Live {
+        Live { limits: limits.into(), ..self }
     }
 
     /// The same with other clients. That only keys changed is the usual case, and costs no look at any stage.
@@ -67,7 +76,17 @@ impl Live {
             clients,
             stage_clients,
             upstreams: Rc::clone(&self.upstreams),
+            limits: Rc::clone(&self.limits),
         }
+    }
+
+    #[inline]
+    pub fn limits(&self, stage: StageIndex) -> Option<&StageLimits> {
+        self.limits.get(stage.0 as usize)?.as_deref()
+    }
+
+    pub fn all_limits(&self) -> &[Option<Rc<StageLimits>>] {
+        &self.limits
     }
 
     pub fn stage_clients(&self, stage: StageIndex) -> &StageClients {

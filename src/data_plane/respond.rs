@@ -35,6 +35,10 @@ pub enum GatewayError {
     NoRoute,
     /// The method demands an API key, and the request has none that opens the stage.
     InvalidApiKey,
+    /// A limit has no token for it.
+    Throttled,
+    /// The key has used up its quota.
+    QuotaExceeded,
     UnsupportedMediaType,
     /// No integration response fits, or a mock has no status.
     Configuration,
@@ -61,6 +65,7 @@ impl GatewayError {
             GatewayError::RequestTooLarge => 413,
             GatewayError::TargetTooLong => 414,
             GatewayError::UnsupportedMediaType => 415,
+            GatewayError::Throttled | GatewayError::QuotaExceeded => 429,
             GatewayError::HeaderTooLarge => 431,
             GatewayError::Configuration => 500,
             GatewayError::IntegrationMalformed => 502,
@@ -80,6 +85,8 @@ impl GatewayError {
             GatewayError::MissingParameters => "Missing required request parameters",
             GatewayError::InvalidBody => "Invalid request body",
             GatewayError::NoStage | GatewayError::InvalidApiKey => "Forbidden",
+            GatewayError::Throttled => "Too Many Requests",
+            GatewayError::QuotaExceeded => "Limit Exceeded",
             GatewayError::NoRoute => "Missing Authentication Token",
             GatewayError::RequestTimeout => "Request Timeout",
             GatewayError::RequestTooLarge => "Request Too Long",
@@ -115,6 +122,8 @@ impl GatewayError {
             GatewayError::NoRoute => GatewayResponseType::MissingAuthenticationToken,
             GatewayError::NoStage => GatewayResponseType::AccessDenied,
             GatewayError::InvalidApiKey => GatewayResponseType::InvalidApiKey,
+            GatewayError::Throttled => GatewayResponseType::Throttled,
+            GatewayError::QuotaExceeded => GatewayResponseType::QuotaExceeded,
             GatewayError::RequestTooLarge => GatewayResponseType::RequestTooLarge,
             GatewayError::UnsupportedMediaType => GatewayResponseType::UnsupportedMediaType,
             GatewayError::Configuration => GatewayResponseType::ApiConfigurationError,

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::http::head::HeadLimits;
+use crate::limit::Rate;
 use crate::plan::access_log::LogFormat;
 
 /// All of it is the same for all shards and does not change while they run.
@@ -32,6 +33,7 @@ pub struct Settings {
     pub forwarding: ForwardingSettings,
     pub access_log: AccessLogSettings,
     pub compression: CompressionSettings,
+    pub throttle: ThrottleSettings,
     /// `$context.accountId`.
     pub account_id: Box<str>,
 }
@@ -62,6 +64,14 @@ pub struct ForwardingSettings {
     pub via: Option<Box<str>>,
     /// Fields that differ from a gateway's own by `_` or `.` for `-` are dropped rather than refused.
     pub drop_twins: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct ThrottleSettings {
+    /// Of the account: all requests that find a method.
+    pub account: Option<Rate>,
+    /// Buckets that are kept for keys that nobody has listed.
+    pub keyed_buckets_max: usize,
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -11,6 +11,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use ahash::AHashMap;
 
 use crate::http::encode;
+use crate::meter::{Day, Today};
 use crate::net::deadline::{Expiry, TICK_MS, Timer, Wheel};
 use crate::net::listener::{Accepted, Bound, Listener, Stop};
 use crate::net::mailbox::Mailbox;
@@ -28,6 +29,7 @@ use super::connection;
 use super::context::IdSource;
 use super::live::{Live, Upstreams, resolve};
 use super::settings::Settings;
+use super::throttle::{Limits, SharedLimits};
 use super::trace::{Noted, Trace};
 
 /// What others may know of a shard, each on cache lines of its own.
@@ -74,6 +76,7 @@ pub struct ShardParts {
     pub listeners: Vec<ListenerInfo>,
     pub recorder: Recorder,
     pub access_log: AccessLog,
+    pub limits: Arc<SharedLimits>,
 }
 
 pub struct Shard {
@@ -86,6 +89,9 @@ pub struct Shard {
     /// For `tollgate test-invoke`; shards that serve clients have none. Boxed, to be a pointer among the hot fields.
     pub trace: Option<Box<Trace>>,
     pub encoders: Rc<Encoders>,
+    pub limits: Limits,
+    /// For quotas.
+    today: Cell<Today>,
     index: usize,
     fleet: Arc<Vec<ShardHandle>>,
     listeners: Vec<ListenerInfo>,
@@ -117,6 +123,8 @@ impl Shard {
             wheel: Wheel::default(),
             recorder: parts.recorder,
             access_log: parts.access_log,
+            limits: Limits::new(parts.limits),
+            today: Cell::new(Today::of(Day::of(unix.as_secs() as i64))),
             ids: IdSource::new(seed),
             client_tls: parts.client_tls,
             trace,
@@ -175,6 +183,11 @@ impl Shard {
         }
     }
 
+    /// The day by the wall clock, as of the last tick.
+    pub fn today(&self) -> Today {
+        self.today.get()
+    }
+
     fn turn_clock(&self) {
         let now = Instant::now();
         self.now_ms.set(now.duration_since(self.started).as_millis() as u64);
@@ -184,6 +197,12 @@ impl Shard {
             let mut date = Vec::new();
             encode::date(second as i64, &mut date);
             self.date.replace(date.into());
+            // A clock that was set right is followed, which that of `Date` and the logs is not.
+            let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            let day = Day::of(unix.as_secs() as i64);
+            if day != self.today.get().day {
+                self.today.set(Today::of(day));
+            }
         }
     }
 
@@ -251,7 +270,8 @@ impl Shard {
             }
         }
         drop(upstreams);
-        self.live.replace(Rc::new(live));
+        let limits = self.limits.adopt(&live.plan, &self.live());
+        self.live.replace(Rc::new(live.with_limits(limits)));
         self.state().adopted.store(generation, Ordering::Release);
     }
 
@@ -406,6 +426,7 @@ async fn tick(shard: Rc<Shard>) {
         for _ in 0..due {
             shard.wheel.tick();
         }
+        shard.limits.tick();
         ticks += due;
         if ticks >= 1000 / TICK_MS {
             ticks = 0;

@@ -1,35 +1,50 @@
-//! The throttles that all callers share: the account's, and those of a stage's methods.
+//! How often requests pass: by the caller's usage plan, by the method's settings, by the account.
 //! (Guide, `api-gateway-request-throttling`.)
 //!
-//! A limit's budget is shared by all shards; a shard has a lease of it ([`crate::limit`]). It is asked for with the first
-//! request that needs it, and kept from plan to plan: a deploy fills no bucket.
+//! Of the limits that all callers share, a shard has leases ([`crate::limit`]). A lease is asked for with the first request
+//! that needs it, and kept from plan to plan: a deploy fills no bucket. A key's limit in its plan is taken from directly:
+//! that one key is busy on many shards is rare.
 
 use std::cell::OnceCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ahash::AHashMap;
+use ahash::{AHashMap, RandomState};
 
 use super::live::Live;
-use crate::limit::{Budgets, Lease, Leases, Rate, Wait};
+use super::settings::ThrottleSettings;
+use crate::limit::{Budgets, CellOf, KeyedCells, Lease, Leases, Rate, Taken, Wait};
+use crate::meter::Meters;
+use crate::plan::clients::{Caller, Membership};
 use crate::plan::release::Release;
 use crate::plan::throttle::Throttles;
-use crate::plan::{MethodIndex, MethodPlan, Plan, StagePlan};
+use crate::plan::{MethodIndex, MethodPlan, Plan, StageIndex, StagePlan};
 
 /// What all shards share.
-#[derive(Debug)]
 pub struct SharedLimits {
     budgets: Budgets,
     /// Of all requests that find a method.
     account: Option<Rate>,
+    /// What a usage plan says of single methods, for each of its keys.
+    keyed: KeyedCells,
+    hasher: RandomState,
+    /// What each key has in each of its plans.
+    pub meters: Arc<Meters>,
     /// The start of the clock that limits are reckoned by.
     start: Instant,
 }
 
 impl SharedLimits {
-    pub fn new(shards: usize, account: Option<Rate>) -> SharedLimits {
-        SharedLimits { budgets: Budgets::new(shards as u32), account, start: Instant::now() }
+    pub fn new(shards: usize, settings: &ThrottleSettings, meters: Arc<Meters>) -> SharedLimits {
+        SharedLimits {
+            budgets: Budgets::new(shards as u32),
+            account: settings.account,
+            keyed: KeyedCells::new(settings.keyed_buckets_max),
+            hasher: RandomState::new(),
+            meters,
+            start: Instant::now(),
+        }
     }
 
     /// Nanoseconds on the limits' clock.
@@ -62,6 +77,8 @@ pub struct Throttled {
 pub enum ThrottledBy {
     Account,
     Method,
+    UsagePlan,
+    UsagePlanMethod,
 }
 
 impl Limits {
@@ -82,7 +99,7 @@ impl Limits {
     /// The limits of a plan's stages, with the leases of the plan before it.
     pub fn adopt(&self, plan: &Plan, earlier: &Live) -> Vec<Option<Rc<StageLimits>>> {
         let mut known = AHashMap::new();
-        for (stage, limits) in earlier.plan.stages.iter().zip(earlier.limits()) {
+        for (stage, limits) in earlier.plan.stages.iter().zip(earlier.all_limits()) {
             if let Some(limits) = limits {
                 known.insert(stage_name(stage), (stage, limits));
             }
@@ -117,26 +134,73 @@ impl Limits {
         Rc::new(limits)
     }
 
-    /// One token of every limit of a method, or of none.
+    /// One token of every limit of a request, or of none.
     ///
     /// # Errors
     /// The limit that has none.
     #[inline]
     pub fn take(
         &self,
-        stage: &StagePlan,
-        limits: Option<&StageLimits>,
-        index: MethodIndex,
-        now_ns: u64,
+        live: &Live,
+        stage: StageIndex,
+        method: MethodIndex,
+        caller: Option<&Caller>,
+        now: Instant,
     ) -> Result<(), Throttled> {
+        if caller.is_none() && self.account.is_none() && live.limits(stage).is_none() {
+            return Ok(());
+        }
+        let now_ns = self.shared.clock_ns(now);
+        let of_key = match caller {
+            Some(caller) => self.take_of_key(live, stage, method, caller, now_ns)?,
+            None => None,
+        };
+        let taken = self.take_of_all(live, stage, method, now_ns);
+        if let (Err(_), Some((word, taken))) = (&taken, of_key) {
+            word.undo(taken);
+        }
+        taken
+    }
+
+    /// What the caller's usage plan allows each of its keys.
+    fn take_of_key(
+        &self,
+        live: &Live,
+        stage: StageIndex,
+        method: MethodIndex,
+        caller: &Caller,
+        now_ns: u64,
+    ) -> Result<Option<(CellOf<'_>, Taken)>, Throttled> {
+        let Membership { plan, index } = caller.membership;
+        let mut of_plan = None;
+        if let Some(rate) = live.clients.plans().entry(plan).and_then(|entry| entry.throttle.as_ref()) {
+            let cell = CellOf(self.shared.meters.record(index).throttle());
+            let taken = cell.take(rate, 1, now_ns).map_err(|wait| Throttled { by: ThrottledBy::UsagePlan, wait })?;
+            of_plan = Some((cell, taken));
+        }
+        if let Some(throttle) = live.stage_clients(stage).throttle(plan, method) {
+            let hash = self.shared.hasher.hash_one((throttle.method, index.0));
+            self.shared.keyed.take(hash, &throttle.rate, 1, now_ns).map_err(|wait| {
+                if let Some((cell, taken)) = of_plan {
+                    cell.undo(taken);
+                }
+                Throttled { by: ThrottledBy::UsagePlanMethod, wait }
+            })?;
+        }
+        Ok(of_plan)
+    }
+
+    /// The method's limit and the account's.
+    fn take_of_all(&self, live: &Live, stage: StageIndex, index: MethodIndex, now_ns: u64) -> Result<(), Throttled> {
         let mut taken = None;
-        if let (Some(limits), Some(throttles)) = (limits, &stage.throttles)
-            && let Some(rate) = throttles.of_method(index)
-        {
-            let lease = limits.leases[index.0 as usize]
-                .get_or_init(|| self.lease(stage, stage.method(index), *rate, now_ns));
-            lease.take(now_ns).map_err(|wait| Throttled { by: ThrottledBy::Method, wait })?;
-            taken = Some(lease);
+        if let Some(limits) = live.limits(stage) {
+            let stage = live.plan.stage(stage);
+            if let Some(rate) = stage.throttles.as_ref().and_then(|throttles| throttles.of_method(index)) {
+                let lease = limits.leases[index.0 as usize]
+                    .get_or_init(|| self.lease(stage, stage.method(index), *rate, now_ns));
+                lease.take(now_ns).map_err(|wait| Throttled { by: ThrottledBy::Method, wait })?;
+                taken = Some(lease);
+            }
         }
         let Some(account) = &self.account else { return Ok(()) };
         account.take(now_ns).map_err(|wait| {

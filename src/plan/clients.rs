@@ -16,19 +16,16 @@ use std::sync::Arc;
 
 use digest::{KeyDigest, RegionSecret, Secret};
 use key_table::{KeyTable, KeyTableBuilder};
-use usage_plans::UsagePlans;
+use usage_plans::{MethodThrottle, MethodThrottles, UsagePlans};
 
+pub use crate::meter::MembershipIndex;
 pub use key_table::KeyEntry;
 
-use super::Plan;
+use super::{MethodIndex, Plan};
 
 /// The position of a usage plan in [`UsagePlans`]; the same from value to value, for as long as there is the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PlanIndex(pub u32);
-
-/// The number of a key in a plan: where its requests are counted. The same for as long as the key is in the plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct MembershipIndex(pub u32);
 
 /// That a key is in a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +49,8 @@ pub struct StageClients {
     secret: RegionSecret,
     /// Those that have the stage, in their order.
     plans: Arc<[PlanIndex]>,
+    /// Those that throttle single methods of it.
+    throttles: Box<[(PlanIndex, MethodThrottles)]>,
 }
 
 /// Who sent a request, by the API key that came with it.
@@ -162,6 +161,14 @@ impl Clients {
         let has_stage = |membership: &&Membership| stage.plans.binary_search(&membership.plan).is_ok();
         let membership = *found.memberships().iter().find(has_stage).ok_or(KeyRefusal::NoPlan)?;
         Ok(Caller { key_id: found.id(), membership })
+    }
+}
+
+impl StageClients {
+    /// How often each key of a plan may call a method, where the plan says that of the method.
+    pub fn throttle(&self, plan: PlanIndex, method: MethodIndex) -> Option<&MethodThrottle> {
+        let (_, throttles) = self.throttles.iter().find(|(index, _)| *index == plan)?;
+        throttles.of_method(method)
     }
 }
 

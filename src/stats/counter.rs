@@ -46,6 +46,14 @@ counters! {
         UnroutedHeaderTooLarge r#"cause="header_too_large""#,
         UnroutedTargetTooLong r#"cause="target_too_long""#,
     }
+    "throttled_requests_total" "Requests that were answered 429, by the limit that they met." {
+        ThrottledByAccount r#"scope="account""#,
+        ThrottledByMethod r#"scope="method""#,
+        /// A key's limit in its usage plan.
+        ThrottledByUsagePlan r#"scope="usage_plan""#,
+        ThrottledByUsagePlanMethod r#"scope="usage_plan_method""#,
+        ThrottledByQuota r#"scope="quota""#,
+    }
     "api_key_checks_total" "Requests to methods that demand an API key, by what came of it." {
         ApiKeyOk r#"result="ok""#,
         /// Also where more than one came.

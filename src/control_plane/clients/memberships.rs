@@ -1,10 +1,11 @@
 //! The number of a key in a plan: where its requests are counted and limited.
 
 use std::hash::Hasher;
+use std::sync::Arc;
 
 use siphasher::sip128::{Hasher128, SipHasher24};
 
-use crate::plan::clients::MembershipIndex;
+use crate::meter::{AllocateError, MembershipIndex, Meters};
 
 /// A key in a plan, the same in every process that has the same store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,29 +27,32 @@ impl MembershipIdentity {
 /// Gives memberships their numbers.
 pub trait MembershipIndices {
     /// The number of a membership that begins, or that an earlier process had already.
-    fn index(&mut self, identity: MembershipIdentity) -> MembershipIndex;
+    ///
+    /// # Errors
+    /// There are too many; or there is no room on disk.
+    fn index(&mut self, identity: MembershipIdentity) -> Result<MembershipIndex, AllocateError>;
 
     /// The membership is over.
     fn release(&mut self, identity: MembershipIdentity, index: MembershipIndex);
 }
 
-/// Numbers that nothing is kept under: the lowest that are free.
-#[derive(Debug, Default)]
-pub struct Numbers {
-    next: u32,
-    free: Vec<MembershipIndex>,
-}
+/// Those of the meters, which count under them.
+pub struct Metered(pub Arc<Meters>);
 
-impl MembershipIndices for Numbers {
-    fn index(&mut self, _: MembershipIdentity) -> MembershipIndex {
-        self.free.pop().unwrap_or_else(|| {
-            self.next += 1;
-            MembershipIndex(self.next - 1)
-        })
+impl MembershipIndices for Metered {
+    fn index(&mut self, identity: MembershipIdentity) -> Result<MembershipIndex, AllocateError> {
+        self.0.allocate(identity.0)
     }
 
     fn release(&mut self, _: MembershipIdentity, index: MembershipIndex) {
-        self.free.push(index);
+        self.0.free(index);
+    }
+}
+
+#[cfg(test)]
+impl Metered {
+    pub fn in_memory() -> Metered {
+        Metered(Arc::new(Meters::in_memory(1_024).expect("64 KB are to be had")))
     }
 }
 
@@ -65,13 +69,5 @@ mod tests {
         {
             assert_ne!(identity("r", "p", "k"), other);
         }
-    }
-
-    #[test]
-    fn a_number_is_given_again_when_it_is_free() {
-        let (mut numbers, identity) = (Numbers::default(), MembershipIdentity(1));
-        assert_eq!([0, 1, 2].map(|_| numbers.index(identity).0), [0, 1, 2]);
-        numbers.release(identity, MembershipIndex(1));
-        assert_eq!([0, 1].map(|_| numbers.index(identity).0), [1, 3]);
     }
 }

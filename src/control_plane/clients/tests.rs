@@ -1,27 +1,33 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use super::memberships::Numbers;
+use super::memberships::Metered;
 use super::*;
 use crate::model::{ApiKey, ApiKeyId, RestApiId, UsagePlanId, UsagePlanKey};
 use crate::plan::clients::{KeyRefusal, MembershipIndex};
 
 /// Notes what becomes of memberships.
-#[derive(Clone, Default)]
-struct Noted(Arc<Mutex<(Numbers, BTreeMap<u32, MembershipIdentity>)>>);
+#[derive(Clone)]
+struct Noted(Arc<Mutex<(Metered, BTreeMap<u32, MembershipIdentity>)>>);
+
+impl Default for Noted {
+    fn default() -> Noted {
+        Noted(Arc::new(Mutex::new((Metered::in_memory(), BTreeMap::new()))))
+    }
+}
 
 impl MembershipIndices for Noted {
-    fn index(&mut self, identity: MembershipIdentity) -> MembershipIndex {
-        let (numbers, held) = &mut *self.0.lock().expect("no test panics in here");
-        let index = numbers.index(identity);
+    fn index(&mut self, identity: MembershipIdentity) -> Result<MembershipIndex, AllocateError> {
+        let (meters, held) = &mut *self.0.lock().expect("no test panics in here");
+        let index = meters.index(identity)?;
         assert_eq!(held.insert(index.0, identity), None, "a number is given once");
-        index
+        Ok(index)
     }
 
     fn release(&mut self, identity: MembershipIdentity, index: MembershipIndex) {
-        let (numbers, held) = &mut *self.0.lock().expect("no test panics in here");
+        let (meters, held) = &mut *self.0.lock().expect("no test panics in here");
         assert_eq!(held.remove(&index.0), Some(identity), "what is released was held");
-        numbers.release(identity, index);
+        meters.release(identity, index);
     }
 }
 
@@ -87,7 +93,7 @@ impl Desk {
     fn follow(&mut self, change: impl FnOnce(&mut Store)) -> bool {
         let mark = self.store.mark();
         change(&mut self.store);
-        self.follower.follow(&self.store, mark)
+        self.follower.follow(&self.store, mark).expect("there is room")
     }
 
     fn settle(&mut self) {
@@ -96,7 +102,7 @@ impl Desk {
     }
 
     fn reloaded(&self) -> Clients {
-        let mut other = ClientsFollower::new(Secret::new([2; 16]), Box::new(Numbers::default()));
+        let mut other = ClientsFollower::new(Secret::new([2; 16]), Box::new(Metered::in_memory()));
         other.load(&self.store);
         (*other.clients).clone()
     }

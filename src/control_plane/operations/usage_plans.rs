@@ -8,7 +8,7 @@ mod changes;
 mod checks;
 mod consumption;
 mod keys;
-mod quota;
+pub mod quota;
 mod usage;
 
 use serde::Deserialize;

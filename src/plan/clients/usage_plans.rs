@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use ahash::AHashMap;
+use ahash::{AHashMap, RandomState};
 
 use super::PlanIndex;
+use crate::limit::Rate;
+use crate::meter::Quota;
+use crate::plan::{MethodIndex, MethodPlan, StagePlan};
 
 /// All usage plans of all regions.
 #[derive(Debug, Default)]
@@ -20,7 +23,7 @@ pub struct UsagePlanEntry {
     pub region: Arc<str>,
     pub id: Box<str>,
     /// For each of its keys.
-    pub throttle: Option<Throttle>,
+    pub throttle: Option<Rate>,
     pub quota: Option<Quota>,
     pub stages: Box<[PlannedStage]>,
 }
@@ -30,30 +33,53 @@ pub struct PlannedStage {
     pub api_id: Box<str>,
     pub stage: Box<str>,
     /// Of single methods, as AWS names them: `/pets/GET`.
-    pub throttles: Box<[(Box<str>, Throttle)]>,
+    pub throttles: Box<[(Box<str>, Rate)]>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Throttle {
-    /// Requests per second.
-    pub rate: f64,
-    pub burst: u32,
+/// What a plan says of single methods of a stage.
+#[derive(Clone, Debug)]
+pub struct MethodThrottles {
+    /// By [`MethodIndex`].
+    methods: Box<[Option<MethodThrottle>]>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Quota {
-    /// Requests in a period.
-    pub limit: u32,
-    /// The day on which a period starts, counted from its first.
-    pub offset: u32,
-    pub period: Period,
+/// How often each key may call a method.
+#[derive(Clone, Copy, Debug)]
+pub struct MethodThrottle {
+    pub rate: Rate,
+    /// A hash of the stage and the method: the same from plan to plan.
+    pub method: u64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Period {
-    Day,
-    Week,
-    Month,
+impl MethodThrottles {
+    /// `None` where the stage has none of the methods that the plan names.
+    pub fn new(planned: &PlannedStage, stage: &StagePlan) -> Option<MethodThrottles> {
+        if planned.throttles.is_empty() {
+            return None;
+        }
+        let named = |method: &MethodPlan, name: &str| {
+            let name = name.strip_suffix(&*method.http_method).and_then(|path| path.strip_suffix('/'));
+            // Of the root's name, `//GET`, some leave a slash out.
+            name.is_some_and(|path| path == &*method.resource_path || path.is_empty() && &*method.resource_path == "/")
+        };
+        let throttle = |method: &MethodPlan| {
+            let (_, rate) = planned.throttles.iter().find(|(name, _)| named(method, name))?;
+            let name = (&*stage.region, &*stage.api_id, &*stage.stage, &*method.http_method, &*method.resource_path);
+            Some(MethodThrottle { rate: *rate, method: RandomState::with_seeds(1, 2, 3, 4).hash_one(name) })
+        };
+        let methods: Box<[Option<MethodThrottle>]> = stage.methods.iter().map(throttle).collect();
+        methods.iter().any(Option::is_some).then_some(MethodThrottles { methods })
+    }
+
+    pub fn of_method(&self, index: MethodIndex) -> Option<&MethodThrottle> {
+        self.methods.get(index.0 as usize)?.as_ref()
+    }
+}
+
+impl UsagePlanEntry {
+    pub fn stage(&self, api_id: &str, stage: &str) -> Option<&PlannedStage> {
+        self.stages.iter().find(|planned| &*planned.api_id == api_id && &*planned.stage == stage)
+    }
 }
 
 impl UsagePlans {
