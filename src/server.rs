@@ -448,6 +448,7 @@ impl ShardStart {
             listeners: self.infos,
             recorder: self.registry.recorder(index),
             access_log: crate::data_plane::access_log::AccessLog::new(sink, buffer_bytes_max),
+            limits: self.limits,
         };
         let serving = self.serving;
         let ended = runtime.block_on(run(parts, self.bound, || {

@@ -9,9 +9,9 @@ mod source;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::operations::usage_plans::quota;
 use super::store::table::{key as key_of, part};
 use super::store::{Mark, Store};
-use super::operations::usage_plans::quota;
 use crate::limit::Rate;
 use crate::meter::AllocateError;
 use crate::model::{ApiStage, ThrottleSettings, UsagePlan};

@@ -14,6 +14,7 @@ pub fn plan(generation: u64, methods: &[&str]) -> Arc<Plan> {
 
 pub fn plan_value(generation: u64, methods: &[&str], hosts: &[&str]) -> Plan {
     let stage = StagePlan {
+        throttles: None,
         region: "us-east-1".into(),
         api_id: "abc123".into(),
         api_name: "Pet \"Store\"".into(),

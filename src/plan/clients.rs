@@ -21,7 +21,7 @@ use usage_plans::{MethodThrottle, MethodThrottles, UsagePlans};
 pub use crate::meter::MembershipIndex;
 pub use key_table::KeyEntry;
 
-use super::{MethodIndex, Plan};
+use super::{MethodIndex, Plan, StagePlan};
 
 /// The position of a usage plan in [`UsagePlans`]; the same from value to value, for as long as there is the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -139,11 +139,23 @@ impl Clients {
 
     /// Of each stage of a plan, in their order. It holds for every value with the same [`Self::plans`].
     pub fn of_stages(&self, plan: &Plan) -> Vec<StageClients> {
-        plan.stages.iter().map(|stage| self.of_stage(&stage.region, &stage.api_id, &stage.stage)).collect()
+        let of_stage = |stage: &Arc<StagePlan>| {
+            let clients = self.of_stage(&stage.region, &stage.api_id, &stage.stage);
+            let throttles = clients.plans.iter().filter_map(|index| {
+                let planned = self.plans.entry(*index)?.stage(&stage.api_id, &stage.stage)?;
+                Some((*index, MethodThrottles::new(planned, stage)?))
+            });
+            let throttles = throttles.collect();
+            StageClients { throttles, ..clients }
+        };
+        plan.stages.iter().map(of_stage).collect()
     }
 
+    /// Without what plans say of single methods, which takes the stage's methods to know.
+
     pub fn of_stage(&self, region: &str, api_id: &str, stage: &str) -> StageClients {
-        StageClients { secret: self.region_secret(region), plans: self.plans.of_stage(region, api_id, stage) }
+        let plans = self.plans.of_stage(region, api_id, stage);
+        StageClients { secret: self.region_secret(region), plans, throttles: Box::default() }
     }
 
     /// Who has the key with this value and may call the stage.

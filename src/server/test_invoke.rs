@@ -16,12 +16,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::config::Config;
 use crate::control_plane::resolver::lookup::{Answer as Found, Lookup, SystemLookup};
 use crate::data_plane::access_log::AccessLog;
-use crate::data_plane::settings::Settings;
+use crate::data_plane::settings::{Settings, ThrottleSettings};
 use crate::data_plane::shard::{ShardHandle, ShardParts, ShardState, run_traced};
+use crate::data_plane::throttle::SharedLimits;
 use crate::data_plane::trace::Noted;
 use crate::http::encode;
 use crate::http::field::is_token;
 use crate::http::target::{self, TargetError};
+use crate::meter::Meters;
 use crate::net::mailbox::Mailbox;
 use crate::net::runtime::{Driver, Runtime};
 use crate::net::tls::ClientTls;
@@ -232,6 +234,9 @@ impl TestInvoke {
     fn parts(&self) -> io::Result<impl FnOnce() -> ShardParts + Send + 'static> {
         let fleet = Arc::new(vec![ShardHandle { mailbox: Mailbox::new()?, state: ShardState::default() }]);
         let (settings, client_tls) = (Arc::clone(&self.settings), Arc::clone(&self.client_tls));
+        // Nothing is taken from a limit, and nobody is counted.
+        let throttle = ThrottleSettings { account: None, keyed_buckets_max: 1 };
+        let limits = Arc::new(SharedLimits::new(1, &throttle, Arc::new(Meters::in_memory(1)?)));
         Ok(move || ShardParts {
             index: 0,
             fleet,
@@ -240,6 +245,7 @@ impl TestInvoke {
             listeners: Vec::new(),
             recorder: Registry::new(1).recorder(0),
             access_log: AccessLog::new(None, 0),
+            limits,
         })
     }
 }

@@ -160,7 +160,7 @@ fn what_does_not_concern_keys_changes_nothing() {
     let mut desk = Desk::new();
     desk.change(|store| put_key(store, "1", &value("1"), true));
     let revision = desk.follower.clients.revision;
-    assert!(!desk.follow(|store| store.stages.put(&["r", "a", "prod"], model::Stage::default())));
+    assert!(!desk.follow(|store| store.stages.put(&["r", "a", "prod"], crate::model::Stage::default())));
     assert_eq!(desk.follower.clients.revision, revision);
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::{Compilation, Deployment};
 use super::stage::MethodKey;
+use super::{Compilation, Deployment};
 use crate::limit::Rate;
 use crate::model::{MethodSetting, Pointer, Stage};
 use crate::plan::MethodPlan;
@@ -51,8 +51,7 @@ pub fn compile(compilation: &mut Compilation<'_>, stage: &Stage, methods: &[Meth
 fn rate(settings: [Option<&MethodSetting>; 2]) -> Result<Option<Rate>, String> {
     let first = |read: fn(&MethodSetting) -> Option<f64>| settings.iter().flatten().find_map(|setting| read(setting));
     let rate_limit = first(|setting| setting.throttling_rate_limit).filter(|rate| !(*rate < 0.0));
-    let burst_limit =
-        first(|setting| setting.throttling_burst_limit.map(f64::from)).filter(|burst| *burst >= 0.0);
+    let burst_limit = first(|setting| setting.throttling_burst_limit.map(f64::from)).filter(|burst| *burst >= 0.0);
     if rate_limit.is_none() && burst_limit.is_none() {
         return Ok(None);
     }
