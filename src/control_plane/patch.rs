@@ -163,10 +163,11 @@ pub fn patched<T: Clone>(call: &Call<'_>, rules: &[Rule<T>], target: &T) -> Resu
 /// # Errors
 /// As [`patched`].
 pub fn apply<T>(rules: &[Rule<T>], target: &mut T, operation: &PatchOperation) -> Result<(), Exception> {
-    let mut at_path = Vec::new();
+    // Of the first rule that fits: what fits too is a more general one.
+    let mut at_path: &[Op] = &[];
     for rule in rules {
         let Some(names) = names_in(rule.pattern, &operation.path) else { continue };
-        at_path.extend(rule.ops);
+        at_path = if at_path.is_empty() { rule.ops } else { at_path };
         if rule.ops.contains(&operation.op) {
             let patch = Patch {
                 op: operation.op,
@@ -178,7 +179,7 @@ pub fn apply<T>(rules: &[Rule<T>], target: &mut T, operation: &PatchOperation) -
             return (rule.apply)(target, &patch);
         }
     }
-    Err(refusal(rules, operation, &at_path))
+    Err(refusal(rules, operation, at_path))
 }
 
 /// AWS has two ways of saying it. Kinds of which every path is known by name list them, with two spaces after "path";
