@@ -2,6 +2,10 @@
 //!
 //! An operation is a plain function from the store and a call to a reply or an exception; it does no I/O, and knows
 //! time and chance only through the call. The table of all of them is in `operations`.
+//!
+//! - [`ids`]: the ids of what a call makes.
+
+mod ids;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -124,25 +128,6 @@ impl<'c> Call<'c> {
     pub fn input<I: DeserializeOwned>(&self) -> Result<I, Exception> {
         let body: &[u8] = if self.body.is_empty() { b"{}" } else { self.body };
         serde_json::from_slice(body).map_err(|error| Exception::bad_request(format!("Invalid request input: {error}")))
-    }
-
-    /// A new id as AWS's are: lower-case letters and digits, ten for an API, six for most that belongs to one.
-    pub fn new_id(&self, length: usize) -> String {
-        const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-        let letter = |byte: &u8| char::from(ALPHABET[usize::from(byte % 32)]);
-        let mut bytes = vec![0; length];
-        self.random.fill(&mut bytes);
-        bytes.iter().map(letter).collect()
-    }
-
-    /// An id that no row has yet.
-    pub fn unused_id(&self, length: usize, is_used: impl Fn(&str) -> bool) -> String {
-        loop {
-            let id = self.new_id(length);
-            if !is_used(&id) {
-                return id;
-            }
-        }
     }
 
     /// Seconds since 1970, as AWS writes them into JSON.

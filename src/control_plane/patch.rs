@@ -163,10 +163,11 @@ pub fn patched<T: Clone>(call: &Call<'_>, rules: &[Rule<T>], target: &T) -> Resu
 /// # Errors
 /// As [`patched`].
 pub fn apply<T>(rules: &[Rule<T>], target: &mut T, operation: &PatchOperation) -> Result<(), Exception> {
-    let mut permitted_here = false;
+    // Of the first rule that fits: what fits too is a more general one.
+    let mut at_path: &[Op] = &[];
     for rule in rules {
         let Some(names) = names_in(rule.pattern, &operation.path) else { continue };
-        permitted_here = true;
+        at_path = if at_path.is_empty() { rule.ops } else { at_path };
         if rule.ops.contains(&operation.op) {
             let patch = Patch {
                 op: operation.op,
@@ -178,19 +179,31 @@ pub fn apply<T>(rules: &[Rule<T>], target: &mut T, operation: &PatchOperation) -
             return (rule.apply)(target, &patch);
         }
     }
-    Err(refusal(rules, operation, permitted_here))
+    Err(refusal(rules, operation, at_path))
 }
 
-fn refusal<T>(rules: &[Rule<T>], operation: &PatchOperation, permitted_here: bool) -> Exception {
-    let (op, path) = (operation.op.name(), &operation.path);
-    if permitted_here {
-        return Exception::bad_request(format!("Invalid patch operation '{op}' specified for path '{path}'"));
+/// AWS has two ways of saying it. Kinds of which every path is known by name list them, with two spaces after "path";
+/// those with names in their paths do not. (Answers recorded of AWS: UpdateResource, UpdateModel,
+/// UpdateRequestValidator and UpdateDocumentationPart; UpdateRestApi, UpdateMethod and UpdateMethodResponse.)
+fn refusal<T>(rules: &[Rule<T>], operation: &PatchOperation, at_path: &[Op]) -> Exception {
+    let path = &operation.path;
+    let has_names = rules.iter().any(|rule| rule.pattern.contains('{'));
+    if has_names && at_path.is_empty() {
+        return Exception::bad_request(format!("Invalid patch path {path}"));
     }
-    let mut others: Vec<&str> =
+    if has_names {
+        let ops: Vec<&str> = at_path.iter().map(|op| op.name()).collect();
+        let ops = ops.join(", ");
+        return Exception::bad_request(format!("Invalid patch operation specified. Must be one of: [{ops}]"));
+    }
+    let paths: Vec<&str> =
         rules.iter().filter(|rule| rule.ops.contains(&operation.op)).map(|rule| rule.pattern).collect();
-    others.dedup();
-    let others = others.join(", ");
-    Exception::bad_request(format!("Invalid patch path '{path}' specified for op '{op}'. Must be one of: [{others}]"))
+    let choice = match paths.is_empty() {
+        true => "Please choose supported operations".to_owned(),
+        false => format!("Must be one of: [{}]", paths.join(", ")),
+    };
+    let op = operation.op.name();
+    Exception::bad_request(format!("Invalid patch path  '{path}' specified for op '{op}'. {choice}"))
 }
 
 /// What stands in the pattern's braces; `None` where the path does not fit.
@@ -274,7 +287,7 @@ mod tests {
     fn each_path_has_its_operations_and_values() {
         check(Op::Replace, "/name", Some("a"), Ok("a 0 "));
         check(Op::Replace, "/name", None, Err("Invalid value '' specified for path '/name': a value is required"));
-        check(Op::Add, "/name", Some("a"), Err("Invalid patch operation 'add' specified for path '/name'"));
+        check(Op::Add, "/name", Some("a"), Err("Invalid patch operation specified. Must be one of: [replace]"));
         check(Op::Replace, "/size", Some("7"), Ok(" 7 "));
         check(
             Op::Replace,
@@ -289,9 +302,23 @@ mod tests {
             Err("Invalid value 'NaN' specified for path '/size': it must be a number"),
         );
         check(Op::Add, "/tags/a~1b~0c", Some("1"), Ok(" 0 a/b~c=1"));
-        let unknown = "Invalid patch path '/tags' specified for op 'add'. Must be one of: [/tags/{name}]";
-        check(Op::Add, "/tags", Some("1"), Err(unknown));
-        check(Op::Add, "", None, Err("Invalid patch path '' specified for op 'add'. Must be one of: [/tags/{name}]"));
+        check(Op::Add, "/tags", Some("1"), Err("Invalid patch path /tags"));
+        check(Op::Add, "", None, Err("Invalid patch path "));
+    }
+
+    #[test]
+    fn paths_without_names_are_listed() {
+        let refused = |op, path: &str| {
+            let operation = PatchOperation { op, path: path.into(), value: None, from: None };
+            apply(&RULES[..2], &mut Thing::default(), &operation).expect_err("it is not permitted").message
+        };
+        let listed = "Invalid patch path  '/tags' specified for op 'replace'. Must be one of: [/name, /size]";
+        assert_eq!(refused(Op::Replace, "/tags"), listed);
+        for path in ["/name", "/tags"] {
+            let expected =
+                format!("Invalid patch path  '{path}' specified for op 'add'. Please choose supported operations");
+            assert_eq!(refused(Op::Add, path), expected);
+        }
     }
 
     #[test]

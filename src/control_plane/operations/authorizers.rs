@@ -36,7 +36,7 @@ pub fn create_authorizer(store: &mut Store, call: &Call<'_>) -> Result<Reply, Ex
     let api_id = rest_apis::of(store, call)?.id.clone();
     let authorizer_type = input.authorizer_type.as_deref().map(checks::type_named).transpose()?;
     let authorizer_type = authorizer_type.ok_or_else(|| Exception::bad_request("Authorizer type is required"))?;
-    let id = call.unused_id(6, |id| store.authorizers.has(&[call.region, api_id.as_str(), id]));
+    let id = call.next_id(6, &store.authorizers, &[call.region, api_id.as_str()]);
     let authorizer = Authorizer {
         id: AuthorizerId(id.clone()),
         name: input.name.unwrap_or_default(),

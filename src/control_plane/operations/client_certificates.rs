@@ -31,7 +31,7 @@ struct Generate {
 
 pub fn generate_client_certificate(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exception> {
     let input: Generate = call.input()?;
-    let id = call.unused_id(6, |id| store.client_certificates.has(&[call.region, id]));
+    let id = call.next_id(6, &store.client_certificates, &[call.region]);
     let (pem_encoded_certificate, private_key) = self_signed(call, &id).map_err(|error| {
         Exception::new(ExceptionKind::ServiceUnavailable, format!("no certificate was made: {error}"))
     })?;

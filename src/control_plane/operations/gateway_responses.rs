@@ -155,9 +155,13 @@ pub fn delete_gateway_response(store: &mut Store, call: &Call<'_>) -> Result<Rep
 /// (API reference, `patch-operations`, UpdateGatewayResponse.)
 const RULES: &[Rule<GatewayResponse>] = &[
     Rule {
+        // AWS names the path, not the operation, where it is another: recorded of UpdateGatewayResponse.
         pattern: "/statusCode",
-        ops: &[Op::Replace],
+        ops: &[Op::Add, Op::Replace, Op::Remove],
         apply: |response, patch| {
+            if patch.op != Op::Replace {
+                return Err(Exception::bad_request("Invalid patch path /statusCode"));
+            }
             let status = patch.required_text()?;
             check_status(&status)?;
             response.status_code = Some(status);

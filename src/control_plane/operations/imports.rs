@@ -14,7 +14,7 @@ pub fn import_rest_api(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exce
     let imported = read(call)?;
     let warnings = openapi::warnings(&imported.warnings);
     let mut definition = imported.definition;
-    openapi::redraw_ids(&mut definition, RestApiId(rest_apis::unused_id(store, call)), &mut || call.new_id(6));
+    openapi::redraw_ids(&mut definition, RestApiId(rest_apis::unused_id(store, call)), &mut call.rising_ids(None));
     let rest_api = &mut definition.rest_api;
     rest_api.created_date = Some(call.now());
     rest_api.root_resource_id = definition.resources.first().map(|root| root.id.clone());
@@ -31,9 +31,18 @@ pub fn put_rest_api(store: &mut Store, call: &Call<'_>) -> Result<Reply, Excepti
     let api_id = call.parameter("restapi_id");
     let existing = snapshot::gather(store, call.region, api_id).expect("the API was there a moment ago");
     let imported = read(call)?;
-    let mut merged = openapi::merge(&existing, &imported, mode, &mut || call.new_id(6));
+    let mut merged = openapi::merge(&existing, &imported, mode, &mut call.rising_ids(last_id(&existing)));
     rest_apis::complete(&mut merged.rest_api);
     answered(store, call, merged, openapi::warnings(&imported.warnings))
+}
+
+/// What is new in the API is listed behind what it has.
+fn last_id(definition: &ApiDefinition) -> Option<&str> {
+    let resources = definition.resources.iter().map(|one| one.id.as_str());
+    let authorizers = definition.authorizers.iter().map(|one| one.id.as_str());
+    let validators = definition.request_validators.iter().map(|one| one.id.as_str());
+    let parts = definition.documentation_parts.iter().map(|one| one.id.as_str());
+    resources.chain(authorizers).chain(validators).chain(parts).max()
 }
 
 fn answered(

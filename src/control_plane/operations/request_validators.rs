@@ -28,7 +28,7 @@ pub fn create_request_validator(store: &mut Store, call: &Call<'_>) -> Result<Re
     if !store.rest_apis.has(&[call.region, api_id]) {
         return Err(Exception::bad_request("Invalid REST API identifier specified"));
     }
-    let id = call.unused_id(6, |id| store.request_validators.has(&[call.region, api_id, id]));
+    let id = call.next_id(6, &store.request_validators, &[call.region, api_id]);
     let validator = RequestValidator {
         id: RequestValidatorId(id.clone()),
         name: named(input.name)?,

@@ -28,7 +28,7 @@ pub fn create_resource(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exce
     let input: Create = call.input()?;
     let api_id = call.parameter("restapi_id");
     let parent = at(store, call, call.parameter("parent_id"))?;
-    let id = call.unused_id(6, |id| store.resources.has(&[call.region, api_id, id]));
+    let id = call.next_id(6, &store.resources, &[call.region, api_id]);
     let mut resource = Resource {
         id: ResourceId(id.clone()),
         parent_id: Some(parent.id.clone()),

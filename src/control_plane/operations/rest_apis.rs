@@ -40,7 +40,7 @@ pub fn unused_id(store: &Store, call: &Call<'_>) -> String {
 
 /// What every API starts with: a root, and two models.
 fn empty(call: &Call<'_>) -> ApiDefinition {
-    let root = Resource { id: ResourceId(call.new_id(10)), path: "/".to_owned(), ..Resource::default() };
+    let root = Resource { id: ResourceId(call.first_id(10)), path: "/".to_owned(), ..Resource::default() };
     let rest_api = RestApi { root_resource_id: Some(root.id.clone()), ..RestApi::default() };
     ApiDefinition { rest_api, resources: vec![root], models: default_models(call), ..ApiDefinition::default() }
 }

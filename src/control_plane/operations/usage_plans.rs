@@ -41,7 +41,7 @@ struct Create {
 
 pub fn create_usage_plan(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exception> {
     let input: Create = call.input()?;
-    let id = call.unused_id(6, |id| store.usage_plans.has(&[call.region, id]));
+    let id = call.next_id(6, &store.usage_plans, &[call.region]);
     let plan = UsagePlan {
         id: UsagePlanId(id.clone()),
         name: input.name.unwrap_or_default(),

@@ -35,7 +35,7 @@ pub fn create_vpc_link(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exce
         [_] => {}
         _ => return Err(Exception::bad_request("More than one target arn specified for vpc link.")),
     }
-    let id = call.unused_id(6, |id| store.vpc_links.has(&[call.region, id]));
+    let id = call.next_id(6, &store.vpc_links, &[call.region]);
     let link = VpcLink {
         id: VpcLinkId(id.clone()),
         name: input.name,

@@ -97,6 +97,14 @@ impl<V: Clone> Table<V> {
         rows.take_while(move |(key, _)| key.starts_with(&prefix)).map(|(key, row)| (&**key, row))
     }
 
+    /// The last of [`Self::below`]: what follows the parts in its key.
+    pub fn last_name_below<'t>(&'t self, parts: &[&str]) -> Option<&'t str> {
+        let beneath = key(parts);
+        let (first, end) = (format!("{beneath}{SEPARATOR}"), format!("{beneath}\u{1}"));
+        let (last, _) = self.rows.range::<str, _>((Bound::Included(&*first), Bound::Excluded(&*end))).next_back()?;
+        Some(&last[first.len()..])
+    }
+
     /// [`Self::below`], without the keys.
     pub fn rows_below<'t>(&'t self, parts: &[&str]) -> impl Iterator<Item = &'t V> + use<'t, V> {
         self.below(parts).map(|(_, row)| &**row)

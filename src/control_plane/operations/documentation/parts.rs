@@ -40,10 +40,10 @@ pub fn create_documentation_part(store: &mut Store, call: &Call<'_>) -> Result<R
     Ok(Reply::Json(shown))
 }
 
-/// An id that no part of the API has.
+/// The id of the API's next part.
 pub fn new_id(store: &Store, call: &Call<'_>) -> String {
     let api_id = call.parameter("restapi_id");
-    call.unused_id(6, |id| store.documentation_parts.has(&[call.region, api_id, id]))
+    call.next_id(6, &store.documentation_parts, &[call.region, api_id])
 }
 
 fn checked_properties(properties: String) -> Result<String, Exception> {

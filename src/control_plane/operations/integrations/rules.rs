@@ -215,8 +215,8 @@ mod tests {
             let refusal = desk.refusal("PATCH", &target, patch_body(&[operation]));
             assert!(refusal.starts_with(expected), "{operation}: {refusal}");
         };
-        check("replace /type HTTP", "BadRequestException: Invalid patch path '/type'");
-        check("remove /uri", "BadRequestException: Invalid patch operation 'remove'");
+        check("replace /type HTTP", "BadRequestException: Invalid patch path /type");
+        check("remove /uri", "BadRequestException: Invalid patch operation specified. Must be one of: [replace]");
         check("replace /contentHandling x", "BadRequestException: Invalid value 'x'");
         check("replace /timeoutInMillis 49", "BadRequestException: Timeout should be between 50 ms and 900000 ms");
         check("remove /cacheKeyParameters/x", "NotFoundException: Invalid parameter name specified");

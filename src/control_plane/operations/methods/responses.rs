@@ -150,7 +150,7 @@ mod tests {
         check("remove /responseModels/a~1b", "NotFoundException: Content-Type specified was not found");
         check("add /responseModels/a~1b Pet", "BadRequestException: Invalid model identifier specified: Pet");
         check("add /responseParameters/header.x true", "BadRequestException: Invalid mapping expression specified:");
-        check("add /wrong/x true", "BadRequestException: Invalid patch path '/wrong/x'");
+        check("add /wrong/x true", "BadRequestException: Invalid patch path /wrong/x");
         let pattern = "ValidationException: 1 validation error detected: Value 'wrong' at 'statusCode' failed to satisfy \
                        constraint: Member must satisfy regular expression pattern: [1-5]\\d\\d";
         assert_eq!(desk.refusal("PUT", &format!("{responses}/wrong"), Value::Null), pattern);

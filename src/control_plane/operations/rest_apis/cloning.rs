@@ -40,9 +40,12 @@ pub fn copy(store: &Store, call: &Call<'_>, source: &str) -> Result<ApiDefinitio
 fn renamed<'i>(call: &Call<'_>, ids: impl Iterator<Item = &'i str>) -> Renamed {
     let mut used = std::collections::HashSet::new();
     let mut names = Renamed::new();
+    let mut draw = call.rising_ids(None);
     for id in ids {
-        let new = call.unused_id(6, |id| used.contains(id));
-        used.insert(new.clone());
+        let mut new = draw();
+        while !used.insert(new.clone()) {
+            new = draw();
+        }
         names.insert(id.to_owned(), new);
     }
     names
@@ -51,7 +54,8 @@ fn renamed<'i>(call: &Call<'_>, ids: impl Iterator<Item = &'i str>) -> Renamed {
 fn rename_resources(call: &Call<'_>, definition: &mut ApiDefinition, authorizers: &Renamed, validators: &Renamed) {
     let mut resources = renamed(call, definition.resources.iter().map(|resource| resource.id.as_str()));
     if let Some(root) = definition.resources.iter().find(|resource| resource.parent_id.is_none()) {
-        resources.insert(root.id.0.clone(), call.new_id(10));
+        let new = format!("{}{}", resources[root.id.as_str()], call.new_id(4));
+        resources.insert(root.id.0.clone(), new);
     }
     let new = |id: &ResourceId| resources.get(id.as_str()).cloned().map(ResourceId);
     for resource in &mut definition.resources {

@@ -150,7 +150,7 @@ fn what_patch_does_not_permit_is_refused() {
     check("replace /deploymentId none", "Deployment id does not exist");
     check("replace /clientCertificateId none", "Invalid Client Certificate identifier specified");
     check("replace /accessLogSettings/destinationArn x", "Invalid ARN specified in the request");
-    check("add /canarySettings/deploymentId x", "Invalid patch operation 'add'");
+    check("add /canarySettings/deploymentId x", "Invalid patch operation specified. Must be one of: [replace, copy]");
     for (path, value) in [
         ("/*/*/throttling/rateLimit", "NaN"),
         ("/*/*/throttling/rateLimit", "inf"),

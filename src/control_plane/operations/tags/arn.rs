@@ -1,5 +1,8 @@
 //! ARNs of what has tags: `arn:{partition}:apigateway:{region}:{account}:{path}`, where the account is there for domain
 //! names only. (Service authorization reference, `list_amazonapigatewaymanagement`.)
+//!
+//! A call is about its own region. An id is drawn, so it names nothing else in another one: an ARN with the wrong region
+//! is taken for the call's. A domain name may well be in both, so there the region has to be right.
 
 use crate::control_plane::exception::Exception;
 
@@ -22,7 +25,7 @@ pub enum Resource<'a> {
 }
 
 /// # Errors
-/// `BadRequestException`: it is no ARN of something that has tags. `NotFoundException`: it is in another region.
+/// `BadRequestException`: it is no ARN of something that has tags. `NotFoundException`: a domain name of another region.
 pub fn parse<'a>(arn: &'a str, region: &str) -> Result<Resource<'a>, Exception> {
     let invalid = || Exception::bad_request(format!("Invalid ARN specified in the request: {arn}"));
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
@@ -45,9 +48,18 @@ pub fn parse<'a>(arn: &'a str, region: &str) -> Result<Resource<'a>, Exception> 
         ["", "clientcertificates", id] => Resource::ClientCertificate(id),
         _ => return Err(invalid()),
     };
-    match of_region == region {
-        true => Ok(resource),
-        false => Err(Exception::not_found(format!("There is nothing of the region {of_region} in {region}: {arn}"))),
+    let may_be_elsewhere = match resource {
+        Resource::DomainName(_) | Resource::AccessAssociation => true,
+        Resource::RestApi(_)
+        | Resource::Stage { .. }
+        | Resource::ApiKey(_)
+        | Resource::UsagePlan(_)
+        | Resource::VpcLink(_)
+        | Resource::ClientCertificate(_) => false,
+    };
+    match may_be_elsewhere && of_region != region {
+        true => Err(Exception::not_found(format!("There is nothing of the region {of_region} in {region}: {arn}"))),
+        false => Ok(resource),
     }
 }
 
@@ -66,7 +78,8 @@ mod tests {
         check("arn:aws:apigateway:us-east-1::/restapis/a", Ok(Resource::RestApi("a")));
         check("arn:aws-cn:apigateway:us-east-1::/restapis/a/stages/b", Ok(Resource::Stage { api: "a", stage: "b" }));
         check("arn:aws:apigateway:us-east-1:12:/domainnames/a+b", Ok(Resource::DomainName("a+b")));
-        check("arn:aws:apigateway:eu-west-1::/restapis/a", Err("NotFoundException"));
+        check("arn:aws:apigateway:eu-west-1::/restapis/a", Ok(Resource::RestApi("a")));
+        check("arn:aws:apigateway:eu-west-1::/domainnames/a", Err("NotFoundException"));
         for wrong in [
             "",
             "arn:aws:apigateway:us-east-1::",

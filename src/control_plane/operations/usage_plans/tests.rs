@@ -117,8 +117,8 @@ fn what_is_wrong_is_refused() {
             "replace /apiStages/nope:dev/throttle/~1a/GET/rateLimit 1",
             "BadRequestException: Invalid API Stage specified",
         ),
-        ("remove /name", "BadRequestException: Invalid patch operation 'remove'"),
-        ("replace /id x", "BadRequestException: Invalid patch path '/id'"),
+        ("remove /name", "BadRequestException: Invalid patch operation specified. Must be one of: [replace]"),
+        ("replace /id x", "BadRequestException: Invalid patch path /id"),
     ] {
         let refused = desk.refusal("PATCH", &path, patch_body(&[operation]));
         assert!(refused.starts_with(expected), "{refused}");
