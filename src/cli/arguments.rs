@@ -164,6 +164,8 @@ pub struct CompletionsArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
+    /// Of a list, a table.
+    #[value(alias = "table")]
     Text,
     Json,
 }

@@ -113,7 +113,7 @@ pub fn title(api: &ApiStatus) -> String {
 }
 
 /// `a`, `b` and 3 more.
-fn listed<'n>(names: impl Iterator<Item = &'n str>) -> String {
+pub fn listed<'n>(names: impl Iterator<Item = &'n str>) -> String {
     /// More help nobody.
     const TOLD_MAX: usize = 10;
     let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
