@@ -478,9 +478,15 @@ impl LogSink for Sink {
 /// The shards, as the control plane wants to see them.
 struct Shards {
     handles: Arc<Vec<ShardHandle>>,
-    /// The latest plans and clients: whoever lets go of a plan last frees all its routes, which takes milliseconds that a
-    /// shard should not spend.
-    kept: Mutex<(VecDeque<Arc<Plan>>, VecDeque<Arc<Clients>>)>,
+    kept: Mutex<Kept>,
+}
+
+/// The latest plans and clients: whoever lets go of a plan last frees all its routes, which takes milliseconds that a
+/// shard should not spend.
+#[derive(Default)]
+struct Kept {
+    plans: VecDeque<Arc<Plan>>,
+    clients: VecDeque<Arc<Clients>>,
 }
 
 /// Values that outlive their successors' adoption.
@@ -502,8 +508,8 @@ impl Fleet for Shards {
     fn deliver(&self, shard: usize, delivery: Delivery) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         match &delivery {
-            Delivery::Plan(plan) => keep(&mut kept.0, plan),
-            Delivery::Clients(clients) => keep(&mut kept.1, clients),
+            Delivery::Plan(plan) => keep(&mut kept.plans, plan),
+            Delivery::Clients(clients) => keep(&mut kept.clients, clients),
             Delivery::Addresses(_) | Delivery::Harvest | Delivery::Drain => {}
         }
         drop(kept);

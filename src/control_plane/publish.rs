@@ -30,6 +30,9 @@ use crate::stats::Counter;
 /// How long shards may take to adopt a plan before that is worth a warning. They do between two requests.
 const ADOPTION_PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long to look again and again whether they have, before it is worth a timer.
+const ADOPTION_SPIN: Duration = Duration::from_micros(200);
+
 /// Names without addresses that a refusal lists.
 const NAMES_TOLD_MAX: usize = 10;
 
@@ -313,8 +316,13 @@ impl Publisher {
         let have = |state: &State| {
             state.oldest_adopted() >= generation && state.oldest_adopted_clients() >= self.clients_revision
         };
+        let asked = std::time::Instant::now();
         while !have(&self.state) && Instant::now() < deadline {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            // They mostly take some microseconds, and a timer no less than a millisecond.
+            match asked.elapsed() < ADOPTION_SPIN {
+                true => tokio::task::yield_now().await,
+                false => tokio::time::sleep(Duration::from_millis(1)).await,
+            }
         }
         let adopted = have(&self.state);
         if !adopted {
