@@ -18,6 +18,7 @@ use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::health::{Watched, Watching};
 use super::keeper::Fresh;
 use super::resolver::{Resolver, host_names};
 use super::state::State;
@@ -83,6 +84,8 @@ pub struct Publisher {
     pub unresolved: Unresolved,
     pub reloads: mpsc::Receiver<Reload>,
     pub fresh: mpsc::UnboundedReceiver<Fresh>,
+    /// What health checks are to check.
+    pub watching: Watching,
     generation: u64,
     /// Of the keeper's plan that is served.
     revision: u64,
@@ -99,9 +102,10 @@ impl Publisher {
         unresolved: Unresolved,
         reloads: mpsc::Receiver<Reload>,
         fresh: mpsc::UnboundedReceiver<Fresh>,
+        watching: Watching,
     ) -> Publisher {
-        let hosts = BTreeSet::new();
-        Publisher { builder, state, resolver, watch, unresolved, reloads, fresh, generation: 0, revision: 0, hosts }
+        let (generation, revision, hosts) = (0, 0, BTreeSet::new());
+        Publisher { builder, state, resolver, watch, unresolved, reloads, fresh, watching, generation, revision, hosts }
     }
 
     /// Publishes when asked to and when files change, and keeps addresses fresh. Ends when nobody can ask any more.
@@ -262,8 +266,10 @@ impl Publisher {
         let published = summary(&plan);
         self.state.adopt(Arc::clone(&plan));
         let _ = self.resolver.take_changed();
-        self.state.fleet.deliver_to_all(&Delivery::Addresses(Arc::new(self.resolver.book())));
-        self.state.fleet.deliver_to_all(&Delivery::Plan(plan));
+        let addresses = Arc::new(self.resolver.book());
+        self.state.fleet.deliver_to_all(&Delivery::Addresses(Arc::clone(&addresses)));
+        self.state.fleet.deliver_to_all(&Delivery::Plan(Arc::clone(&plan)));
+        self.watching.send_replace(Some(Watched { plan, addresses }));
         (self.generation, self.revision, self.hosts) = (generation, revision, hosts);
         self.state.note(|history| history.settled = history.settled.max(1));
         published
@@ -285,7 +291,11 @@ impl Publisher {
 
     fn deliver_addresses(&mut self) {
         if let Some(book) = self.resolver.take_changed() {
-            self.state.fleet.deliver_to_all(&Delivery::Addresses(Arc::new(book)));
+            let addresses = Arc::new(book);
+            self.state.fleet.deliver_to_all(&Delivery::Addresses(Arc::clone(&addresses)));
+            self.watching.send_modify(|watched| {
+                watched.iter_mut().for_each(|watched| watched.addresses = Arc::clone(&addresses));
+            });
         }
         let upstream_names = self.resolver.census();
         self.state.note(|history| history.upstream_names = upstream_names);

@@ -251,6 +251,7 @@ impl Compilation<'_> {
             routes: Arc::clone(&compiled.routes),
             methods: Arc::clone(&compiled.methods),
             origins: Arc::clone(&compiled.origins),
+            protections: Arc::clone(&compiled.protections),
             gateway_responses: Arc::clone(&compiled.gateway_responses),
             access_log_format: self.access_log_format(stage),
             binary_media_types: content::binary_media_types(self, definition),
