@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Api, Backend, Client, Driver, Gateway, Message, Start, http, http_proxy, wait_until};
+use crate::harness::gateway::Start;
+use crate::harness::{Api, Backend, Client, Driver, Gateway, Message, http, http_proxy, wait_until};
 
 on_both_drivers! {
     targets_get_requests_by_weight,
@@ -413,9 +414,9 @@ fn what_is_wrong_is_said_with_its_place() {
     #[track_caller]
     fn check(upstream: Value, expected: &str) {
         let ended = Start::command("check").api(&api(upstream)).run();
-        assert_eq!(ended.code(), 1, "{}", ended.stderr);
-        assert!(ended.stderr.contains(expected), "{expected}\n{}", ended.stderr);
-        assert!(ended.stderr.contains("api0.yaml:"), "{}", ended.stderr);
+        let told = ended.stdout.clone() + &ended.stderr;
+        assert_eq!(ended.code(), 1, "{told}");
+        assert!(told.contains(expected) && told.contains("api0.yaml:"), "{expected}\n{told}");
     }
     let two = json!([{"uri": "http://127.0.0.1:1"}, {"uri": "http://127.0.0.1:2"}]);
     check(json!({"target": two}), "unknown key `target` in an upstream");

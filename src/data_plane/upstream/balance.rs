@@ -32,10 +32,12 @@ impl Balance {
 mod tests {
     use super::*;
 
+    /// So many picks with the same weights, then so many with others.
     #[track_caller]
-    fn check(rounds: &[&[u32]], expected: &str) {
-        let mut balance = Balance::new(rounds[0].len());
-        let picked = rounds.iter().map(|weights| match balance.pick(|at| weights[at]) {
+    fn check(phases: &[(usize, &[u32])], expected: &str) {
+        let mut balance = Balance::new(phases[0].1.len());
+        let rounds = phases.iter().flat_map(|(picks, weights)| std::iter::repeat_n(weights, *picks));
+        let picked = rounds.map(|weights| match balance.pick(|at| weights[at]) {
             Some(at) => char::from(b'a' + at as u8),
             None => '-',
         });
@@ -44,16 +46,16 @@ mod tests {
 
     #[test]
     fn targets_are_taken_smoothly_by_weight() {
-        check(&[&[1]; 3], "aaa");
-        check(&[&[1, 1, 1]; 6], "abcabc");
-        check(&[&[5, 1, 1]; 14], "aabacaaaabacaa");
-        check(&[&[3, 1]; 8], "aabaaaba");
-        check(&[&[0, 1]; 3], "bbb");
-        check(&[&[0, 0]; 2], "--");
+        check(&[(3, &[1])], "aaa");
+        check(&[(6, &[1, 1, 1])], "abcabc");
+        check(&[(14, &[5, 1, 1])], "aabacaaaabacaa");
+        check(&[(8, &[3, 1])], "aabaaaba");
+        check(&[(3, &[0, 1])], "bbb");
+        check(&[(2, &[0, 0])], "--");
     }
 
     #[test]
     fn one_that_is_out_leaves_its_share_to_the_others_and_takes_it_up_again() {
-        check(&[&[1, 1], &[1, 0], &[1, 0], &[1, 1], &[1, 1], &[1, 1]], "aaabab");
+        check(&[(1, &[1, 1]), (2, &[1, 0]), (3, &[1, 1])], "aaabab");
     }
 }

@@ -129,7 +129,8 @@ fn merge_leaves_what_is_not_named() {
     assert_eq!((name.as_str(), description.as_deref(), *minimum_compression_size), ("A", Some("Before"), Some(10)));
     assert_eq!(*binary_media_types, ["image/png", "image/gif"]);
     assert_eq!(merged.rest_api.api_key_source, ApiKeySource::Authorizer);
-    let attempts = |upstream: &Upstream| upstream.retries.as_ref().and_then(|retries| retries.attempts_max);
+    let attempts =
+        |upstream: &crate::model::Upstream| upstream.retries.as_ref().and_then(|retries| retries.attempts_max);
     let upstreams = merged.rest_api.upstreams.iter().map(|(name, upstream)| (name.as_str(), attempts(upstream)));
     assert_eq!(upstreams.collect::<Vec<_>>(), [("one", Some(3)), ("two", None)]);
     assert!(merged.rest_api.disable_execute_api_endpoint && merged.rest_api.policy.is_some());
