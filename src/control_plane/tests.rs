@@ -15,6 +15,7 @@ use super::audit::{AuditLog, AuditTarget};
 use super::clients::ClientsFollower;
 use super::clients::memberships::Metered;
 use super::fixture::{FakeFleet, plan_value};
+use super::health::Prober;
 use super::keeper::KeeperSettings;
 use super::operation::SystemRandom;
 use super::publish::{Builder, Built, Published, Unresolved};
@@ -25,10 +26,22 @@ use super::*;
 use crate::plan::Plan;
 use crate::plan::clients::Clients;
 use crate::plan::clients::digest::Secret;
+use crate::plan::integration::Origin;
 use crate::plan::test_invocation::{TestInvocation, TestInvocationError, TestInvocationRequest, TestInvoker};
 
 /// Knows every name under `.good`.
 struct Good;
+
+impl Prober for Good {
+    fn status<'p>(
+        &'p self,
+        _: &'p Origin,
+        _: SocketAddr,
+        _: &'p str,
+    ) -> Pin<Box<dyn Future<Output = Result<u16, String>> + Send + 'p>> {
+        Box::pin(async { Ok(200) })
+    }
+}
 
 impl Lookup for Good {
     fn addresses<'a>(&'a self, host: &'a str) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>> {
@@ -78,6 +91,7 @@ fn setup(unresolved: Unresolved, files: Vec<PathBuf>) -> Setup {
         registry: Registry::new(0),
         builder,
         lookup: Arc::new(Good),
+        prober: Arc::new(Good),
         admin: Some(listener),
         management,
         fresh,
