@@ -86,7 +86,9 @@ fn renewals(criterion: &mut Criterion) {
             let leases = Leases::new();
             let lease = leases.lease(Arc::clone(&budget));
             let mut now = clock();
-            move || drop(black_box(lease.take(now())))
+            move || {
+                let _ = black_box(lease.take(now()));
+            }
         },
         || {
             let leases = Leases::new();

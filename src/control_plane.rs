@@ -3,6 +3,7 @@
 //!
 //! - [`deployment`]: from files to a plan.
 //! - [`publish`]: a plan to all shards, or a refusal that leaves the running one alone.
+//! - [`health`]: checks the targets of upstreams that ask for it.
 //! - [`resolver`]: upstream names to addresses, kept fresh.
 //! - [`watch`]: notices changed files.
 //! - [`server`]: `/healthz`, `/readyz`, `/metrics`, `/reload`, `/status`, `/backup`, `/restore`.
@@ -31,6 +32,7 @@ pub mod exception;
 pub mod exposition;
 #[cfg(test)]
 mod fixture;
+pub mod health;
 pub mod keeper;
 pub mod operation;
 pub mod operations;
@@ -61,6 +63,7 @@ use tokio::time::Instant;
 use crate::plan::delivery::{Delivery, Fleet};
 use crate::stats::Registry;
 use access_log::AccessLog;
+use health::{HealthChecks, Prober};
 use keeper::Fresh;
 use publish::{Builder, Published, Publisher, Reload, Unresolved};
 use resolver::lookup::Lookup;
@@ -85,6 +88,7 @@ pub struct Control {
     pub builder: Builder,
     /// [`resolver::lookup::SystemLookup`], outside of tests.
     pub lookup: Arc<dyn Lookup>,
+    pub prober: Arc<dyn Prober>,
     /// Bound already, so that an address in use is told before anything starts.
     pub admin: Option<TcpListener>,
     pub management: Management,
@@ -129,6 +133,7 @@ pub enum ExitReason {
 
 pub struct ControlPlane {
     publisher: Publisher,
+    health_checks: HealthChecks,
     state: Arc<State>,
     reloads: mpsc::Sender<Reload>,
     admin: Option<tokio::net::TcpListener>,
@@ -164,10 +169,13 @@ impl ControlPlane {
         let state = State::new(fleet, registry, control.checks, settings.version, settings.driver.clone());
         let state = Arc::new(state);
         let (reloads, asked) = mpsc::channel(RELOADS_MAX);
-        let watch = Watch::new(settings.watch);
+        let files = Watch::new(settings.watch);
+        let (health_checks, watching) = HealthChecks::new(control.prober, Arc::clone(&state));
         let shared = Arc::clone(&state);
+        let unresolved = settings.unresolved;
         Ok(ControlPlane {
-            publisher: Publisher::new(builder, shared, resolver, watch, settings.unresolved, asked, control.fresh),
+            publisher: Publisher::new(builder, shared, resolver, files, unresolved, asked, control.fresh, watching),
+            health_checks,
             management: Arc::new(control.management),
             state,
             reloads,
@@ -190,9 +198,11 @@ impl ControlPlane {
     /// Serves until a signal says to stop, then drains the shards.
     pub async fn run(self) -> ExitReason {
         let ControlPlane { publisher, state, reloads, admin, management, mut signals, settings, .. } = self;
+        let health_checks = self.health_checks;
         let audited = Arc::clone(&management);
         let mut tasks = tokio::task::JoinSet::new();
         tasks.spawn(publisher.run());
+        tasks.spawn(health_checks.run());
         tasks.spawn(harvest_regularly(Arc::clone(&state), Duration::from_millis(settings.harvest_ms.max(1))));
         if let Some(listener) = admin {
             let admin = Admin { state: Arc::clone(&state), reloads: reloads.clone(), management };

@@ -6,7 +6,8 @@
 //! - [`connection`]: a client's connection: heads in, exchanges, bytes out.
 //! - [`admit`]: the API key that a method demands.
 //! - [`forwarding`]: from a client's request to the origin's: what is dropped, mapped and added.
-//! - [`integrate`]: HTTP origins and mock answers; [`upstream`]: the pools of connections to origins.
+//! - [`integrate`]: HTTP origins and mock answers; [`upstream`]: the pools of connections to origins,
+//!   and what protects them.
 //! - [`body`]: bodies on their way through; [`compress`]: in and out of content codings.
 //! - [`respond`]: method responses and gateway responses: the one place where an error becomes a response; [`request_parts`]: what gateway
 //!   responses ask of a request.

@@ -6,6 +6,7 @@
 //!
 //! - [`rest`]: REST APIs: resources, methods, integrations and what stands beside them.
 //! - [`deployment`]: snapshots of a definition; [`stage`]: where and how one is served.
+//! - [`upstream`]: what protects backends, beyond AWS.
 //! - [`usage`]: API keys and usage plans; [`domain`]: custom domain names, VPC links, client certificates.
 //! - [`mod@pointer`]: how one value of a definition is named; [`difference`]: what tells two definitions apart.
 
@@ -15,6 +16,7 @@ pub mod domain;
 pub mod pointer;
 pub mod rest;
 pub mod stage;
+pub mod upstream;
 pub mod usage;
 
 pub use deployment::*;
@@ -23,6 +25,7 @@ pub use domain::*;
 pub use pointer::Pointer;
 pub use rest::*;
 pub use stage::*;
+pub use upstream::*;
 pub use usage::*;
 
 /// A map that keeps the order of the document: AWS picks "the first" template, and exports in order.

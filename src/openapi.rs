@@ -7,7 +7,7 @@
 //! - `source`: the files of a document, and what a `$ref` names.
 //! - `keys`: which keys each object may have; `reader`: typed access to them.
 //! - `document`: the whole; `base_path`: where its paths start; `stage`: the stages it is served under; `path`: paths and operations;
-//!   `integration`: what they do; `security`: who may; `extension`: gateway responses and the like;
+//!   `integration`: what they do; `upstream`: what protects their backends; `security`: who may; `extension`: gateway responses and the like;
 //!   `schema`: models.
 //! - `description`, `documentation`: what describes the API; `report`: what an import says; `ids`: ids that are drawn;
 //!   `merge`: a document into an API that is there.
@@ -34,6 +34,7 @@ mod security;
 mod source;
 mod stage;
 mod tree;
+mod upstream;
 mod yaml;
 
 #[cfg(test)]

@@ -10,6 +10,7 @@
 //! - [`content`]: text and binary bodies, and how one becomes the other.
 //! - [`context`]: the names of `$context`'s variables.
 //! - [`mock_status`]: the status that a mock's template names.
+//! - [`protection`]: what protects an upstream: targets, health checks, breaker, retries.
 //! - [`template`]: text with `$context` variables, and the sources of mapped parameters.
 //! - [`access_log`]: what a line of the log looks like.
 //! - [`gateway_response`]: the 21 kinds of error answer.
@@ -29,6 +30,7 @@ pub mod delivery;
 pub mod gateway_response;
 pub mod integration;
 pub mod mock_status;
+pub mod protection;
 pub mod release;
 pub mod route;
 pub mod select;
@@ -38,12 +40,15 @@ pub mod throttle;
 pub mod validation;
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use access_log::LogFormat;
 use content::BinaryMediaTypes;
+use delivery::HealthTarget;
 use gateway_response::GatewayResponses;
 use integration::{Integration, Origin};
+use protection::Protection;
 use release::Release;
 use route::RouteTable;
 use select::Selector;
@@ -89,11 +94,13 @@ pub struct StagePlan {
     /// `$stageVariables`, for templates.
     pub variables: Vec<(Box<str>, Box<str>)>,
     pub release: Release,
-    /// These four are shared by stages that serve the same definition with the same variables.
+    /// These five are shared by stages that serve the same definition with the same variables.
     pub routes: Arc<RouteTable>,
     pub methods: Arc<[MethodPlan]>,
     /// Where its methods' requests go, each once.
     pub origins: Arc<[Arc<Origin>]>,
+    /// What protects them, where something does.
+    pub protections: Arc<[Arc<Protection>]>,
     pub gateway_responses: Arc<GatewayResponses>,
     /// By its own settings; `None` where no method has a limit.
     pub throttles: Option<Throttles>,
@@ -166,6 +173,19 @@ impl Plan {
     /// Where requests go: an origin that several stages name comes as often.
     pub fn origins(&self) -> impl Iterator<Item = &Origin> {
         self.stages.iter().flat_map(|stage| stage.origins.iter().map(|origin| &**origin))
+    }
+
+    /// Whose health is checked, and how; each once.
+    pub fn health_targets(&self) -> HashSet<HealthTarget> {
+        let mut all = HashSet::new();
+        for stage in &self.stages {
+            for protection in stage.protections.iter() {
+                let Some(check) = &protection.health_check else { continue };
+                let origins = protection.targets.iter().map(|target| &stage.origins[target.origin.0 as usize]);
+                all.extend(origins.map(|origin| HealthTarget { origin: Arc::clone(origin), check: Arc::clone(check) }));
+            }
+        }
+        all
     }
 }
 

@@ -1,10 +1,11 @@
 //! Boot and shutdown in order. The one room that knows both planes.
 //!
 //! Everything that can be wrong is found before anything is served: certificates, addresses, documents, host names. A
-//! start that fails leaves nothing behind. [`access`] has the credentials of the admin listener; [`test_invoke`] starts one
-//! shard, for one exchange.
+//! start that fails leaves nothing behind. [`access`] has the credentials of the admin listener; [`probe`] asks targets for
+//! their health; [`test_invoke`] starts one shard, for one exchange.
 
 pub mod access;
+mod probe;
 pub mod test_invoke;
 
 use std::collections::VecDeque;
@@ -127,6 +128,7 @@ pub fn serve(
             registry,
             builder,
             lookup: Arc::new(SystemLookup::new(std::time::Duration::from_millis(config.upstream.dns_timeout_ms))?),
+            prober: Arc::new(probe::TargetProber::new(client_tls)),
             admin,
             management,
             fresh,
@@ -349,6 +351,8 @@ fn settings(config: &Config, shards: usize) -> Result<Settings, String> {
             response_head_bytes_max: bytes(upstream.response_head_bytes_max),
             response_idle_timeout_ms: upstream.response_idle_timeout_ms,
             retries_max: upstream.retries_max,
+            replay_body_bytes_max: bytes(upstream.replay_body_bytes_max),
+            mirrors_max: upstream.mirrors_max,
         },
         forwarding: ForwardingSettings {
             trusted_proxies: forwarding
@@ -478,9 +482,15 @@ impl LogSink for Sink {
 /// The shards, as the control plane wants to see them.
 struct Shards {
     handles: Arc<Vec<ShardHandle>>,
-    /// The latest plans and clients: whoever lets go of a plan last frees all its routes, which takes milliseconds that a
-    /// shard should not spend.
-    kept: Mutex<(VecDeque<Arc<Plan>>, VecDeque<Arc<Clients>>)>,
+    kept: Mutex<Kept>,
+}
+
+/// The latest plans and clients: whoever lets go of a plan last frees all its routes, which takes milliseconds that a
+/// shard should not spend.
+#[derive(Default)]
+struct Kept {
+    plans: VecDeque<Arc<Plan>>,
+    clients: VecDeque<Arc<Clients>>,
 }
 
 /// Values that outlive their successors' adoption.
@@ -502,9 +512,9 @@ impl Fleet for Shards {
     fn deliver(&self, shard: usize, delivery: Delivery) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         match &delivery {
-            Delivery::Plan(plan) => keep(&mut kept.0, plan),
-            Delivery::Clients(clients) => keep(&mut kept.1, clients),
-            Delivery::Addresses(_) | Delivery::Harvest | Delivery::Drain => {}
+            Delivery::Plan(plan) => keep(&mut kept.plans, plan),
+            Delivery::Clients(clients) => keep(&mut kept.clients, clients),
+            Delivery::Addresses(_) | Delivery::Health(_) | Delivery::Harvest | Delivery::Drain => {}
         }
         drop(kept);
         self.handles[shard].mailbox.send(Letter::Delivery(delivery));

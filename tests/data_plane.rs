@@ -12,6 +12,7 @@ mod http1;
 mod integrations;
 mod limits;
 mod mapping;
+mod protection;
 mod refusals;
 mod routing;
 mod stages;

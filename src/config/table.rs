@@ -154,6 +154,11 @@ settings! {
             => Facts::milliseconds(1, DAY_MS).aws("300000 in a stream").parity(300_000);
         /// How often a request is sent again after a failure, if it is idempotent or was not sent at all.
         retries_max: u32 = 1 => Facts::count(0, 10);
+        /// What is kept of a request's body for the retries and the mirror of `x-tollgate-upstream`; requests with
+        /// longer bodies are neither sent again nor mirrored.
+        replay_body_bytes_max: u64 = 65_536 => Facts::bytes(0, 64 << 20);
+        /// The most copies of requests that are on their way to mirrors at a time, for each shard; more are dropped.
+        mirrors_max: u32 = 64 => Facts::count(0, 100_000);
         /// The shortest time that a resolved name is believed, even if its record says less.
         dns_ttl_min_ms: u64 = 1_000 => Facts::milliseconds(0, DAY_MS);
         /// The longest time that a resolved name is believed, even if its record says more.

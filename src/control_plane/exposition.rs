@@ -7,6 +7,7 @@
 use std::fmt::Write;
 
 use super::process::Process;
+use super::state::TargetHealth;
 use super::totals::{Called, Totals};
 use crate::plan::delivery::Fleet;
 use crate::plan::release::Release;
@@ -67,6 +68,7 @@ pub struct Facts<'a> {
     pub draining: bool,
     /// Names of upstreams, and of these the ones whose last look-up failed.
     pub upstream_names: (usize, usize),
+    pub target_health: &'a [TargetHealth],
 }
 
 /// The whole answer to a scrape.
@@ -139,6 +141,17 @@ fn configuration(text: &mut Text, totals: &Totals, facts: &Facts) {
     text.gauge("upstream_names", "Host names of upstreams.", facts.upstream_names.0);
     let help = "Host names of upstreams whose last look-up gave no address.";
     text.gauge("upstream_names_failing", help, facts.upstream_names.1);
+    if !facts.target_health.is_empty() {
+        text.family("upstream_target_healthy", "gauge", "Whether a target is healthy, by what its checks ask for.");
+    }
+    let mut last = None;
+    for one in facts.target_health {
+        // Two upstreams may ask the same target for the same path in different ways.
+        if last.replace((&one.target, &one.path)) != Some((&one.target, &one.path)) {
+            let labels = format!("target=\"{}\",path=\"{}\"", escaped(&one.target), escaped(&one.path));
+            text.sample("upstream_target_healthy", &labels, u8::from(one.healthy));
+        }
+    }
 }
 
 fn shards(text: &mut Text, fleet: &dyn Fleet, facts: &Facts) {
@@ -234,6 +247,7 @@ mod tests {
             started_at_s: 1_700_000_000.0,
             draining: false,
             upstream_names: (3, 1),
+            target_health: &[],
         }
     }
 

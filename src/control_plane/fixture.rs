@@ -26,6 +26,7 @@ pub fn plan_value(generation: u64, methods: &[&str], hosts: &[&str]) -> Plan {
         routes: Default::default(),
         methods: methods.iter().map(|method| mock(method)).collect(),
         origins: hosts.iter().map(|host| Arc::new(origin(host))).collect(),
+        protections: Default::default(),
         gateway_responses: Default::default(),
         access_log_format: None,
         binary_media_types: Default::default(),
@@ -53,7 +54,7 @@ fn mock(method: &str) -> MethodPlan {
     }
 }
 
-fn origin(host: &str) -> Origin {
+pub fn origin(host: &str) -> Origin {
     Origin { tls: false, host: host.into(), port: 80, authority: host.into(), insecure_skip_verification: false }
 }
 
@@ -96,6 +97,7 @@ impl Fleet for FakeFleet {
             Delivery::Plan(plan) => format!("plan {}", plan.generation),
             Delivery::Clients(clients) => format!("clients {}", clients.revision),
             Delivery::Addresses(book) => format!("addresses {}", book.len()),
+            Delivery::Health(unhealthy) => format!("health {}", unhealthy.len()),
             Delivery::Harvest => {
                 self.harvests.fetch_add(1, Ordering::Relaxed);
                 return;

@@ -494,6 +494,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_key_makes_no_plan() {
+        let (keeper, mut fresh) = started();
+        let created = call(&keeper, "POST", "/apikeys", json!({ "name": "key", "enabled": true })).await;
+        assert!(created.outcome.is_ok() && created.served.is_some());
+        let handed = fresh.recv().await.expect("clients");
+        assert_eq!((handed.plan.is_none(), handed.clients.keys(), handed.waiting.len()), (true, 1, 1));
+        let read = call(&keeper, "GET", "/apikeys", Value::Null).await;
+        assert!(read.outcome.is_ok() && read.served.is_none() && fresh.try_recv().is_err());
+        let reset = keeper.reset().await.expect("the keeper is there");
+        assert!(reset.served.is_some());
+        assert_eq!(fresh.recv().await.expect("clients").clients.keys(), 0);
+    }
+
+    #[tokio::test]
     async fn what_cannot_be_served_is_refused_and_leaves_nothing() {
         let (keeper, mut fresh) = started();
         let api = imported(&keeper, "aws_proxy").await;

@@ -18,6 +18,7 @@ use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::health::{Watched, Watching};
 use super::keeper::Fresh;
 use super::resolver::{Resolver, host_names};
 use super::state::State;
@@ -29,6 +30,9 @@ use crate::stats::Counter;
 
 /// How long shards may take to adopt a plan before that is worth a warning. They do between two requests.
 const ADOPTION_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long to look again and again whether they have, before it is worth a timer.
+const ADOPTION_SPIN: Duration = Duration::from_micros(200);
 
 /// Names without addresses that a refusal lists.
 const NAMES_TOLD_MAX: usize = 10;
@@ -84,6 +88,8 @@ pub struct Publisher {
     pub unresolved: Unresolved,
     pub reloads: mpsc::Receiver<Reload>,
     pub fresh: mpsc::UnboundedReceiver<Fresh>,
+    /// What health checks are to check.
+    pub watching: Watching,
     generation: u64,
     /// Of what is served of the keeper's.
     revision: u64,
@@ -102,6 +108,7 @@ impl Publisher {
         unresolved: Unresolved,
         reloads: mpsc::Receiver<Reload>,
         fresh: mpsc::UnboundedReceiver<Fresh>,
+        watching: Watching,
     ) -> Publisher {
         Publisher {
             builder,
@@ -111,6 +118,7 @@ impl Publisher {
             unresolved,
             reloads,
             fresh,
+            watching,
             generation: 0,
             revision: 0,
             clients_revision: 0,
@@ -292,8 +300,10 @@ impl Publisher {
         let published = summary(&plan);
         self.state.adopt(Arc::clone(&plan));
         let _ = self.resolver.take_changed();
-        self.state.fleet.deliver_to_all(&Delivery::Addresses(Arc::new(self.resolver.book())));
-        self.state.fleet.deliver_to_all(&Delivery::Plan(plan));
+        let addresses = Arc::new(self.resolver.book());
+        self.state.fleet.deliver_to_all(&Delivery::Addresses(Arc::clone(&addresses)));
+        self.state.fleet.deliver_to_all(&Delivery::Plan(Arc::clone(&plan)));
+        self.watching.send_replace(Some(Watched { plan, addresses }));
         (self.generation, self.hosts) = (generation, hosts);
         self.state.note(|history| history.settled = history.settled.max(1));
         published
@@ -313,8 +323,13 @@ impl Publisher {
         let have = |state: &State| {
             state.oldest_adopted() >= generation && state.oldest_adopted_clients() >= self.clients_revision
         };
+        let asked = std::time::Instant::now();
         while !have(&self.state) && Instant::now() < deadline {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            // They mostly take some microseconds, and a timer no less than a millisecond.
+            match asked.elapsed() < ADOPTION_SPIN {
+                true => tokio::task::yield_now().await,
+                false => tokio::time::sleep(Duration::from_millis(1)).await,
+            }
         }
         let adopted = have(&self.state);
         if !adopted {
@@ -326,7 +341,11 @@ impl Publisher {
 
     fn deliver_addresses(&mut self) {
         if let Some(book) = self.resolver.take_changed() {
-            self.state.fleet.deliver_to_all(&Delivery::Addresses(Arc::new(book)));
+            let addresses = Arc::new(book);
+            self.state.fleet.deliver_to_all(&Delivery::Addresses(Arc::clone(&addresses)));
+            self.watching.send_modify(|watched| {
+                watched.iter_mut().for_each(|watched| watched.addresses = Arc::clone(&addresses));
+            });
         }
         let upstream_names = self.resolver.census();
         self.state.note(|history| history.upstream_names = upstream_names);

@@ -44,6 +44,17 @@ pub struct History {
     pub last_error: Option<String>,
     /// Names of upstreams, and of these the ones whose last look-up failed.
     pub upstream_names: (usize, usize),
+    /// Of the targets whose health is checked, in their order.
+    pub target_health: Arc<[TargetHealth]>,
+}
+
+/// How a target is, by one way of checking it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TargetHealth {
+    /// `http://host:port`
+    pub target: String,
+    pub path: String,
+    pub healthy: bool,
 }
 
 impl State {
@@ -150,6 +161,7 @@ impl State {
             started_at_s: unix_seconds(self.started),
             draining: self.draining(),
             upstream_names: history.upstream_names,
+            target_health: &history.target_health,
         };
         exposition::render(&lock(&self.totals), &self.registry, &*self.fleet, &facts)
     }

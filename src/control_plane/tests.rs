@@ -15,6 +15,7 @@ use super::audit::{AuditLog, AuditTarget};
 use super::clients::ClientsFollower;
 use super::clients::memberships::Metered;
 use super::fixture::{FakeFleet, plan_value};
+use super::health::Prober;
 use super::keeper::KeeperSettings;
 use super::operation::SystemRandom;
 use super::publish::{Builder, Built, Published, Unresolved};
@@ -25,10 +26,22 @@ use super::*;
 use crate::plan::Plan;
 use crate::plan::clients::Clients;
 use crate::plan::clients::digest::Secret;
+use crate::plan::integration::Origin;
 use crate::plan::test_invocation::{TestInvocation, TestInvocationError, TestInvocationRequest, TestInvoker};
 
 /// Knows every name under `.good`.
 struct Good;
+
+impl Prober for Good {
+    fn status<'p>(
+        &'p self,
+        _: &'p Origin,
+        _: SocketAddr,
+        _: &'p str,
+    ) -> Pin<Box<dyn Future<Output = Result<u16, String>> + Send + 'p>> {
+        Box::pin(async { Ok(200) })
+    }
+}
 
 impl Lookup for Good {
     fn addresses<'a>(&'a self, host: &'a str) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>> {
@@ -48,6 +61,7 @@ struct Setup {
     script: Script,
     builds: Arc<AtomicUsize>,
     admin: SocketAddr,
+    fresh: mpsc::UnboundedSender<Fresh>,
     control_plane: ControlPlane,
 }
 
@@ -71,12 +85,13 @@ fn setup(unresolved: Unresolved, files: Vec<PathBuf>) -> Setup {
         });
         Ok(Built { plan, watched_files: files.clone(), keep })
     });
-    let (management, fresh) = management();
+    let (management, sender, fresh) = management();
     let control = Control {
         fleet: Arc::clone(&fleet) as Arc<dyn Fleet>,
         registry: Registry::new(0),
         builder,
         lookup: Arc::new(Good),
+        prober: Arc::new(Good),
         admin: Some(listener),
         management,
         fresh,
@@ -86,11 +101,11 @@ fn setup(unresolved: Unresolved, files: Vec<PathBuf>) -> Setup {
         settings: settings(unresolved, watch),
     };
     let control_plane = ControlPlane::new(control).expect("nothing is in its way");
-    Setup { fleet, script, builds, admin, control_plane }
+    Setup { fleet, script, builds, admin, fresh: sender, control_plane }
 }
 
 /// The management API of an empty store that is in memory.
-fn management() -> (Management, mpsc::UnboundedReceiver<Fresh>) {
+fn management() -> (Management, mpsc::UnboundedSender<Fresh>, mpsc::UnboundedReceiver<Fresh>) {
     struct Never;
     impl TestInvoker for Never {
         fn invoke(&self, _: Plan, _: &TestInvocationRequest) -> Result<TestInvocation, TestInvocationError> {
@@ -98,6 +113,7 @@ fn management() -> (Management, mpsc::UnboundedReceiver<Fresh>) {
         }
     }
     let (sender, fresh) = mpsc::unbounded_channel();
+    let handed = sender.clone();
     let region = "us-east-1".to_owned();
     let settings = KeeperSettings { account_id: "123456789012".to_owned(), region: region.clone() };
     let serving = Serving::new(Default::default());
@@ -118,7 +134,7 @@ fn management() -> (Management, mpsc::UnboundedReceiver<Fresh>) {
         test_places: tokio::sync::Semaphore::new(1),
         restore_place: tokio::sync::Semaphore::new(1),
     };
-    (management, fresh)
+    (management, handed, fresh)
 }
 
 fn settings(unresolved: Unresolved, watch: bool) -> Settings {
@@ -178,6 +194,40 @@ fn a_name_that_does_not_resolve_is_refused_or_left_empty() {
         set(&warning.script, Ok(vec!["typo.bad"]));
         assert_eq!(warning.control_plane.publish_first().await.map(|published| published.generation), Ok(1));
         assert_eq!(warning.fleet.log(), ["addresses 1", "plan 1"]);
+    });
+}
+
+#[test]
+fn clients_are_published_without_a_plan_and_nothing_that_is_old() {
+    run(async {
+        let mut setup = setup(Unresolved::Refuse, Vec::new());
+        setup.control_plane.publish_first().await.expect("the script's plan is good");
+        let nobody = Clients::empty();
+        let hand = |revision, plan: Option<Plan>, clients_revision: u64| {
+            let (done, served) = tokio::sync::oneshot::channel();
+            let mut clients = nobody.clone();
+            clients.revision = clients_revision;
+            let clients = Arc::new(clients);
+            let fresh = Fresh { revision, plan, clients, waiting: vec![done] };
+            setup.fresh.send(fresh).expect("the publisher is there");
+            served
+        };
+        let plan = || Some(plan_value(0, &["GET /a"], &[]));
+        // Three at once: the newest plan and the newest clients, which came apart.
+        let waiting = [hand(1, plan(), 1), hand(2, plan(), 2), hand(3, None, 3)];
+        tokio::spawn(setup.control_plane.run());
+        for served in waiting {
+            served.await.expect("it is told");
+        }
+        let mut expected = vec!["addresses 1", "plan 1", "clients 3", "addresses 1", "plan 2"];
+        assert_eq!(setup.fleet.log(), expected);
+        hand(2, plan(), 2).await.expect("it is told");
+        hand(4, None, 3).await.expect("it is told");
+        assert_eq!(setup.fleet.log(), expected);
+        hand(5, None, 4).await.expect("it is told");
+        expected.push("clients 4");
+        assert_eq!(setup.fleet.log(), expected);
+        assert_eq!(setup.fleet.adopted_clients.load(Ordering::Relaxed), 4);
     });
 }
 

@@ -1,8 +1,12 @@
 //! Bodies on their way through: what of a buffer belongs to one, and how it is framed on the other side.
 
+use std::time::Instant;
+
 use crate::http::chunked::{Decoder, Piece, write_chunk};
 use crate::http::head::Framing;
 use crate::net::buffer::Buffer;
+
+use super::settings::Settings;
 
 /// Why a body cannot go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +30,22 @@ pub enum Outgoing {
     Chunked,
     /// Nobody wants them.
     Discard,
+}
+
+/// How long a body has been on its way.
+pub struct Pace(Instant);
+
+impl Pace {
+    pub fn start() -> Pace {
+        Pace(Instant::now())
+    }
+
+    /// Whether a body that is not all there comes too slowly to be waited for.
+    pub fn is_too_slow(&self, body: &Incoming, settings: &Settings) -> bool {
+        let elapsed_ms = self.0.elapsed().as_millis() as u64;
+        let due = settings.body_bytes_per_second_min.saturating_mul(elapsed_ms) / 1000;
+        elapsed_ms > settings.body_grace_ms && body.received() < due && !body.is_done()
+    }
 }
 
 /// A body that arrives.

@@ -461,6 +461,7 @@ mod tests {
     fn integration(proxy: bool) -> HttpIntegration {
         HttpIntegration {
             origin: OriginIndex(0),
+            protection: None,
             proxy,
             http_method: None,
             path: vec![

@@ -47,7 +47,7 @@ pub enum GatewayError {
     IntegrationFailure,
     /// It answered with something that is no HTTP response, or one that cannot be passed on.
     IntegrationMalformed,
-    /// The limit of connections to the origin is reached.
+    /// The limit of connections to the origin is reached, or its circuit breaker is open.
     IntegrationBusy,
 }
 

@@ -52,6 +52,10 @@ pub struct UpstreamSettings {
     pub response_idle_timeout_ms: u64,
     /// How often a request may be sent again.
     pub retries_max: u32,
+    /// What is kept of a request's body, to send it again or to a mirror.
+    pub replay_body_bytes_max: usize,
+    /// Copies that are on their way to mirrors, a shard.
+    pub mirrors_max: u32,
 }
 
 #[derive(Clone, Debug, Default)]

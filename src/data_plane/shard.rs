@@ -20,14 +20,14 @@ use crate::net::stream::Stream;
 use crate::net::tls::{ClientTls, ServerTls};
 use crate::plan::Plan;
 use crate::plan::clients::Clients;
-use crate::plan::delivery::{AddressBook, Delivery};
+use crate::plan::delivery::{AddressBook, Delivery, Unhealthy};
 use crate::stats::{Counter, Recorder};
 
 use super::access_log::{AccessLog, Handed};
 use super::compress::Encoders;
 use super::connection;
 use super::context::IdSource;
-use super::live::{Live, Upstreams, resolve};
+use super::live::{Earlier, Live, Upstreams, resolve};
 use super::settings::Settings;
 use super::throttle::{Limits, SharedLimits};
 use super::trace::{Noted, Trace};
@@ -99,6 +99,9 @@ pub struct Shard {
     addresses: RefCell<Arc<AddressBook>>,
     /// Every upstream of the plan and those of earlier plans that still have connections.
     upstreams: RefCell<Upstreams>,
+    unhealthy: RefCell<Arc<Unhealthy>>,
+    /// Copies of requests that are on their way to mirrors.
+    pub mirrors: Cell<u32>,
     draining: Cell<bool>,
     /// Connections that fell idle long enough to be parked.
     idle_clients: RefCell<AHashMap<*const Timer, Rc<Timer>>>,
@@ -112,9 +115,15 @@ pub struct Shard {
 impl Shard {
     fn new(parts: ShardParts, trace: Option<Box<Trace>>) -> Rc<Shard> {
         let block = parts.recorder.open_block(0, []);
-        let nobody = Arc::new(Clients::empty());
-        let (empty, upstreams) =
-            Live::adopt(Arc::new(Plan::empty()), block, nobody, &Upstreams::default(), &AddressBook::new());
+        let nothing = Earlier {
+            live: None,
+            clients: &Arc::new(Clients::empty()),
+            limits: None,
+            upstreams: &Upstreams::default(),
+            addresses: &AddressBook::default(),
+            unhealthy: &Unhealthy::default(),
+        };
+        let (empty, upstreams) = Live::adopt(Arc::new(Plan::empty()), block, &nothing);
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let seed = (unix.as_nanos() as u64) ^ (parts.index as u64) << 56 ^ u64::from(std::process::id()) << 32;
         let shard = Shard {
@@ -134,6 +143,8 @@ impl Shard {
             live: RefCell::new(Rc::new(empty)),
             addresses: RefCell::default(),
             upstreams: RefCell::new(upstreams),
+            unhealthy: RefCell::default(),
+            mirrors: Cell::new(0),
             draining: Cell::new(false),
             idle_clients: RefCell::default(),
             started: Instant::now(),
@@ -225,6 +236,10 @@ impl Shard {
                 }
                 self.addresses.replace(addresses);
             }
+            Delivery::Health(unhealthy) => {
+                self.live().note_health(&unhealthy);
+                self.unhealthy.replace(unhealthy);
+            }
             Delivery::Harvest => {
                 self.recorder.harvest();
                 self.count_log(self.access_log.flush());
@@ -255,8 +270,18 @@ impl Shard {
         let generation = plan.generation;
         let methods = plan.stages.iter().map(|stage| stage.methods.len());
         let block = self.recorder.open_block(generation, methods);
-        let clients = Arc::clone(&self.live().clients);
-        let (live, named) = Live::adopt(plan, block, clients, &self.upstreams.borrow(), &self.addresses.borrow());
+        let (live, named) = {
+            let (served, upstreams, addresses) = (self.live(), self.upstreams.borrow(), self.addresses.borrow());
+            let earlier = Earlier {
+                live: Some(&*served),
+                clients: &served.clients,
+                limits: Some(&self.limits),
+                upstreams: &upstreams,
+                addresses: &addresses,
+                unhealthy: &self.unhealthy.borrow(),
+            };
+            Live::adopt(plan, block, &earlier)
+        };
         let earlier = self.upstreams.replace(named);
         let mut upstreams = self.upstreams.borrow_mut();
         for (origin, upstream) in earlier {
@@ -270,8 +295,7 @@ impl Shard {
             }
         }
         drop(upstreams);
-        let limits = self.limits.adopt(&live.plan, &self.live());
-        self.live.replace(Rc::new(live.with_limits(limits)));
+        self.live.replace(Rc::new(live));
         self.state().adopted.store(generation, Ordering::Release);
     }
 

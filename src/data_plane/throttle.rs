@@ -97,12 +97,11 @@ impl Limits {
     }
 
     /// The limits of a plan's stages, with the leases of the plan before it.
-    pub fn adopt(&self, plan: &Plan, earlier: &Live) -> Vec<Option<Rc<StageLimits>>> {
+    pub fn adopt(&self, plan: &Plan, earlier: Option<&Live>) -> Vec<Option<Rc<StageLimits>>> {
         let mut known = AHashMap::new();
-        for (stage, limits) in earlier.plan.stages.iter().zip(earlier.all_limits()) {
-            if let Some(limits) = limits {
-                known.insert(stage_name(stage), (stage, limits));
-            }
+        if let Some(earlier) = earlier {
+            let limited = earlier.plan.stages.iter().zip(earlier.all_limits());
+            known.extend(limited.filter_map(|(stage, limits)| Some((stage_name(stage), (stage, limits.as_ref()?)))));
         }
         let of_stage = |stage: &Arc<StagePlan>| {
             let throttles = stage.throttles.as_ref()?;

@@ -4,6 +4,16 @@
 //! at before it is used, unless it has come back in this very tick from an answer whose end was beyond doubt: the look
 //! is a system call (0.5 of some 13 µs a request), and an origin that closes or babbles within 20 ms of a whole answer
 //! would as well do it after the look. What slips through is met by sending idempotent requests again.
+//!
+//! [`protected`] is what stands before pools whose upstream asks for protection: [`balance`] picks the target,
+//! [`outlier`] ejects one, [`breaker`] gives all of them a pause, [`budget`] bounds retries; [`window`] counts for both.
+
+pub mod balance;
+pub mod breaker;
+pub mod budget;
+pub mod outlier;
+pub mod protected;
+pub mod window;
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;

@@ -4,7 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AuthorizerId, DocumentationPartId, ModelId, OrderedMap, RequestValidatorId, ResourceId, RestApiId, VpcLinkId,
+    AuthorizerId, DocumentationPartId, IntegrationUpstream, ModelId, OrderedMap, RequestValidatorId, ResourceId,
+    RestApiId, Upstream, VpcLinkId,
 };
 
 /// A REST API with all that belongs to it: what an import makes, and what a deployment takes a copy of.
@@ -54,6 +55,13 @@ pub struct RestApi {
     pub security_policy: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint_access_mode: Option<String>,
+    /// What integrations name as theirs; not AWS's.
+    #[serde(
+        rename = "x-tollgate-upstreams",
+        skip_serializing_if = "OrderedMap::is_empty",
+        deserialize_with = "super::exact"
+    )]
+    pub upstreams: OrderedMap<Upstream>,
 }
 
 /// Where a caller's API key is read from.
@@ -212,6 +220,9 @@ pub struct Integration {
     pub tls_config: Option<TlsConfig>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub response_transfer_mode: Option<ResponseTransferMode>,
+    /// Not AWS's.
+    #[serde(rename = "x-tollgate-upstream", skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<Box<IntegrationUpstream>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

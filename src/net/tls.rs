@@ -250,7 +250,7 @@ impl Session {
         Session { connection: RefCell::new(connection), spare: Cell::default() }
     }
 
-    pub(super) fn is_handshaking(&self) -> bool {
+    pub fn is_handshaking(&self) -> bool {
         self.connection.borrow().is_handshaking()
     }
 
@@ -274,14 +274,14 @@ impl Session {
     }
 
     /// Takes plaintext in, as much as rustls holds at once.
-    pub(super) fn put_plaintext(&self, bytes: &[u8]) -> usize {
+    pub fn put_plaintext(&self, bytes: &[u8]) -> usize {
         let piece = &bytes[..bytes.len().min(RECORDS_PLAINTEXT_BYTES)];
         // Writing to rustls's own buffer cannot fail; it takes at least one byte when it is empty.
         self.connection.borrow_mut().writer().write(piece).unwrap_or(0)
     }
 
     /// The records that are to be sent, if any.
-    pub(super) fn take_records(&self) -> Option<Vec<u8>> {
+    pub fn take_records(&self) -> Option<Vec<u8>> {
         let mut connection = self.connection.borrow_mut();
         let mut records = self.spare.take();
         while connection.wants_write() {
@@ -297,6 +297,27 @@ impl Session {
         if records.capacity() <= RECORDS_PLAINTEXT_BYTES {
             self.spare.set(records);
         }
+    }
+
+    /// For who has no ring: lets the session have `ciphertext`, and appends what it says. `false` at the peer's close_notify.
+    ///
+    /// # Errors
+    /// `InvalidData` with rustls's reason.
+    pub fn receive(&self, mut ciphertext: &[u8], plaintext: &mut Vec<u8>) -> io::Result<bool> {
+        let mut connection = self.connection.borrow_mut();
+        while !ciphertext.is_empty() {
+            if connection.read_tls(&mut ciphertext)? == 0 {
+                break;
+            }
+            let state = connection.process_new_packets();
+            state.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+            match connection.reader().read_to_end(plaintext) {
+                Ok(_) => return Ok(false),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
     }
 
     pub(super) fn close(&self) {

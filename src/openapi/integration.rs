@@ -6,6 +6,7 @@ use super::keys;
 use super::path::declared_example;
 use super::reader::Reader;
 use super::tree::{Entry, Mapping, Position};
+use super::upstream;
 use crate::model::{
     ConnectionType, ContentHandlingStrategy, Integration, IntegrationResponse, IntegrationType, OrderedMap,
     PassthroughBehavior, Pointer, ResponseTransferMode, TlsConfig, VpcLinkId,
@@ -96,6 +97,7 @@ fn integration<'d>(reader: &mut Reader<'d>, extension: &'d Entry, pointer: &Poin
             "responseTransferMode",
             &[("BUFFERED", ResponseTransferMode::Buffered), ("STREAM", ResponseTransferMode::Stream)],
         ),
+        upstream: upstream::of_integration(reader, object, pointer).map(Box::new),
     };
     warn_of_no_effect(reader, object, &integration);
     Some(integration)

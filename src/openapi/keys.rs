@@ -18,7 +18,7 @@ pub struct Unknown {
 }
 
 /// Every extension that AWS or this gateway knows, wherever it belongs.
-const EXTENSIONS: [(&str, &str); 25] = [
+const EXTENSIONS: [(&str, &str); 27] = [
     ("x-amazon-apigateway-any-method", "a path"),
     ("x-amazon-apigateway-api-key-source", "the document's root"),
     ("x-amazon-apigateway-auth", "an operation"),
@@ -44,6 +44,8 @@ const EXTENSIONS: [(&str, &str); 25] = [
     ("x-tollgate-stage-name", "the document's root"),
     ("x-tollgate-stage-variables", "the document's root"),
     ("x-tollgate-stages", "the document's root"),
+    ("x-tollgate-upstream", "an integration"),
+    ("x-tollgate-upstreams", "the document's root"),
 ];
 
 impl Keys {
@@ -154,6 +156,7 @@ const ROOT_EXTENSIONS: &[&str] = &[
     "x-tollgate-stage-name",
     "x-tollgate-stage-variables",
     "x-tollgate-stages",
+    "x-tollgate-upstreams",
 ];
 
 pub const INFO: Keys =
@@ -333,9 +336,9 @@ pub const TAG: Keys = Keys {
     extensions: &["x-amazon-apigateway-tag-value"],
 };
 
-pub const INTEGRATION: Keys = Keys::new(
-    "`x-amazon-apigateway-integration`",
-    &[
+pub const INTEGRATION: Keys = Keys {
+    what: "`x-amazon-apigateway-integration`",
+    plain: &[
         "type",
         "httpMethod",
         "uri",
@@ -356,7 +359,28 @@ pub const INTEGRATION: Keys = Keys::new(
         "payloadFormatVersion",
         "integrationSubtype",
     ],
+    extensions: &["x-tollgate-upstream"],
+};
+
+pub const UPSTREAM: Keys =
+    Keys::new("an upstream", &["targets", "healthCheck", "outlier", "circuitBreaker", "retries", "mirror"]);
+
+pub const UPSTREAM_TARGET: Keys = Keys::new("a target", &["uri", "weight"]);
+
+pub const HEALTH_CHECK: Keys = Keys::new(
+    "`healthCheck`",
+    &["path", "intervalMs", "timeoutMs", "healthyAfter", "unhealthyAfter", "expectedStatus"],
 );
+
+pub const OUTLIER: Keys = Keys::new("`outlier`", &["consecutiveErrors", "ejectionMs", "ejectedPercentMax"]);
+
+pub const CIRCUIT_BREAKER: Keys =
+    Keys::new("`circuitBreaker`", &["errorPercent", "requestsMin", "windowMs", "openMs", "halfOpenRequests"]);
+
+pub const RETRIES: Keys =
+    Keys::new("`retries`", &["attemptsMax", "on", "budgetPercent", "idempotentOnly", "attemptTimeoutMs"]);
+
+pub const MIRROR: Keys = Keys::new("`mirror`", &["uri", "percent"]);
 
 pub const INTEGRATION_RESPONSE: Keys =
     Keys::new("an integration response", &["statusCode", "responseParameters", "responseTemplates", "contentHandling"]);

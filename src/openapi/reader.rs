@@ -64,6 +64,17 @@ impl<'d> Reader<'d> {
         Some(mapping)
     }
 
+    /// The same of an object that is not AWS's: what is unknown in it is an error, also where AWS's import would pass on.
+    pub fn own_object(&mut self, node: &'d Node, keys: &Keys) -> Option<&'d Mapping> {
+        let mapping = self.mapping(node, keys.what)?;
+        for entry in mapping.entries() {
+            if let Some(unknown) = keys.unknown(&entry.key) {
+                self.error_with_help(entry.key_position, unknown.message, unknown.help);
+            }
+        }
+        Some(mapping)
+    }
+
     pub fn check_keys(&mut self, mapping: &'d Mapping, keys: &Keys) {
         for entry in mapping.entries() {
             if let Some(unknown) = keys.unknown(&entry.key) {

@@ -7,6 +7,7 @@
 //! - `definition`: what a definition makes: routes, methods, error answers.
 //! - `method`: a method, and what is refused of one.
 //! - `integration`: its integration.
+//! - `protection`: what protects its upstream.
 //! - `validation`: its request validator, and models.
 //! - `uri`: an integration's URI in parts.
 //! - `content`: `binaryMediaTypes`, `minimumCompressionSize`, `contentHandling`.
@@ -24,6 +25,7 @@ mod expression;
 mod gateway_responses;
 mod integration;
 mod method;
+mod protection;
 mod shared;
 mod stage;
 mod throttle;
@@ -42,6 +44,7 @@ use crate::model::{ApiDefinition, Pointer, Stage};
 use compiler::Known;
 use definition::Origins;
 use denial::Denials;
+use protection::Protections;
 
 pub use compiler::{CompiledStage, Compiler};
 
@@ -209,6 +212,7 @@ struct Compilation<'c> {
     /// Which of the stage's deployments is being compiled.
     deployment: Deployment,
     origins: Origins,
+    protections: Protections,
     /// The definition's models by name; `None` for one that was refused.
     models: HashMap<String, Option<Arc<Schema>>>,
 }
@@ -222,6 +226,7 @@ impl<'c> Compilation<'c> {
             denials: Denials::default(),
             deployment: Deployment::Production,
             origins: Origins::default(),
+            protections: Protections::default(),
             models: HashMap::new(),
         }
     }

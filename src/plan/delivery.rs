@@ -1,14 +1,26 @@
 //! How plans and what belongs to them reach the shards, and what the control thread may ask of the shards.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::Plan;
 use super::clients::Clients;
+use super::integration::Origin;
+use super::protection::HealthCheck;
 
 /// The addresses of every origin's host name, by name. Names that did not resolve have an empty list.
 pub type AddressBook = HashMap<Box<str>, Arc<[IpAddr]>>;
+
+/// A target with the way in which its health is checked. Two protections with the same of both share the checks.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct HealthTarget {
+    pub origin: Arc<Origin>,
+    pub check: Arc<HealthCheck>,
+}
+
+/// The targets that are to get no requests for the time being.
+pub type Unhealthy = HashSet<HealthTarget>;
 
 /// A message to a shard. Taking one cannot fail: whatever could be wrong with it was found before it was sent.
 #[derive(Clone, Debug)]
@@ -19,6 +31,8 @@ pub enum Delivery {
     Clients(Arc<Clients>),
     /// New addresses; connections to addresses that are gone end when idle.
     Addresses(Arc<AddressBook>),
+    /// What health checks have found.
+    Health(Arc<Unhealthy>),
     /// Hand over what the access log has buffered, and the latency histograms.
     Harvest,
     /// Stop accepting, finish what is in flight, close connections as they fall idle.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::OriginIndex;
 use super::content::ContentHandling;
+use super::protection::ProtectionIndex;
 use super::template::{BodyPath, BodyTemplate, ValueSource};
 use crate::vtl;
 
@@ -31,6 +32,8 @@ pub struct Origin {
 #[derive(Debug)]
 pub struct HttpIntegration {
     pub origin: OriginIndex,
+    /// What protects the origin; it is the first of several then.
+    pub protection: Option<ProtectionIndex>,
     /// `http_proxy`: fields, query and answer pass through. `http`: only what is mapped does.
     pub proxy: bool,
     /// The method to send; `None` sends the client's own (`httpMethod: ANY`).

@@ -85,6 +85,32 @@ counters! {
         UpstreamHeadTimeout r#"phase="head""#,
         UpstreamBodyTimeout r#"phase="body""#,
     }
+    "upstream_protection_retries_total" "Requests that a protected upstream was to be sent again, by result." {
+        ProtectionRetriesSent r#"result="sent""#,
+        /// The budget had none left.
+        ProtectionRetriesRefused r#"result="over_budget""#,
+    }
+    "upstream_breaker_refusals_total" "Requests answered 503 because a circuit breaker was open." {
+        BreakerRefusals "",
+    }
+    "upstream_breaker_changes_total" "Changes of circuit breakers, each on its shard, by what they became." {
+        BreakersOpened r#"to="open""#,
+        BreakersHalfOpened r#"to="half_open""#,
+        BreakersClosed r#"to="closed""#,
+    }
+    "upstream_ejections_total" "Targets that a shard ejected for errors in a row." { TargetsEjected "", }
+    "upstream_fail_open_total" "Attempts for which every target was out, so that any was taken." { FailedOpen "", }
+    "upstream_mirrors_total" "Copies of requests for mirrors, by result." {
+        /// Answered, whatever with.
+        MirrorsSent r#"result="sent""#,
+        MirrorsFailed r#"result="failed""#,
+        /// Too many were under way, or the body was too large to keep.
+        MirrorsDropped r#"result="dropped""#,
+    }
+    "upstream_health_checks_total" "Health checks of targets, by result." {
+        HealthChecksGood r#"result="ok""#,
+        HealthChecksBad r#"result="failed""#,
+    }
     "dns_lookups_total" "Look-ups of upstream host names, by result." {
         DnsLookupsOk r#"result="ok""#,
         /// The last good addresses stay in use.

@@ -277,7 +277,7 @@ impl Gateway {
                          SignedHeaders=host;x-amz-date, Signature=00";
         let length = body.len();
         let answer = Client::connect(self.admin.expect("there is an admin listener")).exchange(format!(
-            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {signature}\r\nContent-Type: {content_type}\r\n\
+            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Amz-Date: 20250101T000000Z\r\nAuthorization: {signature}\r\nContent-Type: {content_type}\r\n\
              Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
         ));
         assert!((200..300).contains(&answer.status()), "{method} {path}: {} {}", answer.status(), answer.text());

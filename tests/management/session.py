@@ -192,18 +192,24 @@ def put_it_back_changed(session):
 def ask_for_a_key(session):
     session.patch("update-method", "op=replace,path=/apiKeyRequired,value=true")
     session.aws("create-deployment", "--rest-api-id", session.api, "--stage-name", "prod")
-    # This version knows keys and plans and does not check them: such a method is closed to everybody.
-    denied = (500, {"message": "Internal server error"})
+    denied = (403, {"message": "Forbidden"})
+    granted = (200, {"version": 4, "color": "green"})
     key = session.aws("create-api-key", "--name", "for pets", "--enabled")
     stages = ["--api-stages", f"apiId={session.api},stage=prod"]
     plan = session.aws("create-usage-plan", "--name", "for pets", *stages)["id"]
     session.expect(*denied, headers={"x-api-key": key["value"]})
     session.aws("create-usage-plan-key", "--usage-plan-id", plan, "--key-id", key["id"], "--key-type", "API_KEY")
     session.expect(*denied)
+    session.expect(*granted, headers={"x-api-key": key["value"]})
+    for enabled, outcome in [("false", denied), ("true", granted)]:
+        session.aws("update-api-key", "--api-key", key["id"], "--patch-operations",
+                    f"op=replace,path=/enabled,value={enabled}")  # fmt: skip
+        session.expect(*outcome, headers={"x-api-key": key["value"]})
+    session.aws("delete-api-key", "--api-key", key["id"])
     session.expect(*denied, headers={"x-api-key": key["value"]})
     session.patch("update-method", "op=replace,path=/apiKeyRequired,value=false")
     session.aws("create-deployment", "--rest-api-id", session.api, "--stage-name", "prod")
-    session.expect(200, {"version": 4, "color": "green"})
+    session.expect(*granted)
     session.aws("update-usage-plan", "--usage-plan-id", plan, "--patch-operations",
                 f"op=remove,path=/apiStages,value={session.api}:prod")  # fmt: skip
 

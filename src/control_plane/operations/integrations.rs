@@ -99,6 +99,8 @@ fn read(input: Put) -> Result<Integration, Exception> {
         response_transfer_mode: transfer
             .map(|word| words::one_of(word, &member("responseTransferMode"), &["BUFFERED", "STREAM"]))
             .transpose()?,
+        // Documents have it; AWS's API has no place for it.
+        upstream: None,
     })
 }
 

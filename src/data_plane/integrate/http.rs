@@ -16,14 +16,16 @@ use crate::net::stream::{Reader, Writer};
 use crate::plan::integration::{HttpIntegration, Integration};
 use crate::stats::Counter;
 
-use super::super::body::{Incoming, Outgoing};
+use super::super::body::{Incoming, Outgoing, Pace};
 use super::super::connection::{Connection, Ending};
 use super::super::exchange::{Ended, Exchange, answer_error, body_refusal};
 use super::super::respond::GatewayError;
 use super::super::shard::Shard;
 use super::super::upstream::{self, ConnectError, Upstream};
 use super::mapped::{self, MappedRequest};
+use super::mirror::Copied;
 use super::passing::{self, Passing};
+use super::protected;
 
 /// An exchange that waits for an origin.
 pub struct Forward {
@@ -31,13 +33,15 @@ pub struct Forward {
     /// The request's head, and as much of its body as was there with it.
     pub request: Vec<u8>,
     pub body: Incoming,
-    idempotent: bool,
+    pub(super) idempotent: bool,
     expects_continue: bool,
-    timeout_ms: u64,
+    pub(super) timeout_ms: u64,
     /// For `http`, whose templates it chooses from: the first type in `Accept`.
     accept: Option<Box<[u8]>>,
     /// Where the answer has to be mapped with the request at hand.
     pub(super) mapped: Option<Box<MappedRequest>>,
+    /// What of the request is kept for a mirror, while it is sent.
+    pub(super) copied: Option<Box<Copied>>,
 }
 
 impl Forward {
@@ -51,7 +55,8 @@ impl Forward {
         mapped: Option<Box<MappedRequest>>,
     ) -> Forward {
         let body = Incoming::new(Framing::None, Outgoing::Discard, 0);
-        Forward { exchange, request, body, idempotent, expects_continue: false, timeout_ms, accept, mapped }
+        let (expects_continue, copied) = (false, None);
+        Forward { exchange, request, body, idempotent, expects_continue, timeout_ms, accept, mapped, copied }
     }
 
     /// `accept` for the integrations that need it; `body_bytes_max` bounds chunked bodies as they come.
@@ -64,15 +69,18 @@ impl Forward {
         accept: Option<&[u8]>,
     ) -> Forward {
         let outgoing = if head.framing == Framing::Chunked { Outgoing::Chunked } else { Outgoing::Plain };
+        let method = integration(&exchange).and_then(|http| http.http_method.as_deref()).unwrap_or(head.method);
+        let idempotent = matches!(method, "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE");
         Forward {
             exchange,
             request,
             body: Incoming::new(head.framing, outgoing, body_bytes_max),
-            idempotent: matches!(head.method, "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE"),
+            idempotent,
             expects_continue: head.expects_continue,
             timeout_ms,
             accept: accept.map(Box::from),
             mapped: None,
+            copied: None,
         }
     }
 }
@@ -85,6 +93,8 @@ pub(super) enum Failure {
     TimedOut,
     Malformed(&'static str),
     Connect(ConnectError),
+    /// The upstream's circuit breaker is open.
+    BreakerOpen,
     /// No integration response fits the status, and there is no default.
     NoResponse,
     /// The answer is longer than answers may be.
@@ -96,10 +106,10 @@ pub(super) enum Failure {
 }
 
 /// An answer's head, translated, and what came with it.
-struct Answer {
-    passing: Passing,
+pub(super) struct Answer {
+    pub(super) passing: Passing,
     /// Bytes behind the head.
-    buffer: Buffer,
+    pub(super) buffer: Buffer,
 }
 
 /// Runs a forwarded exchange to its end.
@@ -116,6 +126,9 @@ pub async fn run(connection: &mut Connection, mut forward: Box<Forward>) -> Endi
     if connection.flush().await.is_err() {
         return Box::pin(answer_failure(connection, forward, Failure::ClientGone, None)).await;
     }
+    if let Some(index) = http.protection {
+        return Box::pin(protected::run(connection, forward, live.protected(stage, index))).await;
+    }
     if let Some(trace) = &connection.shard.trace {
         trace.sending(&upstream.origin, &forward.request, forward.body.is_done());
     }
@@ -131,7 +144,7 @@ pub async fn run(connection: &mut Connection, mut forward: Box<Forward>) -> Endi
 }
 
 /// Sends the request, if need be a second time, and waits for the head of the answer.
-async fn ask(
+pub(super) async fn ask(
     connection: &mut Connection,
     forward: &mut Forward,
     upstream: &Rc<Upstream>,
@@ -194,18 +207,15 @@ async fn send_body(
     to_origin: &mut upstream::Connection,
 ) -> Result<Answer, Failure> {
     let shard = Rc::clone(&connection.shard);
-    let Connection { reader, timer, buffer, out, writer, .. } = connection;
+    ask_for_body(connection, forward).await?;
+    let Connection { reader, timer, buffer, out, .. } = connection;
     let origin_socket = to_origin.stream.socket();
     let upstream::Connection { stream, timer: origin_timer, .. } = to_origin;
-    let Forward { exchange, body, expects_continue, accept, timeout_ms, .. } = forward;
-    if std::mem::take(expects_continue) && body.received() == 0 && buffer.is_empty() {
-        let continues = b"HTTP/1.1 100 Continue\r\n\r\n".as_slice();
-        shard.wheel.arm(timer, shard.settings.write_timeout_ms, Expiry::End);
-        writer.write_all(continues, || {}).await.0.map_err(|_| Failure::ClientGone)?;
-    }
+    let Forward { exchange, body, accept, timeout_ms, copied, .. } = forward;
     let translate = |buffer: &[u8]| passing::translate(buffer, exchange, accept.as_deref(), &shard);
     let mut answering = pin!(read_answer(&mut stream.reader, origin_timer, &shard, translate));
-    let pump = Pump { shard: &shard, reader, timer, buffer, body, writer: &mut stream.writer, origin_timer };
+    let writer = &mut stream.writer;
+    let pump = Pump { shard: &shard, reader, timer, buffer, body, writer, origin_timer, copied };
     let pumping = pin!(pump.run(out, *timeout_ms));
     match either(pumping, answering.as_mut()).await {
         First::Left(Ok(())) => {
@@ -222,6 +232,41 @@ async fn send_body(
     }
 }
 
+/// Tells a client that waits for it to send its body.
+async fn ask_for_body(connection: &mut Connection, forward: &mut Forward) -> Result<(), Failure> {
+    let Connection { shard, writer, timer, buffer, .. } = connection;
+    if std::mem::take(&mut forward.expects_continue) && forward.body.received() == 0 && buffer.is_empty() {
+        let continues = b"HTTP/1.1 100 Continue\r\n\r\n".as_slice();
+        shard.wheel.arm(timer, shard.settings.write_timeout_ms, Expiry::End);
+        writer.write_all(continues, || {}).await.0.map_err(|_| Failure::ClientGone)?;
+    }
+    Ok(())
+}
+
+/// Reads the body into the request, until it is all there or `bytes_max` are: so that it can be sent again.
+pub(super) async fn gather(
+    connection: &mut Connection,
+    forward: &mut Forward,
+    bytes_max: usize,
+) -> Result<(), Failure> {
+    ask_for_body(connection, forward).await?;
+    let shard = Rc::clone(&connection.shard);
+    let (pace, head_bytes) = (Pace::start(), forward.request.len());
+    while !forward.body.is_done() && forward.request.len() - head_bytes < bytes_max {
+        shard.wheel.arm(&connection.timer, shard.settings.body_idle_timeout_ms, Expiry::EndReading);
+        if connection.read_some().await.is_err() {
+            let timed_out = connection.timer.fired();
+            return Err(if timed_out { body_timeout(&shard) } else { Failure::ClientGone });
+        }
+        let took = forward.body.take(&mut connection.buffer, &mut forward.request);
+        took.map_err(|error| Failure::Client(body_refusal(error, &shard)))?;
+        if pace.is_too_slow(&forward.body, &shard.settings) {
+            return Err(body_timeout(&shard));
+        }
+    }
+    Ok(())
+}
+
 /// A request's body on its way from the client to the origin.
 struct Pump<'p> {
     shard: &'p Shard,
@@ -231,6 +276,7 @@ struct Pump<'p> {
     body: &'p mut Incoming,
     writer: &'p mut Writer,
     origin_timer: &'p Rc<Timer>,
+    copied: &'p mut Option<Box<Copied>>,
 }
 
 /// What bodies are read into that do not come with their head.
@@ -238,9 +284,9 @@ const BODY_BUFFER_BYTES: usize = 64 * 1024;
 
 impl Pump<'_> {
     async fn run(self, out: &mut Vec<u8>, timeout_ms: u64) -> Result<(), Failure> {
-        let Pump { shard, reader, timer, buffer, body, writer, origin_timer } = self;
+        let Pump { shard, reader, timer, buffer, body, writer, origin_timer, copied } = self;
         let settings = &shard.settings;
-        let started = Instant::now();
+        let pace = Pace::start();
         buffer.make_room(BODY_BUFFER_BYTES);
         while !body.is_done() {
             shard.wheel.arm(timer, settings.body_idle_timeout_ms, Expiry::EndReading);
@@ -258,6 +304,7 @@ impl Pump<'_> {
             }
             let sent = match body.plain_bytes(buffer) {
                 Some(bytes) => {
+                    Copied::keep(copied, &buffer.as_slice()[..bytes], shard);
                     let taken = std::mem::replace(buffer, Buffer::heap(0));
                     let (sent, returned) = writer.write_all(taken, || {}).await;
                     *buffer = returned;
@@ -269,6 +316,7 @@ impl Pump<'_> {
                     let mut piece = std::mem::take(out);
                     let took = body.take(buffer, &mut piece);
                     took.map_err(|error| Failure::Client(body_refusal(error, shard)))?;
+                    Copied::keep(copied, &piece, shard);
                     let (sent, mut piece) = writer.write_all(piece, || {}).await;
                     piece.clear();
                     *out = piece;
@@ -279,9 +327,7 @@ impl Pump<'_> {
                 // The origin may have answered before it stopped reading: its answer decides.
                 return std::future::pending().await;
             }
-            let elapsed_ms = started.elapsed().as_millis() as u64;
-            let due = settings.body_bytes_per_second_min.saturating_mul(elapsed_ms) / 1000;
-            if elapsed_ms > settings.body_grace_ms && body.received() < due && !body.is_done() {
+            if pace.is_too_slow(body, settings) {
                 return Err(body_timeout(shard));
             }
         }
@@ -361,7 +407,7 @@ impl From<HeadError> for Failure {
 }
 
 /// Sends the answer to the client, body and all, and gives the origin's connection back.
-async fn pass_on(
+pub(super) async fn pass_on(
     connection: &mut Connection,
     mut forward: Box<Forward>,
     upstream: &Rc<Upstream>,
@@ -410,7 +456,7 @@ pub(super) enum RelayError {
     Origin(&'static str),
 }
 
-async fn answer_failure(
+pub(super) async fn answer_failure(
     connection: &mut Connection,
     forward: Box<Forward>,
     failure: Failure,
@@ -430,6 +476,7 @@ async fn answer_failure(
         Failure::Malformed(what) => (GatewayError::IntegrationMalformed, what),
         Failure::TooLarge => (GatewayError::Configuration, "the answer is too large"),
         Failure::NoResponse => (GatewayError::Configuration, "no integration response fits the status"),
+        Failure::BreakerOpen => (GatewayError::IntegrationBusy, "the upstream's circuit breaker is open"),
         Failure::Connect(ConnectError::Busy) => (GatewayError::IntegrationBusy, "too many connections to the origin"),
         Failure::Connect(ConnectError::Unreachable) => {
             (GatewayError::IntegrationFailure, "the origin cannot be reached")

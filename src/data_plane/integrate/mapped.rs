@@ -9,7 +9,6 @@ mod request;
 
 use std::borrow::Cow;
 use std::rc::Rc;
-use std::time::Instant;
 
 use crate::http::coding::{Coding, DecodeError, Decoder};
 use crate::http::head::{self, FieldSpace, Framing, RequestHead};
@@ -22,7 +21,7 @@ use crate::plan::route::PathParameters;
 use crate::stats::Counter;
 use crate::vtl::{Body, Cause, Overrides, RenderError};
 
-use super::super::body::{Incoming, Outgoing};
+use super::super::body::{Incoming, Outgoing, Pace};
 use super::super::compress::{decoder, without_coding};
 use super::super::connection::{Connection, Ending};
 use super::super::exchange::{Ended, Exchange, answer_error, body_refusal};
@@ -189,7 +188,7 @@ async fn read_body(connection: &mut Connection, collect: &mut Collect) -> Result
     }
     let shard = Rc::clone(&connection.shard);
     let settings = &shard.settings;
-    let started = Instant::now();
+    let pace = Pace::start();
     while !collect.body.is_done() {
         shard.wheel.arm(&connection.timer, settings.body_idle_timeout_ms, Expiry::EndReading);
         if connection.read_some().await.is_err() {
@@ -197,10 +196,7 @@ async fn read_body(connection: &mut Connection, collect: &mut Collect) -> Result
             return Err(if timed_out { body_timeout(&shard) } else { Failure::ClientGone });
         }
         collect.take(&mut connection.buffer, &shard).map_err(Failure::Client)?;
-        let body = &collect.body;
-        let elapsed_ms = started.elapsed().as_millis() as u64;
-        let due = settings.body_bytes_per_second_min.saturating_mul(elapsed_ms) / 1000;
-        if elapsed_ms > settings.body_grace_ms && body.received() < due && !body.is_done() {
+        if pace.is_too_slow(&collect.body, settings) {
             return Err(body_timeout(&shard));
         }
     }

@@ -58,10 +58,16 @@ pub(super) fn translate(
         match head.status {
             101 => Err(Failure::Malformed("a switch of protocols that nobody asked for")),
             100..=199 => Ok(Translated::Informational { bytes: head.bytes }),
-            _ if integration(exchange).is_some_and(|http| http.mapped && !http.proxy) => {
-                Ok(Translated::Final { passing: Passing::kept(head, &buffer[..head.bytes]), bytes: head.bytes })
+            _ => {
+                exchange.integration_status.set(Some(head.status));
+                let mapped = integration(exchange).is_some_and(|http| http.mapped && !http.proxy);
+                let passing = if mapped {
+                    Passing::kept(head, &buffer[..head.bytes])
+                } else {
+                    pass(head, exchange, accept, shard)?
+                };
+                Ok(Translated::Final { passing, bytes: head.bytes })
             }
-            _ => pass(head, exchange, accept, shard).map(|passing| Translated::Final { passing, bytes: head.bytes }),
         }
     });
     translated?.transpose()
@@ -90,7 +96,6 @@ fn pass(
         bytes_max,
         mapped: false,
     };
-    exchange.integration_status.set(Some(head.status));
     match integration(exchange) {
         Some(http) if !http.proxy => passing.write_mapped(http, head, exchange, accept, shard)?,
         _ => passing.write_passed(head, shard),

@@ -109,6 +109,7 @@ fn full() -> ApiDefinition {
             root_resource_id: Some(ResourceId("root01".to_owned())),
             security_policy: text("SecurityPolicy_TLS13_1_3_2025_09"),
             endpoint_access_mode: text("STRICT"),
+            upstreams: map([("orders", upstream())]),
         },
         resources: resources(),
         authorizers: authorizers(),
@@ -271,12 +272,49 @@ fn integration() -> Integration {
         integration_responses: map([("200", response("200", None)), ("404", response("404", Some("4\\d{2}")))]),
         tls_config: Some(TlsConfig { insecure_skip_verification: true }),
         response_transfer_mode: Some(ResponseTransferMode::Stream),
+        upstream: Some(Box::new(IntegrationUpstream::Described(Box::new(upstream())))),
+    }
+}
+
+fn upstream() -> Upstream {
+    Upstream {
+        targets: vec![UpstreamTarget { uri: "http://${stageVariables.backend}".to_owned(), weight: Some(0) }],
+        health_check: Some(HealthCheck {
+            path: text("/health"),
+            interval_ms: Some(100),
+            timeout_ms: Some(101),
+            healthy_after: Some(1),
+            unhealthy_after: Some(4),
+            expected_status: text("200-204"),
+        }),
+        outlier: Some(Outlier { consecutive_errors: Some(6), ejection_ms: Some(7), ejected_percent_max: Some(8) }),
+        circuit_breaker: Some(CircuitBreaker {
+            error_percent: Some(9),
+            requests_min: Some(10),
+            window_ms: Some(11),
+            open_ms: Some(12),
+            half_open_requests: Some(13),
+        }),
+        retries: Some(Retries {
+            attempts_max: Some(3),
+            on: vec!["reset".to_owned(), "502".to_owned()],
+            budget_percent: Some(14),
+            idempotent_only: Some(false),
+            attempt_timeout_ms: Some(15),
+        }),
+        mirror: Some(Mirror { uri: "https://shadow".to_owned(), percent: Some(0.5) }),
     }
 }
 
 #[test]
 fn a_definition_that_uses_every_field_comes_back() {
     check_again(&full());
+    let mut named = full();
+    let integrations = named.resources.iter_mut().flat_map(|resource| resource.resource_methods.values_mut());
+    for integration in integrations.filter_map(|method| method.method_integration.as_mut()) {
+        integration.upstream = Some(Box::new(IntegrationUpstream::Named("orders".to_owned())));
+    }
+    check_again(&named);
 }
 
 #[test]

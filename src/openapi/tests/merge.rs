@@ -29,6 +29,7 @@ x-amazon-apigateway-binary-media-types: [image/png]
 x-amazon-apigateway-minimum-compression-size: 10
 x-amazon-apigateway-api-key-source: AUTHORIZER
 x-amazon-apigateway-policy: {Version: '2012-10-17'}
+x-tollgate-upstreams: {one: {retries: {attemptsMax: 2}}, two: {retries: {}}}
 x-amazon-apigateway-documentation:
   documentationParts:
     - {location: {type: API}, properties: {a: 1, b: 2}}
@@ -52,6 +53,7 @@ components:
 x-amazon-apigateway-request-validators: {all: {validateRequestParameters: true}}
 x-amazon-apigateway-gateway-responses: {THROTTLED: {statusCode: 431}}
 x-amazon-apigateway-binary-media-types: [image/gif, image/png]
+x-tollgate-upstreams: {one: {retries: {attemptsMax: 3}}}
 x-amazon-apigateway-documentation:
   documentationParts:
     - {location: {type: API}, properties: {b: 4, d: 5}}
@@ -127,6 +129,10 @@ fn merge_leaves_what_is_not_named() {
     assert_eq!((name.as_str(), description.as_deref(), *minimum_compression_size), ("A", Some("Before"), Some(10)));
     assert_eq!(*binary_media_types, ["image/png", "image/gif"]);
     assert_eq!(merged.rest_api.api_key_source, ApiKeySource::Authorizer);
+    let attempts =
+        |upstream: &crate::model::Upstream| upstream.retries.as_ref().and_then(|retries| retries.attempts_max);
+    let upstreams = merged.rest_api.upstreams.iter().map(|(name, upstream)| (name.as_str(), attempts(upstream)));
+    assert_eq!(upstreams.collect::<Vec<_>>(), [("one", Some(3)), ("two", None)]);
     assert!(merged.rest_api.disable_execute_api_endpoint && merged.rest_api.policy.is_some());
     assert_eq!(merged.rest_api.endpoint_configuration, existing().rest_api.endpoint_configuration);
 }

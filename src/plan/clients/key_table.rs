@@ -350,6 +350,18 @@ mod tests {
     }
 
     #[test]
+    fn a_key_takes_little_more_than_its_slot() {
+        const KEYS: usize = 200_000;
+        let one = [membership(0, 0)];
+        let mut builder = KeyTableBuilder::new();
+        for number in 0..KEYS {
+            builder.put(digest(number), KeyEntry { id: "a1b2c3d4e5", enabled: true, memberships: &one });
+        }
+        let bytes = builder.finish().heap_bytes() / KEYS;
+        assert!((32..36).contains(&bytes), "{bytes} bytes a key");
+    }
+
+    #[test]
     fn a_change_is_of_its_keys_alone() {
         let entry = |id| KeyEntry { id, enabled: true, memberships: &[] };
         let mut table = KeyTable::empty();

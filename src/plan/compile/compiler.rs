@@ -261,6 +261,7 @@ impl Compilation<'_> {
             routes: Arc::clone(&compiled.routes),
             methods: Arc::clone(&compiled.methods),
             origins: Arc::clone(&compiled.origins),
+            protections: Arc::clone(&compiled.protections),
             gateway_responses: Arc::clone(&compiled.gateway_responses),
             throttles: throttle::compile(self, stage, &compiled.methods),
             access_log_format: self.access_log_format(stage),

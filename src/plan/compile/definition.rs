@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::protection::Protections;
 use super::{Compilation, PATH_SEGMENTS_MAX, Problem, StageSource, Unsupported, ValueName, gateway_responses, method};
 use crate::model::{ApiDefinition, Pointer, Resource};
 use crate::plan::gateway_response::GatewayResponses;
 use crate::plan::integration::Origin;
+use crate::plan::protection::Protection;
 use crate::plan::route::{PATH_PARAMETERS_MAX, RouteConflict, RouteTable};
 use crate::plan::{MethodIndex, MethodPlan, OriginIndex};
 
@@ -17,12 +19,14 @@ pub struct CompiledDefinition {
     pub methods: Arc<[MethodPlan]>,
     pub gateway_responses: Arc<GatewayResponses>,
     pub origins: Arc<[Arc<Origin>]>,
+    pub protections: Arc<[Arc<Protection>]>,
     /// What methods are denied for.
     pub denied: Box<[Problem]>,
 }
 
 pub fn compile(compilation: &mut Compilation<'_>, source: StageSource<'_>) -> CompiledDefinition {
-    (compilation.origins, compilation.models) = (Origins::default(), HashMap::new());
+    (compilation.origins, compilation.protections) = (Origins::default(), Protections::default());
+    compilation.models = HashMap::new();
     refuse_what_is_not_served(compilation, source.definition);
     let responses = gateway_responses::compile(compilation, source.definition, source.stage);
     let (mut routes, mut methods) = (RouteTable::default(), Vec::new());
@@ -35,6 +39,7 @@ pub fn compile(compilation: &mut Compilation<'_>, source: StageSource<'_>) -> Co
         methods: methods.into(),
         gateway_responses: Arc::new(responses),
         origins: std::mem::take(&mut compilation.origins).list.into(),
+        protections: std::mem::take(&mut compilation.protections).into_list(),
         denied: std::mem::take(&mut compilation.denied).into(),
     }
 }

@@ -4,16 +4,19 @@
 use std::sync::Arc;
 
 use super::content::content_handling;
+use super::protection::{self, Protects};
 use super::shared::TextKey;
 use super::uri::{self, UriPart};
 use super::{Compilation, StageSource, expression};
 use crate::model::{self, ConnectionType, IntegrationType, Pointer, ResponseTransferMode, StageVariables};
+use crate::plan::OriginIndex;
 use crate::plan::content::ContentHandling;
 use crate::plan::integration::{
     HttpIntegration, Integration, IntegrationResponse, MappedParameter, MockIntegration, MockTemplate, Origin,
     PassthroughBehavior, PathPart, RequestTemplates, ResponseHeader,
 };
 use crate::plan::mock_status::mock_status;
+use crate::plan::protection::ProtectionIndex;
 use crate::plan::template::{BodyTemplate, ValueSource};
 use crate::vtl;
 
@@ -46,6 +49,9 @@ struct Context<'c, 'k, 'm> {
     variables: &'m StageVariables,
     /// Whether the API has binary media types: what is done to a body then depends on the exchange.
     binary: bool,
+    /// What integrations may name as their upstream.
+    upstreams: &'m model::OrderedMap<model::Upstream>,
+    http_method: &'m str,
     path: &'m str,
     pointer: &'c Pointer,
 }
@@ -54,12 +60,14 @@ pub fn compile(
     compilation: &mut Compilation<'_>,
     source: StageSource<'_>,
     path: &str,
+    http_method: &str,
     integration: &model::Integration,
     pointer: &Pointer,
 ) -> Option<Integration> {
     let StageSource { definition, stage, .. } = source;
     let binary = !definition.rest_api.binary_media_types.is_empty();
-    let mut context = Context { compilation, integration, variables: &stage.variables, binary, path, pointer };
+    let (variables, upstreams) = (&stage.variables, &definition.rest_api.upstreams);
+    let mut context = Context { compilation, integration, variables, binary, upstreams, http_method, path, pointer };
     context.refuse_what_is_not_served();
     match integration.integration_type {
         IntegrationType::HttpProxy => context.http(true).map(|http| Integration::Http(Box::new(http))),
@@ -113,6 +121,9 @@ impl Context<'_, '_, '_> {
                 "take `credentials` away",
             );
         }
+        if integration.upstream.is_some() && integration.integration_type == IntegrationType::Mock {
+            self.refuse("x-tollgate-upstream", "a mock has no upstream", "take `x-tollgate-upstream` away");
+        }
         let proxy = matches!(integration.integration_type, IntegrationType::HttpProxy | IntegrationType::AwsProxy);
         if self.streams() && !proxy {
             let message = "answers of this integration cannot be streamed";
@@ -143,15 +154,17 @@ impl Context<'_, '_, '_> {
             || parameters.path.iter().any(|(_, source)| source.is_of_body())
             || parameters.query.iter().chain(&parameters.headers).any(of_body);
         let config = self.integration.tls_config.as_ref();
-        let origin = self.compilation.origins.index(Origin {
+        let origin = Origin {
             tls: uri.tls,
             host: uri.host,
             port: uri.port,
             authority: uri.authority,
             insecure_skip_verification: config.is_some_and(|config| config.insecure_skip_verification),
-        });
+        };
+        let (origin, protection) = self.protected(origin)?;
         Some(HttpIntegration {
             origin,
+            protection,
             proxy,
             http_method: http_method?,
             path: path?,
@@ -165,6 +178,18 @@ impl Context<'_, '_, '_> {
             timeout_ms,
             responses,
         })
+    }
+
+    /// The origin to make requests for, and what protects it. Where there are targets, the URI's own is not asked.
+    fn protected(&mut self, origin: Origin) -> Option<(OriginIndex, Option<ProtectionIndex>)> {
+        let Some(upstream) = &self.integration.upstream else {
+            return Some((self.compilation.origins.index(origin), None));
+        };
+        let method = format!("{} {}", self.http_method, self.path);
+        let (variables, pointer) = (self.variables, self.pointer.clone());
+        let protects = Protects { upstream, method, origin, variables, pointer };
+        let index = protection::compile(self.compilation, protects, self.upstreams)?;
+        Some((self.compilation.protections.first_origin(index), Some(index)))
     }
 
     fn timeout_ms(&mut self) -> u32 {

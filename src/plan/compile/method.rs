@@ -19,7 +19,7 @@ pub fn compile(
     let path = resource.path.as_str();
     let pointer = Pointer::method(path, &method.http_method);
     let (problems, denied) = (compilation.problems.len(), compilation.denied.len());
-    let origins = compilation.origins.len();
+    let (origins, protections) = (compilation.origins.len(), compilation.protections.len());
     refuse_what_is_not_enforced(compilation, source, method, &pointer);
     let validator = validation::compile(compilation, source, path, method, &pointer);
     let Some(described) = &method.method_integration else {
@@ -27,12 +27,14 @@ pub fn compile(
         compilation.refuse(pointer, NO_INTEGRATION).help(help);
         return None;
     };
-    let integration = integration::compile(compilation, source, path, described, &pointer.child("methodIntegration"));
+    let at = pointer.child("methodIntegration");
+    let integration = integration::compile(compilation, source, path, &method.http_method, described, &at);
     let reason = compilation.reason_of_denial(path, &method.http_method, described, denied);
     let (validator, integration) = match reason {
         // Nothing is checked of a request that is denied anyway, and nobody is asked.
         Some(reason) => {
             compilation.origins.truncate(origins);
+            compilation.protections.truncate(protections);
             (None, Integration::Denied(Box::new(Denied { reason })))
         }
         None => (validator, integration?),

@@ -2,6 +2,7 @@
 
 mod denial;
 mod incremental;
+mod protection;
 
 use super::*;
 use crate::model::{

@@ -181,7 +181,6 @@ fn answer(
     });
     let answered = with_inbound(connection, exchange, &mapped.request, |inbound| {
         let written = parse(raw_head, exchange.to_head_request, |head| {
-            exchange.integration_status.set(Some(head.status));
             let response =
                 http.and_then(|http| select(&http.responses, head.status)).ok_or(GatewayError::Configuration)?;
             let types = exchange.stage().map(|stage| &stage.binary_media_types);

@@ -150,6 +150,7 @@ fn with_overrides(http: &HttpIntegration, overrides: &Overrides) -> Result<Optio
     });
     Ok(Some(HttpIntegration {
         origin: http.origin,
+        protection: http.protection,
         proxy: http.proxy,
         http_method: http.http_method.clone(),
         path: path.collect(),
