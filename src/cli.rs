@@ -175,6 +175,8 @@ Examples:
   tollgate config --config tollgate.toml  every setting, and where its value comes from
   tollgate deploy petstore.yaml --api pets --stage prod --create
                                           a document to a gateway that runs, and tollgate rollback back
+  tollgate keys create --name web --plan basic
+                                          an API key for the stages of a usage plan
 
 Settings may also come from a file (--config) and from TOLLGATE_ variables; a flag is the strongest.
 Exit codes: 0 all is well, 1 a document or a setting is wrong, 2 the command line is wrong.";

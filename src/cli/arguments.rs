@@ -164,7 +164,7 @@ pub struct CompletionsArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// Of a list, a table.
+    // Lists are tables.
     #[value(alias = "table")]
     Text,
     Json,

@@ -61,14 +61,14 @@ enum KeysCommand {
 #[derive(Args, Clone, Debug)]
 struct KeyArgs {
     /// The id or the name of the key
-    #[arg(value_name = "ID|NAME")]
+    #[arg(value_name = "KEY")]
     key: String,
     #[command(flatten)]
     admin: AdminArgs,
 }
 
 /// Where a key is an argument of its own, in what is told of it.
-const KEY: &str = "ID|NAME";
+const KEY: &str = "KEY";
 
 /// # Errors
 /// Nobody answers, it is not clear what is meant, or it is refused.

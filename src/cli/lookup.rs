@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::admin::{Admin, Ask, encoded};
-use super::managed::{listed, time};
+use super::managed::{enumerated, listed, time};
 use super::table::printable;
 use crate::model::{ApiKey, UsagePlan};
 
@@ -37,7 +37,7 @@ pub fn key(admin: &Admin, argument: &str, wanted: &str) -> Result<ApiKey, String
         1 => Ok(named.remove(0)),
         _ => {
             let state = |key: &ApiKey| if key.enabled { "enabled" } else { "disabled" };
-            let told = |key: &ApiKey| format!("{} ({}, made {})", key.id, state(key), time(key.created_date));
+            let told = |key: &ApiKey| format!("`{}` ({}, made {})", key.id, state(key), time(key.created_date));
             let candidates: Vec<String> = named.iter().map(told).collect();
             Err(ambiguous(argument, "API keys", wanted, &candidates))
         }
@@ -64,7 +64,7 @@ pub fn plan(admin: &Admin, argument: &str, wanted: &str) -> Result<UsagePlan, St
 
 fn ambiguous(argument: &str, kind: &str, name: &str, candidates: &[String]) -> String {
     let (several, name) = (candidates.len(), printable(name));
-    let candidates = listed(candidates.iter().map(String::as_str));
+    let candidates = enumerated(candidates);
     format!("{argument}: {several} {kind} are called `{name}`: name one by its id, {candidates}")
 }
 
@@ -80,7 +80,7 @@ fn candidate(plan: &UsagePlan) -> String {
     let stages = plan.api_stages.iter().map(|stage| format!("{}:{}", stage.api_id, stage.stage));
     let stages = stages.collect::<Vec<_>>().join(", ");
     let of = if stages.is_empty() { "without a stage".to_owned() } else { format!("of {stages}") };
-    format!("{} ({of})", plan.id)
+    format!("`{}` ({of})", plan.id)
 }
 
 /// `` `web` ``, but never what may be a key's value.

@@ -67,7 +67,7 @@ The plan's keys stay, but are no longer in it; what they have used of it is gone
 Exit codes: 0 it is removed, 1 it is not, 2 the command line is wrong."))]
 struct DeleteArgs {
     /// The id or the name of the plan
-    #[arg(value_name = "ID|NAME")]
+    #[arg(value_name = "PLAN")]
     plan: String,
     /// Take its stages out of it first; a plan with stages is not removed without this
     #[arg(long)]
@@ -77,7 +77,7 @@ struct DeleteArgs {
 }
 
 /// Where a plan is an argument of its own, in what is told of it.
-const PLAN: &str = "ID|NAME";
+const PLAN: &str = "PLAN";
 
 /// # Errors
 /// Nobody answers, it is not clear what is meant, or it is refused.

@@ -26,7 +26,7 @@ old one has used of its quotas does not count for it. Prints a line, ID and VALU
 Exit codes: 0 it is done, 1 it is not, 2 the command line is wrong."))]
 pub struct RotateArgs {
     /// The id or the name of the key that is to be replaced
-    #[arg(value_name = "ID|NAME")]
+    #[arg(value_name = "KEY")]
     key: String,
     /// Remove the old key when the new one is there
     #[arg(long, conflicts_with = "disable_old")]

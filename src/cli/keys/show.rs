@@ -24,7 +24,7 @@ Examples:
 Exit codes: 0 it is told, 1 it is not, 2 the command line is wrong."))]
 pub struct ShowArgs {
     /// The id or the name of the key
-    #[arg(value_name = "ID|NAME")]
+    #[arg(value_name = "KEY")]
     key: String,
     /// Print the value too
     #[arg(long)]

@@ -41,7 +41,7 @@ pub struct CreateArgs {
     /// How many requests a key may make in a day, a week or a month
     #[arg(long, value_name = "N/PERIOD")]
     quota: Option<Quota>,
-    /// On which day of the week or the month a quota's period begins, counted from 0 for its first [default: 0]
+    /// On which day a quota's week (0 is Sunday) or month (0 is the 1st) begins [default: 0]
     #[arg(long, value_name = "DAY", requires = "quota", value_parser = clap::value_parser!(i32).range(0..))]
     quota_offset: Option<i32>,
     #[command(flatten)]

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::PLAN;
 use crate::cli::admin::{Admin, AdminArgs, Ask, credentials_help, encoded};
 use crate::cli::lookup::{attach, key, key_title, plan, plan_path, plan_title};
 use crate::config::Environment;
@@ -42,7 +43,7 @@ pub fn remove(args: &KeyArgs, environment: &Environment) -> Result<String, Strin
 impl KeyArgs {
     fn find(&self, environment: &Environment) -> Result<(Admin, UsagePlan, ApiKey), String> {
         let admin = Admin::new(&self.admin, environment)?;
-        let plan = plan(&admin, "PLAN", &self.plan)?;
+        let plan = plan(&admin, PLAN, &self.plan)?;
         let key = key(&admin, "KEY", &self.key)?;
         Ok((admin, plan, key))
     }

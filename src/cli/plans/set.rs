@@ -15,7 +15,7 @@ use crate::model::{ApiStage, ThrottleSettings, UsagePlan};
 #[command(group = ArgGroup::new("change").required(true).multiple(true).args([
     "name", "description", "rate", "burst", "no_throttle", "quota", "quota_offset", "no_quota"
 ]))]
-#[command(after_help = concat!("\
+#[command(override_usage = "tollgate plans set [OPTIONS] <PLAN>", after_help = concat!("\
 Examples:
   tollgate plans set basic --rate 20 --burst 40
   tollgate plans set basic --quota 20000/month
@@ -28,7 +28,7 @@ What is not named stays. It holds for the next request of each key.
 Exit codes: 0 it is changed, 1 it is not, 2 the command line is wrong."))]
 pub struct SetArgs {
     /// The id or the name of the plan
-    #[arg(value_name = "ID|NAME")]
+    #[arg(value_name = "PLAN")]
     plan: String,
     /// What the plan is called from now on
     #[arg(long, value_name = "NAME")]
@@ -48,7 +48,7 @@ pub struct SetArgs {
     /// How many requests a key may make in a day, a week or a month
     #[arg(long, value_name = "N/PERIOD")]
     quota: Option<Quota>,
-    /// On which day of the week or the month a quota's period begins, counted from 0 for its first
+    /// On which day a quota's week (0 is Sunday) or month (0 is the 1st) begins
     #[arg(long, value_name = "DAY", value_parser = clap::value_parser!(i32).range(0..))]
     quota_offset: Option<i32>,
     /// Let keys make as many requests in a period as they can

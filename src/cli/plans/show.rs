@@ -25,7 +25,7 @@ Examples:
 Exit codes: 0 it is told, 1 it is not, 2 the command line is wrong."))]
 pub struct ShowArgs {
     /// The id or the name of the plan
-    #[arg(value_name = "ID|NAME")]
+    #[arg(value_name = "PLAN")]
     plan: String,
     /// The form of the answer
     #[arg(long, value_enum, default_value_t = Format::Text)]

@@ -21,7 +21,7 @@ with it.
 Exit codes: 0 it is done, 1 it is not, 2 the command line is wrong."))]
 pub struct StageArgs {
     /// The id or the name of the plan
-    #[arg(value_name = "ID|NAME")]
+    #[arg(value_name = "PLAN")]
     plan: String,
     /// The name or the id of the API
     #[arg(long, value_name = "NAME|ID")]
