@@ -93,7 +93,7 @@ fn management() -> (Management, mpsc::UnboundedReceiver<Fresh>) {
     }
     let (sender, fresh) = mpsc::unbounded_channel();
     let region = "us-east-1".to_owned();
-    let settings = KeeperSettings { account_id: "123456789012".to_owned(), region: region.clone() };
+    let settings = KeeperSettings { account_id: "123456789012".to_owned(), region: region.clone(), give_way: || {} };
     let serving = Serving::new(Default::default());
     let keeper = keeper::start(Store::default(), None, serving, settings, Box::new(SystemRandom), sender);
     let access = AccessSettings { access_keys: Vec::new(), tokens: Vec::new(), region, clock_skew_ms: 300_000 };
