@@ -227,7 +227,11 @@ fn start_keeper(
         tracing::info!("without --data, what the management API makes is kept in memory only");
     }
     let (sender, fresh) = tokio::sync::mpsc::unbounded_channel();
-    let settings = KeeperSettings { account_id: config.account_id.clone(), region: config.management.region.clone() };
+    let settings = KeeperSettings {
+        account_id: config.account_id.clone(),
+        region: config.management.region.clone(),
+        give_way: yield_to_shards,
+    };
     let keeper = keeper::start(store, disk, serving, clients, settings, Box::new(SystemRandom), sender)?;
     Ok((keeper, fresh))
 }

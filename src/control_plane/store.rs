@@ -23,13 +23,21 @@ use crate::model::{
     DocumentationPart, DocumentationVersion, DomainName, DomainNameAccessAssociation, GatewayResponse, Model,
     RequestValidator, Resource, RestApi, Stage, UsagePlan, UsagePlanKey, VpcLink,
 };
-use table::Table;
+use table::{Kept, Table};
 
 macro_rules! tables {
-    ($($(#[$documentation:meta])* $name:ident: $row:ty,)*) => {
-        #[derive(Clone, Debug, Default)]
+    ($($(#[$documentation:meta])* $name:ident: $row:ty $(= $table:expr)?,)*) => {
+        #[derive(Clone, Debug)]
         pub struct Store {
             $($(#[$documentation])* pub $name: Table<$row>,)*
+        }
+
+        impl Default for Store {
+            fn default() -> Store {
+                let mut store = Store { $($name: Table::default(),)* };
+                $($(store.$name = $table;)?)*
+                store
+            }
         }
 
         /// A place in the history of a [`Store`], to go back to.
@@ -100,7 +108,7 @@ macro_rules! tables {
             /// The table is not known, or its row cannot be read.
             pub fn load(&mut self, table: &str, key: &str, row: &[u8]) -> Result<(), String> {
                 match table {
-                    $(stringify!($name) => self.$name.load(key, read(table, key, row)?),)*
+                    $(stringify!($name) => self.$name.load(key, read(table, key, row)?, row),)*
                     _ => return Err(format!("there is no table `{table}`")),
                 }
                 Ok(())
@@ -115,7 +123,7 @@ tables! {
     /// By region and API.
     rest_apis: RestApi,
     /// By region, API and resource.
-    resources: Resource,
+    resources: Resource = Table::packed(),
     /// By region, API and authorizer.
     authorizers: Authorizer,
     /// By region, API and validator.
@@ -268,7 +276,10 @@ fn changes_of<V: Clone + Serialize>(
 }
 
 fn visit<V: Clone + Serialize>(name: &'static str, table: &Table<V>, take: &mut Visitor<'_>) -> Result<(), String> {
-    table.below(&[]).try_for_each(|(key, row)| take(name, key, &json(name, &**row)?))
+    table.kept().try_for_each(|(key, row)| match row {
+        Kept::Packed(json) => take(name, key, json),
+        Kept::Open(row) => take(name, key, &json(name, row)?),
+    })
 }
 
 fn json(table: &str, row: &impl Serialize) -> Result<Vec<u8>, String> {
