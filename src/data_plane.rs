@@ -6,6 +6,7 @@
 //! - [`connection`]: a client's connection: heads in, exchanges, bytes out.
 //! - [`forwarding`]: from a client's request to the origin's: what is dropped, mapped and added.
 //! - [`integrate`]: HTTP origins and mock answers; [`upstream`]: the pools of connections to origins.
+//! - [`cache`]: answers that are given again without asking an origin.
 //! - [`body`]: bodies on their way through; [`compress`]: in and out of content codings.
 //! - [`respond`]: method responses and gateway responses: the one place where an error becomes a response; [`request_parts`]: what gateway
 //!   responses ask of a request.
@@ -15,6 +16,7 @@
 
 pub mod access_log;
 pub mod body;
+pub mod cache;
 pub mod compress;
 pub mod connection;
 pub mod context;

@@ -9,6 +9,7 @@
 //! - [`integration`]: what the method does: an HTTP request to build, or a mock answer.
 //! - [`content`]: text and binary bodies, and how one becomes the other.
 //! - [`context`]: the names of `$context`'s variables.
+//! - [`cache`]: whose answers a stage keeps.
 //! - [`mock_status`]: the status that a mock's template names.
 //! - [`template`]: text with `$context` variables, and the sources of mapped parameters.
 //! - [`access_log`]: what a line of the log looks like.
@@ -19,6 +20,7 @@
 //! - [`compile`]: from the model to a plan, or the list of what stands against it.
 
 pub mod access_log;
+pub mod cache;
 pub mod compile;
 pub mod content;
 pub mod context;
@@ -37,6 +39,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use access_log::LogFormat;
+use cache::{CacheDefinition, StageCache};
 use content::BinaryMediaTypes;
 use gateway_response::GatewayResponses;
 use integration::{Integration, Origin};
@@ -93,6 +96,8 @@ pub struct StagePlan {
     pub binary_media_types: BinaryMediaTypes,
     /// `minimumCompressionSize`, in bytes; `None` compresses nothing.
     pub minimum_compression_size: Option<u32>,
+    /// Where answers of its methods are kept.
+    pub cache: Option<Arc<StageCache>>,
 }
 
 /// One method of one resource, ready to run.
@@ -105,6 +110,8 @@ pub struct MethodPlan {
     pub resource_id: Box<str>,
     /// What is checked before the integration is begun.
     pub validator: Option<Box<Validator>>,
+    /// How its answers are kept where a stage keeps them; `None` where the integration says nothing of it.
+    pub cache: Option<Box<CacheDefinition>>,
     pub integration: Integration,
 }
 

@@ -26,7 +26,7 @@ use crate::control_plane::store::disk::Disk;
 use crate::control_plane::{self, Control, ControlPlane, ExitReason};
 use crate::data_plane::access_log::LogSink;
 use crate::data_plane::settings::{
-    AccessLogSettings, Cidr, CompressionSettings, ForwardingSettings, Settings, UpstreamSettings,
+    AccessLogSettings, CacheSettings, Cidr, CompressionSettings, ForwardingSettings, Settings, UpstreamSettings,
 };
 use crate::data_plane::shard::{Letter, ListenerInfo, ShardHandle, ShardParts, ShardState, run};
 use crate::http::head::HeadLimits;
@@ -328,6 +328,11 @@ fn settings(config: &Config, shards: usize) -> Result<Settings, String> {
             level: config.compression.level,
             concurrent_max: config.compression.concurrent_max,
             request_ratio_max: config.compression.request_ratio_max.into(),
+        },
+        cache: CacheSettings {
+            shard_bytes_max: config.cache.shard_bytes_max,
+            wait_ms: config.cache.wait_ms,
+            header: config.cache.header,
         },
         account_id: config.account_id.as_str().into(),
     })

@@ -2,6 +2,7 @@
 
 mod access_log_formats;
 mod bodies;
+mod cache;
 mod compression;
 mod content;
 mod cors;

@@ -8,11 +8,14 @@ use std::sync::Arc;
 
 use ahash::AHashMap;
 
+use crate::plan::cache::MethodCache;
 use crate::plan::delivery::AddressBook;
 use crate::plan::integration::Origin;
-use crate::plan::{OriginIndex, Plan, StageIndex};
+use crate::plan::{MethodIndex, OriginIndex, Plan, StageIndex};
 use crate::stats::Block;
 
+use super::cache::Cached;
+use super::cache::store::StageStore;
 use super::upstream::Upstream;
 
 /// The upstreams of a shard, by what makes two of them the same.
@@ -23,6 +26,8 @@ pub struct Live {
     pub block: Rc<Block>,
     /// By stage, in the order of [`StagePlan::origins`](crate::plan::StagePlan::origins); stages share them.
     upstreams: Vec<Box<[Rc<Upstream>]>>,
+    /// By stage, where it keeps answers.
+    stores: Vec<Option<Rc<StageStore>>>,
 }
 
 impl Live {
@@ -40,7 +45,24 @@ impl Live {
             upstream
         };
         let upstreams = plan.stages.iter().map(|stage| stage.origins.iter().map(&mut upstream).collect()).collect();
-        (Live { plan, block, upstreams }, named)
+        (Live { plan, block, upstreams, stores: Vec::new() }, named)
+    }
+
+    /// With the answers that its stages have kept so far.
+    #[must_use]
+    pub fn with_stores(self, stores: Vec<Option<Rc<StageStore>>>) -> Live {
+        Live { stores, ..self }
+    }
+
+    /// Where the answers of a method are kept, if they are, for requests with this HTTP method.
+    pub fn cached(&self, stage: StageIndex, method: MethodIndex, http_method: &str) -> Option<Cached<'_>> {
+        let store = self.stores.get(stage.0 as usize)?.as_ref()?;
+        let method = self.cached_method(stage, method)?;
+        (!method.any || matches!(http_method, "GET" | "HEAD")).then_some(Cached { store, method })
+    }
+
+    pub fn cached_method(&self, stage: StageIndex, method: MethodIndex) -> Option<&MethodCache> {
+        self.plan.stage(stage).cache.as_ref()?.methods[method.0 as usize].as_deref()
     }
 
     pub fn upstream(&self, stage: StageIndex, index: OriginIndex) -> &Rc<Upstream> {

@@ -34,6 +34,8 @@ pub enum GatewayError {
     /// The stage has no such resource, or the resource no such method.
     NoRoute,
     UnsupportedMediaType,
+    /// A new answer was asked for in place of a kept one, without the permission.
+    InvalidationDenied,
     /// No integration response fits, or a mock has no status.
     Configuration,
     IntegrationTimeout,
@@ -54,7 +56,7 @@ impl GatewayError {
             | GatewayError::InvalidJson
             | GatewayError::MissingParameters
             | GatewayError::InvalidBody => 400,
-            GatewayError::NoStage | GatewayError::NoRoute => 403,
+            GatewayError::NoStage | GatewayError::NoRoute | GatewayError::InvalidationDenied => 403,
             GatewayError::RequestTimeout => 408,
             GatewayError::RequestTooLarge => 413,
             GatewayError::TargetTooLong => 414,
@@ -77,7 +79,7 @@ impl GatewayError {
             GatewayError::InvalidJson => "Invalid JSON in request body",
             GatewayError::MissingParameters => "Missing required request parameters",
             GatewayError::InvalidBody => "Invalid request body",
-            GatewayError::NoStage => "Forbidden",
+            GatewayError::NoStage | GatewayError::InvalidationDenied => "Forbidden",
             GatewayError::NoRoute => "Missing Authentication Token",
             GatewayError::RequestTimeout => "Request Timeout",
             GatewayError::RequestTooLarge => "Request Too Long",
@@ -111,7 +113,7 @@ impl GatewayError {
             }
             GatewayError::BadRequestBody | GatewayError::InvalidBody => GatewayResponseType::BadRequestBody,
             GatewayError::NoRoute => GatewayResponseType::MissingAuthenticationToken,
-            GatewayError::NoStage => GatewayResponseType::AccessDenied,
+            GatewayError::NoStage | GatewayError::InvalidationDenied => GatewayResponseType::AccessDenied,
             GatewayError::RequestTooLarge => GatewayResponseType::RequestTooLarge,
             GatewayError::UnsupportedMediaType => GatewayResponseType::UnsupportedMediaType,
             GatewayError::Configuration => GatewayResponseType::ApiConfigurationError,

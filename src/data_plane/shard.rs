@@ -22,6 +22,8 @@ use crate::plan::delivery::{AddressBook, Delivery};
 use crate::stats::{Counter, Recorder};
 
 use super::access_log::{AccessLog, Handed};
+use super::cache::KeyRoom;
+use super::cache::store::{self, Adopted, Remains, Stores};
 use super::compress::Encoders;
 use super::connection;
 use super::context::IdSource;
@@ -90,6 +92,11 @@ pub struct Shard {
     addresses: RefCell<Arc<AddressBook>>,
     /// Every upstream of the plan and those of earlier plans that still have connections.
     upstreams: RefCell<Upstreams>,
+    /// Room for the key of a kept answer.
+    pub cache_key: KeyRoom,
+    stores: RefCell<Stores>,
+    /// Answers that nobody finds any more, freed bit by bit.
+    remains: RefCell<Vec<Remains>>,
     draining: Cell<bool>,
     /// Connections that fell idle long enough to be parked.
     idle_clients: RefCell<AHashMap<*const Timer, Rc<Timer>>>,
@@ -122,6 +129,9 @@ impl Shard {
             live: RefCell::new(Rc::new(empty)),
             addresses: RefCell::default(),
             upstreams: RefCell::new(upstreams),
+            cache_key: KeyRoom::default(),
+            stores: RefCell::default(),
+            remains: RefCell::default(),
             draining: Cell::new(false),
             idle_clients: RefCell::default(),
             started: Instant::now(),
@@ -201,6 +211,13 @@ impl Shard {
                 }
                 self.addresses.replace(addresses);
             }
+            Delivery::FlushCache(flush) => {
+                for (_, store) in self.stores.borrow().iter().filter(|(name, _)| name.is_of(&flush)) {
+                    self.remains.borrow_mut().push(store.flush());
+                }
+                self.recorder.count(Counter::CacheFlushes);
+                flush.note_done();
+            }
             Delivery::Harvest => {
                 self.recorder.harvest();
                 self.count_log(self.access_log.flush());
@@ -245,7 +262,12 @@ impl Shard {
             }
         }
         drop(upstreams);
-        self.live.replace(Rc::new(live));
+        let bytes_max = self.settings.cache.shard_bytes_max;
+        let Adopted { by_stage, named, remains } =
+            store::adopt(&live.plan, self.stores.take(), bytes_max, self.fleet.len() as u64);
+        self.stores.replace(named);
+        self.remains.borrow_mut().extend(remains);
+        self.live.replace(Rc::new(live.with_stores(by_stage)));
         self.state().adopted.store(generation, Ordering::Release);
     }
 
@@ -392,6 +414,9 @@ async fn tick(shard: Rc<Shard>) {
         shard.turn_clock();
         for _ in 0..due {
             shard.wheel.tick();
+        }
+        if !shard.remains.borrow().is_empty() {
+            shard.remains.borrow_mut().retain_mut(Remains::shrink);
         }
         ticks += due;
         if ticks >= 1000 / TICK_MS {

@@ -18,7 +18,7 @@ pub struct Unknown {
 }
 
 /// Every extension that AWS or this gateway knows, wherever it belongs.
-const EXTENSIONS: [(&str, &str); 25] = [
+const EXTENSIONS: [(&str, &str); 26] = [
     ("x-amazon-apigateway-any-method", "a path"),
     ("x-amazon-apigateway-api-key-source", "the document's root"),
     ("x-amazon-apigateway-auth", "an operation"),
@@ -41,6 +41,7 @@ const EXTENSIONS: [(&str, &str); 25] = [
     ("x-amazon-apigateway-tag-value", "a tag"),
     ("x-tollgate-access-log-format", "the document's root"),
     ("x-tollgate-api-id", "the document's root"),
+    ("x-tollgate-cache", "an integration"),
     ("x-tollgate-stage-name", "the document's root"),
     ("x-tollgate-stage-variables", "the document's root"),
     ("x-tollgate-stages", "the document's root"),
@@ -333,9 +334,9 @@ pub const TAG: Keys = Keys {
     extensions: &["x-amazon-apigateway-tag-value"],
 };
 
-pub const INTEGRATION: Keys = Keys::new(
-    "`x-amazon-apigateway-integration`",
-    &[
+pub const INTEGRATION: Keys = Keys {
+    what: "`x-amazon-apigateway-integration`",
+    plain: &[
         "type",
         "httpMethod",
         "uri",
@@ -356,6 +357,12 @@ pub const INTEGRATION: Keys = Keys::new(
         "payloadFormatVersion",
         "integrationSubtype",
     ],
+    extensions: &["x-tollgate-cache"],
+};
+
+pub const CACHE: Keys = Keys::new(
+    "`x-tollgate-cache`",
+    &["staleWhileRevalidateInSeconds", "staleIfErrorInSeconds", "itemBytesMax", "etag", "sharedWithAuthorization"],
 );
 
 pub const INTEGRATION_RESPONSE: Keys =
@@ -400,8 +407,18 @@ pub const DOCUMENTATION_PART: Keys = Keys::new("a documentation part", &["locati
 pub const DOCUMENTATION_LOCATION: Keys =
     Keys::new("a documentation part's location", &["type", "path", "method", "statusCode", "name"]);
 
-pub const STAGE: Keys =
-    Keys::new("a stage", &["description", "variables", "accessLogSettings", "methodSettings", "canary"]);
+pub const STAGE: Keys = Keys::new(
+    "a stage",
+    &[
+        "description",
+        "variables",
+        "accessLogSettings",
+        "cacheClusterEnabled",
+        "cacheClusterSize",
+        "methodSettings",
+        "canary",
+    ],
+);
 
 pub const ACCESS_LOG_SETTINGS: Keys = Keys::new("`accessLogSettings`", &["format"]);
 

@@ -9,6 +9,7 @@
 //! - `integration`: its integration.
 //! - `validation`: its request validator, and models.
 //! - `uri`: an integration's URI in parts.
+//! - `cache`: whose answers are kept, and what tells them apart.
 //! - `content`: `binaryMediaTypes`, `minimumCompressionSize`, `contentHandling`.
 //! - `expression`: `method.request.header.x` and the like.
 //! - `gateway_responses`: the stage's error answers.
@@ -16,6 +17,7 @@
 //! - `stage`: what a stage itself says: variables, canary, method settings.
 //! - `shared`: what compiled stages have in common.
 
+mod cache;
 mod compiler;
 mod content;
 mod definition;
@@ -32,7 +34,7 @@ mod validation;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Plan;
@@ -210,6 +212,8 @@ struct Compilation<'c> {
     origins: Origins,
     /// The definition's models by name; `None` for one that was refused.
     models: HashMap<String, Option<Arc<Schema>>>,
+    /// What several of the definition's resources name as their `cacheNamespace`.
+    shared_namespaces: HashSet<String>,
 }
 
 impl<'c> Compilation<'c> {
@@ -222,6 +226,7 @@ impl<'c> Compilation<'c> {
             deployment: Deployment::Production,
             origins: Origins::default(),
             models: HashMap::new(),
+            shared_namespaces: HashSet::new(),
         }
     }
 

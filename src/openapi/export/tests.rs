@@ -271,6 +271,13 @@ fn integration() -> Integration {
         integration_responses: map([("200", response("200", None)), ("404", response("404", Some("4\\d{2}")))]),
         tls_config: Some(TlsConfig { insecure_skip_verification: true }),
         response_transfer_mode: Some(ResponseTransferMode::Stream),
+        cache: Some(CacheExtension {
+            stale_while_revalidate_in_seconds: Some(5),
+            stale_if_error_in_seconds: Some(600),
+            item_bytes_max: Some(4_194_304),
+            etag: Some(true),
+            shared_with_authorization: Some(false),
+        }),
     }
 }
 

@@ -1,6 +1,6 @@
 //! A method: what stands before its integration.
 
-use super::{Compilation, StageSource, integration, validation};
+use super::{Compilation, StageSource, cache, integration, validation};
 use crate::model::{AuthorizationType, Method, Pointer, Resource};
 use crate::plan::MethodPlan;
 use crate::plan::integration::{Denied, Integration};
@@ -27,7 +27,9 @@ pub fn compile(
         compilation.refuse(pointer, NO_INTEGRATION).help(help);
         return None;
     };
-    let integration = integration::compile(compilation, source, path, described, &pointer.child("methodIntegration"));
+    let pointer = pointer.child("methodIntegration");
+    let integration = integration::compile(compilation, source, path, described, &pointer);
+    let cache = cache::definition(compilation, source.stage, resource, described, &pointer);
     let reason = compilation.reason_of_denial(path, &method.http_method, described, denied);
     let (validator, integration) = match reason {
         // Nothing is checked of a request that is denied anyway, and nobody is asked.
@@ -40,7 +42,7 @@ pub fn compile(
     let http_method = method_name(&method.http_method);
     let resource_id = resource.id.0.as_str().into();
     let resource_path = path.into();
-    let plan = || MethodPlan { http_method, resource_path, resource_id, validator, integration };
+    let plan = || MethodPlan { http_method, resource_path, resource_id, validator, cache, integration };
     (compilation.problems.len() == problems).then(plan)
 }
 

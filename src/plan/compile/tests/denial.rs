@@ -11,7 +11,6 @@ const DENY: Options = Options {
 };
 
 const THROTTLING: &str = "requests are not throttled by this version";
-const CACHING: &str = "answers are not cached by this version";
 
 #[track_caller]
 fn check_stage(definition: &ApiDefinition, stage: &Stage, expected: &[(&str, &str)], noted: &[&str]) -> CompiledStage {
@@ -124,8 +123,8 @@ fn three_methods() -> ApiDefinition {
 }
 
 #[track_caller]
-fn check_settings(settings: &[(&str, MethodSetting)], cached: bool, expected: [&str; 3], noted: &[&str]) {
-    let mut stage = Stage { cache_cluster_enabled: cached, ..stage() };
+fn check_settings(settings: &[(&str, MethodSetting)], expected: [&str; 3], noted: &[&str]) {
+    let mut stage = stage();
     stage.method_settings = settings.iter().map(|(key, setting)| ((*key).to_owned(), setting.clone())).collect();
     let expected = [("GET /a", expected[0]), ("POST /a", expected[1]), ("ANY /b/{c}", expected[2])];
     let noted: Vec<String> = noted.iter().map(|place| format!("/stages/prod/methodSettings/{place}")).collect();
@@ -137,19 +136,17 @@ fn check_settings(settings: &[(&str, MethodSetting)], cached: bool, expected: [&
 fn a_setting_denies_the_methods_that_have_it() {
     let rate = |limit| MethodSetting { throttling_rate_limit: Some(limit), ..MethodSetting::default() };
     let cache = |enabled| MethodSetting { caching_enabled: Some(enabled), ..MethodSetting::default() };
-    check_settings(&[("*/*", rate(-1.0))], true, ["-", "-", "-"], &[]);
-    check_settings(&[("*/*", rate(5.0))], false, [THROTTLING, THROTTLING, THROTTLING], &["*~1*/throttlingRateLimit"]);
+    check_settings(&[("*/*", rate(-1.0))], ["-", "-", "-"], &[]);
+    check_settings(&[("*/*", rate(5.0))], [THROTTLING, THROTTLING, THROTTLING], &["*~1*/throttlingRateLimit"]);
     let one_without = [("*/*", rate(5.0)), ("a/GET", rate(-1.0))];
-    check_settings(&one_without, false, ["-", THROTTLING, THROTTLING], &["*~1*/throttlingRateLimit"]);
+    check_settings(&one_without, ["-", THROTTLING, THROTTLING], &["*~1*/throttlingRateLimit"]);
     let one_with = [("~1b~1{c}/ANY", rate(0.0)), ("a/GET", cache(false))];
-    check_settings(&one_with, false, ["-", "-", THROTTLING], &["~01b~01{c}~1ANY/throttlingRateLimit"]);
-    check_settings(&[("gone/GET", rate(5.0))], false, ["-", "-", "-"], &[]);
-    check_settings(&[("*/*", cache(true))], false, ["-", "-", "-"], &[]);
-    check_settings(&[("*/*", cache(true))], true, [CACHING, "-", CACHING], &["*~1*/cachingEnabled"]);
-    check_settings(&[("a/POST", cache(true))], true, ["-", CACHING, "-"], &["a~1POST/cachingEnabled"]);
+    check_settings(&one_with, ["-", "-", THROTTLING], &["~01b~01{c}~1ANY/throttlingRateLimit"]);
+    check_settings(&[("gone/GET", rate(5.0))], ["-", "-", "-"], &[]);
+    check_settings(&[("*/*", cache(true))], ["-", "-", "-"], &[]);
     let logs = MethodSetting { logging_level: Some("INFO".to_owned()), ..rate(1.0) };
     let why = "requests are not throttled by this version; executions are not logged by this version";
-    check_settings(&[("a/GET", logs)], false, [why, "-", "-"], &["a~1GET/throttlingRateLimit", "a~1GET/loggingLevel"]);
+    check_settings(&[("a/GET", logs)], [why, "-", "-"], &["a~1GET/throttlingRateLimit", "a~1GET/loggingLevel"]);
     let malformed = Stage { method_settings: [("a".to_owned(), rate(1.0))].into_iter().collect(), ..stage() };
     let definition = three_methods();
     let source = StageSource { definition: &definition, stage: &malformed, canary: None };
