@@ -16,11 +16,11 @@
 //! - [`filling`]: an answer on its way into the store.
 
 pub mod filling;
-mod key;
+pub mod key;
 mod refresh;
 mod rules;
 pub mod store;
-mod stored;
+pub mod stored;
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -34,7 +34,7 @@ use super::forwarding::Inbound;
 use super::respond::GatewayError;
 use super::shard::Shard;
 use filling::{Caching, Filling};
-pub use refresh::{Again, Refresh};
+pub use refresh::{Again, Refresh, Refreshes};
 use rules::Wishes;
 use store::{Flight, Looked, StageStore};
 use stored::Stored;
@@ -208,11 +208,14 @@ fn enter_by_key(
     let alone = exchange.to_head_request || guarded || has_body;
     if let Some(stored) = stale.as_ref().filter(renewed).filter(|_| !alone) {
         shard.recorder.count(Counter::CacheStale);
-        if let (Some(flight), Some((stage, _))) = (store.lead(key), exchange.found) {
+        if let Some((stage, _)) = exchange.found
+            && let Some(place) = shard.refreshes.place()
+            && let Some(flight) = store.lead(key)
+        {
             let filling = Filling::new(store, key, Some(flight), guarded);
             let note = Note { result: CacheResult::Refresh, warns: false };
             let caching = Caching::new(note, Some(filling), None);
-            refresh::begin(shard, inbound, Refresh { live: Rc::clone(&exchange.live), stage, caching });
+            refresh::begin(shard, inbound, Refresh { live: Rc::clone(&exchange.live), stage, caching }, place);
         }
         return given(stored, CacheResult::Stale, out);
     }

@@ -122,6 +122,12 @@ impl Inbound<'_> {
         !self.settings.drop_twins && self.head.fields.iter().any(|field| is_twin_of_ours(field.name, mapped))
     }
 
+    /// What the integration is told of the client's scheme.
+    pub fn scheme(&self) -> &[u8] {
+        let told = self.fields_of(FieldKind::XForwardedProto).next().filter(|_| self.client.trusted);
+        told.map_or(self.client.scheme().as_bytes(), |(field, _)| field.value)
+    }
+
     /// Appends the head of the request to make, up to and with the empty line.
     ///
     /// # Errors

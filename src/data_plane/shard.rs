@@ -22,8 +22,8 @@ use crate::plan::delivery::{AddressBook, Delivery};
 use crate::stats::{Counter, Recorder};
 
 use super::access_log::{AccessLog, Handed};
-use super::cache::KeyRoom;
 use super::cache::store::{self, Adopted, Remains, Stores};
+use super::cache::{KeyRoom, Refreshes};
 use super::compress::Encoders;
 use super::connection;
 use super::context::IdSource;
@@ -94,6 +94,8 @@ pub struct Shard {
     upstreams: RefCell<Upstreams>,
     /// Room for the key of a kept answer.
     pub cache_key: KeyRoom,
+    /// Answers that are asked for while nobody waits.
+    pub refreshes: Refreshes,
     stores: RefCell<Stores>,
     /// Answers that nobody finds any more, freed bit by bit.
     remains: RefCell<Vec<Remains>>,
@@ -130,6 +132,7 @@ impl Shard {
             addresses: RefCell::default(),
             upstreams: RefCell::new(upstreams),
             cache_key: KeyRoom::default(),
+            refreshes: Refreshes::default(),
             stores: RefCell::default(),
             remains: RefCell::default(),
             draining: Cell::new(false),

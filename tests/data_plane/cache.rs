@@ -397,13 +397,17 @@ fn a_flush_reaches_every_shard(driver: Driver) {
     let misses = |answers: &[String]| answers.iter().filter(|told| told.ends_with("MISS")).count();
     assert_eq!(misses(&ask()), 2, "each shard asks once");
     assert_eq!(misses(&ask()), 0);
-    let flushed = gateway.admin("DELETE /restapis/api1/stages/prod/cache/data");
-    assert_eq!((flushed.status(), flushed.text()), (202, ""));
-    assert_eq!((misses(&ask()), misses(&ask())), (2, 0));
-    let command = gateway.command("cache").arg("flush").arg("--api").arg("api1").run();
-    assert_eq!((command.code(), command.stdout.as_str()), (0, "Tested (api1), prod: the cache is empty\n"));
-    assert_eq!((misses(&ask()), misses(&ask())), (2, 0));
-    assert_eq!(gateway.admin("DELETE /restapis/api1/stages/other/cache/data").status(), 404);
+    let flush = |arguments: &[&str]| {
+        arguments.iter().fold(gateway.command("cache").arg("flush"), |start, argument| start.arg(*argument)).run()
+    };
+    for arguments in [&["--api", "api1"][..], &["--api", "Tested", "--stage", "prod"]] {
+        let flushed = flush(arguments);
+        let told = (flushed.code(), flushed.stdout.as_str());
+        assert_eq!(told, (0, "Tested (api1), prod: the cache is empty\n"), "{}", flushed.stderr);
+        assert_eq!((misses(&ask()), misses(&ask())), (2, 0));
+    }
+    let nowhere = flush(&["--api", "api1", "--stage", "other"]);
+    assert!(nowhere.code() == 1 && nowhere.stderr.contains("no stage `other`"), "{}", nowhere.stderr);
     assert_eq!(gateway.metric("cache_flushes_total"), 4.0);
 }
 

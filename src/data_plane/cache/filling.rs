@@ -98,7 +98,7 @@ impl Filling {
     }
 
     /// Says that nobody needs wait for the like of it. A failure says nothing of what comes after it.
-    fn give_up(self: Box<Self>, status: u16, now_ms: u64) {
+    pub fn give_up(self: Box<Self>, status: u16, now_ms: u64) {
         if self.flight.is_some() && status < 500 && self.epoch == self.store.epoch() {
             self.store.put_passes(Rc::clone(&self.key), now_ms);
         }

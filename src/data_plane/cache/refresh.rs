@@ -3,6 +3,7 @@
 //! The request is made again from what its client sent, on a connection that nobody listens to: a pair of sockets in this
 //! process. So it takes the way of every other request, and what comes is kept on it.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::net::runtime::spawn;
@@ -30,10 +31,40 @@ pub struct Again {
     pub request: Vec<u8>,
 }
 
-pub fn begin(shard: &Rc<Shard>, inbound: &Inbound<'_>, refresh: Refresh) {
+/// What a shard asks for again at a time. Beyond that, stale answers are given until there is a place.
+const REFRESHES_MAX: u32 = 256;
+
+/// Those under way on a shard.
+#[derive(Clone, Default)]
+pub struct Refreshes(Rc<Cell<u32>>);
+
+/// A place among them, until it is dropped.
+pub struct Place(Refreshes);
+
+impl Refreshes {
+    pub fn place(&self) -> Option<Place> {
+        let taken = self.0.get();
+        (taken < REFRESHES_MAX).then(|| {
+            self.0.set(taken + 1);
+            Place(self.clone())
+        })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.0.set(self.0.0.get().saturating_sub(1));
+    }
+}
+
+pub fn begin(shard: &Rc<Shard>, inbound: &Inbound<'_>, refresh: Refresh, place: Place) {
     let again = Again { refresh, client: inbound.client.clone(), request: request(inbound) };
     let (shard, panics) = (Rc::clone(shard), shard.recorder.clone());
-    spawn(async move { connection::ask_again(&shard, again).await }, move || panics.count(Counter::Panics));
+    let task = async move {
+        connection::ask_again(&shard, again).await;
+        drop(place);
+    };
+    spawn(task, move || panics.count(Counter::Panics));
 }
 
 /// The request as its client sent it. It had no body.

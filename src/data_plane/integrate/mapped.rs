@@ -191,6 +191,9 @@ async fn ask_cache(
 ) -> Result<Option<Ended>, GatewayError> {
     let Some((stage, method)) = exchange.found.filter(|_| exchange.cache.is_none()) else { return Ok(None) };
     let (live, shard) = (Rc::clone(&exchange.live), Rc::clone(&connection.shard));
+    if live.cached_method(stage, method).is_none() {
+        return Ok(None);
+    }
     let digest = (!request.body.is_empty()).then(|| sha256(&request.body));
     let mut turn = Turn::First;
     loop {

@@ -218,7 +218,10 @@ impl Passing {
             (None, Framing::None) => Some(0),
             (None, Framing::Length(length)) => Some(length),
             (None, Framing::Chunked) => None,
-            (None, Framing::UntilClose) => return None,
+            (None, Framing::UntilClose) => {
+                filling.give_up(self.status, shard.now_ms());
+                return None;
+            }
         };
         let seen = Seen { status: self.status, head: &self.head, length };
         let fields = head.fields.iter().map(|field| (field.name.as_bytes(), field.value));
