@@ -126,25 +126,12 @@ pub fn enter(
     let mut key = shard.cache_key.take();
     key.clear();
     key::write(cached.method, inbound, body, &mut key);
-    let entered = enter_by_key(
-        cached,
-        &key,
-        Asking { wishes, has_body: body.is_some(), turn, refreshes, warns },
-        inbound,
-        exchange,
-        shard,
-        out,
-    );
+    let guarded = wishes.is_guarded(&cached.method.definition);
+    let has_body = body.is_some();
+    let entering =
+        Entering { cached, key: &key, wishes, has_body, guarded, refreshes, warns, turn, inbound, exchange, shard };
+    let entered = entering.enter(out);
     shard.cache_key.set(key);
-    match &entered {
-        Entered::Wait(_) => {}
-        Entered::Answered(_) if turn == Turn::AfterWaiting => shard.recorder.count(Counter::CacheShared),
-        Entered::Answered(_) => {}
-        Entered::Ask(caching) => shard.recorder.count(match caching.note.result {
-            CacheResult::Refresh => Counter::CacheRefreshes,
-            CacheResult::Hit | CacheResult::Stale | CacheResult::Miss => Counter::CacheMisses,
-        }),
-    }
     Ok(entered)
 }
 
@@ -162,81 +149,106 @@ fn invalidation(method: &MethodCache, wishes: Wishes<'_>) -> Result<(bool, bool)
     }
 }
 
-/// What a request wants of the cache.
-#[derive(Clone, Copy)]
-struct Asking<'r> {
-    wishes: Wishes<'r>,
+/// A request that has come to the cache.
+struct Entering<'e> {
+    cached: Cached<'e>,
+    key: &'e [u8],
+    wishes: Wishes<'e>,
     has_body: bool,
-    turn: Turn,
+    /// It has credentials that the key does not have.
+    guarded: bool,
+    /// It wants a new answer, and may.
     refreshes: bool,
     warns: bool,
+    turn: Turn,
+    inbound: &'e Inbound<'e>,
+    exchange: &'e Exchange,
+    shard: &'e Rc<Shard>,
 }
 
-fn enter_by_key(
-    cached: Cached<'_>,
-    key: &[u8],
-    asking: Asking<'_>,
-    inbound: &Inbound<'_>,
-    exchange: &Exchange,
-    shard: &Rc<Shard>,
-    out: &mut Vec<u8>,
-) -> Entered {
-    let Cached { store, method } = cached;
-    let Asking { wishes, has_body, turn, refreshes, warns } = asking;
-    let guarded = wishes.is_guarded(&method.definition);
-    let now_ms = shard.now_ms();
-    let given = |stored: &Stored, result, out: &mut Vec<u8>| {
-        let note = Note { result, warns };
-        Entered::Answered(give(stored, method, wishes.if_none_match, note, exchange, shard, out))
-    };
-    let (mut stale, mut passes) = (None, false);
-    if !refreshes {
-        match store.look(key, now_ms, method.ttl_ms) {
-            Looked::Fresh(stored) if !guarded || stored.public => {
-                if turn == Turn::First {
-                    shard.recorder.count(Counter::CacheHits);
-                }
-                return given(&stored, CacheResult::Hit, out);
+impl Entering<'_> {
+    fn enter(&self, out: &mut Vec<u8>) -> Entered {
+        match self.look() {
+            Looked::Fresh(stored) => self.give(&stored, CacheResult::Hit, out),
+            Looked::Stale(stored) if self.is_renewed(&stored) => {
+                self.renew();
+                self.give(&stored, CacheResult::Stale, out)
             }
-            Looked::Stale(stored) if !guarded || stored.public => stale = Some(stored),
-            Looked::Fresh(_) | Looked::Stale(_) | Looked::Nothing => {}
-            Looked::Passes => passes = true,
+            Looked::Stale(stored) => self.ask(Some(stored), false),
+            Looked::Passes => self.ask(None, true),
+            Looked::Nothing => self.ask(None, false),
         }
     }
-    let more_ms = method.definition.extension.stale_while_revalidate_ms;
-    let renewed = |stored: &&Rc<Stored>| stored.is_within(now_ms, method.ttl_ms, more_ms);
-    let alone = exchange.to_head_request || guarded || has_body;
-    if let Some(stored) = stale.as_ref().filter(renewed).filter(|_| !alone) {
-        shard.recorder.count(Counter::CacheStale);
+
+    /// What there is for this request.
+    fn look(&self) -> Looked {
+        let Cached { store, method } = self.cached;
+        if self.refreshes {
+            return Looked::Nothing;
+        }
+        match store.look(self.key, self.shard.now_ms(), method.ttl_ms) {
+            Looked::Fresh(stored) | Looked::Stale(stored) if self.guarded && !stored.public => Looked::Nothing,
+            looked => looked,
+        }
+    }
+
+    fn give(&self, stored: &Stored, result: CacheResult, out: &mut Vec<u8>) -> Entered {
+        self.shard.recorder.count(match (result, self.turn) {
+            (CacheResult::Stale, _) => Counter::CacheStale,
+            (_, Turn::First) => Counter::CacheHits,
+            (_, Turn::AfterWaiting) => Counter::CacheShared,
+        });
+        let note = Note { result, warns: self.warns };
+        let Entering { cached, wishes, exchange, shard, .. } = self;
+        Entered::Answered(give(stored, cached.method, wishes.if_none_match, note, exchange, shard, out))
+    }
+
+    /// Whether a stale answer is given while a new one is asked for. What is asked for then is asked for everybody.
+    fn is_renewed(&self, stored: &Stored) -> bool {
+        let method = self.cached.method;
+        let alone = self.exchange.to_head_request || self.guarded || self.has_body;
+        let more_ms = method.definition.extension.stale_while_revalidate_ms;
+        !alone && stored.is_within(self.shard.now_ms(), method.ttl_ms, more_ms)
+    }
+
+    /// Asks for a new answer, if nobody does.
+    fn renew(&self) {
+        let Entering { cached: Cached { store, .. }, key, exchange, shard, .. } = self;
         if let Some((stage, _)) = exchange.found
             && let Some(place) = shard.refreshes.place()
             && let Some(flight) = store.lead(key)
         {
-            let filling = Filling::new(store, key, Some(flight), guarded);
+            let filling = Filling::new(store, key, Some(flight), false);
             let note = Note { result: CacheResult::Refresh, warns: false };
             let caching = Caching::new(note, Some(filling), None);
-            refresh::begin(shard, inbound, Refresh { live: Rc::clone(&exchange.live), stage, caching }, place);
+            refresh::begin(shard, self.inbound, Refresh { live: Rc::clone(&exchange.live), stage, caching }, place);
         }
-        return given(stored, CacheResult::Stale, out);
     }
-    let result = if refreshes { CacheResult::Refresh } else { CacheResult::Miss };
-    let note = Note { result, warns };
-    // Of an answer without its body, nobody else gets anything.
-    if exchange.to_head_request {
-        return Entered::Ask(Caching::new(note, None, stale));
-    }
-    if guarded || passes || refreshes {
-        let filling = Filling::new(store, key, None, guarded);
-        return Entered::Ask(Caching::new(note, Some(filling), stale));
-    }
-    match (store.flight(key), turn) {
-        (Some(flight), Turn::First) => Entered::Wait(flight),
-        // It has waited long enough. What comes of it is the other's to keep.
-        (Some(_), Turn::AfterWaiting) => Entered::Ask(Caching::new(note, None, stale)),
-        (None, _) => {
-            let filling = Filling::new(store, key, store.lead(key), guarded);
-            Entered::Ask(Caching::new(note, Some(filling), stale))
-        }
+
+    /// There is nothing to give: whether this request asks, and whether what comes is kept.
+    fn ask(&self, stale: Option<Rc<Stored>>, passes: bool) -> Entered {
+        let Entering { cached: Cached { store, .. }, key, guarded, refreshes, .. } = *self;
+        let filling = |flight| Some(Filling::new(store, key, flight, guarded));
+        // Of an answer without its body, nobody else gets anything.
+        let filling = if self.exchange.to_head_request {
+            None
+        } else if guarded || passes || refreshes {
+            filling(None)
+        } else {
+            match (store.flight(key), self.turn) {
+                (Some(flight), Turn::First) => return Entered::Wait(flight),
+                // It has waited long enough. What comes of it is the other's to keep.
+                (Some(_), Turn::AfterWaiting) => None,
+                (None, _) => filling(store.lead(key)),
+            }
+        };
+        let (result, counter) = if refreshes {
+            (CacheResult::Refresh, Counter::CacheRefreshes)
+        } else {
+            (CacheResult::Miss, Counter::CacheMisses)
+        };
+        self.shard.recorder.count(counter);
+        Entered::Ask(Caching::new(Note { result, warns: self.warns }, filling, stale))
     }
 }
 

@@ -98,7 +98,7 @@ impl Filling {
     }
 
     /// Says that nobody needs wait for the like of it. A failure says nothing of what comes after it.
-    pub fn give_up(self: Box<Self>, status: u16, now_ms: u64) {
+    pub fn give_up(self, status: u16, now_ms: u64) {
         if self.flight.is_some() && status < 500 && self.epoch == self.store.epoch() {
             self.store.put_passes(Rc::clone(&self.key), now_ms);
         }
@@ -169,7 +169,7 @@ impl Capture {
     }
 
     /// Keeps an answer of which the body is there already.
-    pub fn keep_whole(mut self: Box<Self>, body: &[u8], now_ms: u64) {
+    pub fn keep_whole(mut self, body: &[u8], now_ms: u64) {
         self.body.extend_from_slice(body);
         self.grew(now_ms);
         self.keep(now_ms);

@@ -92,7 +92,7 @@ pub fn definition(
 fn extension(compilation: &mut Compilation<'_>, written: &model::CacheExtension, pointer: &Pointer) -> CacheExtension {
     let pointer = pointer.child("x-tollgate-cache");
     let mut number = |member: &str, written: Option<i32>, most: i32| {
-        let Some(number) = written else { return None };
+        let number = written?;
         if !(0..=most).contains(&number) {
             let message = format!("`{member}` is {number}");
             compilation.refuse(pointer.child(member), message).help(format!("it is from 0 to {most}"));
