@@ -2,12 +2,13 @@
 //!
 //! One file a command. On documents and settings, with their arguments in [`arguments`]: `serve`, `check`, `routes`,
 //! `test-invoke`, [`config`], [`completions`]. On a running gateway, through [`admin`] and [`managed`]: `status`, `diff`, `deploy`,
-//! `rollback`, `export`, `backup`, `restore`. Exit codes: 0 all is well, 1 something is wrong with what was given (documents,
+//! `rollback`, `cache`, `export`, `backup`, `restore`. Exit codes: 0 all is well, 1 something is wrong with what was given (documents,
 //! settings) or with what was asked of a gateway, 2 the command line itself is wrong.
 
 pub mod admin;
 pub mod arguments;
 pub mod backup;
+pub mod cache;
 mod candidate;
 pub mod check;
 pub mod completions;
@@ -66,6 +67,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
         Command::Diff(args) => diff::run(&args, environment),
         Command::Deploy(args) => done(deploy::run(&args, environment)),
         Command::Rollback(args) => done(rollback::run(&args, environment)),
+        Command::Cache(args) => done(cache::run(&args, environment)),
         Command::Export(args) => done(export::run(&args, environment)),
         Command::Backup(args) => done(backup::run(&args, environment)),
         Command::Restore(args) => done(restore::run(&args, environment)),
@@ -193,6 +195,8 @@ enum Command {
     Deploy(deploy::DeployArgs),
     /// Move a stage back to a deployment that it had before
     Rollback(rollback::RollbackArgs),
+    /// Empty what a stage has cached
+    Cache(cache::CacheArgs),
     /// Print what a stage serves as an OpenAPI document
     Export(export::ExportArgs),
     /// Save everything that the management API made

@@ -28,7 +28,7 @@ REGION = "us-east-1"
 # Any key will do: without keys of its own, the gateway takes every signature that comes over loopback.
 CREDENTIALS = {"aws_access_key_id": "AKIAIOSFODNN7EXAMPLE", "aws_secret_access_key": "wJalrXUtnFEMI/K7MDENG/EXAMPLEKEY"}
 START_SECONDS_MAX = 30
-# What AWS serves and this version does not (functions, caches) is deployed all the same; its methods answer 500.
+# What AWS serves and this version does not (functions, API keys) is deployed all the same; its methods answer 500.
 SETTINGS = {"MANAGEMENT_RESET": "true", "MANAGEMENT_UNSUPPORTED": "deny"}
 
 
