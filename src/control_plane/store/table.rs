@@ -6,7 +6,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 /// Between the parts of a key. No AWS name or id has one: see [`key`].
-const SEPARATOR: char = '\0';
+pub(super) const SEPARATOR: char = '\0';
 
 /// Rows by key. A key has parts, the region first, then the ids from the outermost to the row's own: rows that belong
 /// together stand together.
@@ -15,6 +15,27 @@ pub struct Table<V> {
     rows: BTreeMap<Box<str>, Arc<V>>,
     /// What each change replaced, the oldest first.
     journal: Vec<(Box<str>, Option<Arc<V>>)>,
+}
+
+/// What tables of both kinds are to those who treat all alike; see also [`super::packed_table`].
+pub trait Keyed {
+    type Row;
+
+    fn copy_of(&self, parts: &[&str]) -> Option<Self::Row>;
+
+    fn put(&mut self, parts: &[&str], row: Self::Row);
+
+    /// Gives every row with its key.
+    ///
+    /// # Errors
+    /// `take`'s own, at which it ends.
+    fn each(&self, take: &mut dyn FnMut(&str, &Self::Row) -> Result<(), String>) -> Result<(), String>;
+
+    /// Gives every row that changed since it was last settled, once, as it is now.
+    ///
+    /// # Errors
+    /// As [`Self::each`].
+    fn each_change(&self, take: &mut dyn FnMut(&str, Option<&Self::Row>) -> Result<(), String>) -> Result<(), String>;
 }
 
 impl<V> Default for Table<V> {
@@ -34,6 +55,15 @@ pub fn key(parts: &[&str]) -> Box<str> {
         key.extend(part.chars().filter(|character| *character != SEPARATOR));
     }
     key.into()
+}
+
+/// How every key begins that has these parts and more.
+pub(super) fn prefix(parts: &[&str]) -> String {
+    let mut prefix = String::from(key(parts));
+    if !parts.is_empty() {
+        prefix.push(SEPARATOR);
+    }
+    prefix
 }
 
 /// The last part of a key: the row's own id or name.
@@ -78,10 +108,7 @@ impl<V: Clone> Table<V> {
         start: &str,
         after: Option<&str>,
     ) -> impl Iterator<Item = (&'t str, &'t Arc<V>)> + use<'t, V> {
-        let mut prefix = String::from(key(parts));
-        if !parts.is_empty() {
-            prefix.push(SEPARATOR);
-        }
+        let mut prefix = prefix(parts);
         let after = after.map(|after| format!("{prefix}{after}"));
         prefix.extend(start.chars().filter(|character| *character != SEPARATOR));
         let from = match after {
@@ -182,6 +209,26 @@ impl<V: Clone> Table<V> {
     /// A row from disk, which is no change.
     pub fn load(&mut self, key: &str, row: V) {
         self.rows.insert(key.into(), Arc::new(row));
+    }
+}
+
+impl<V: Clone> Keyed for Table<V> {
+    type Row = V;
+
+    fn copy_of(&self, parts: &[&str]) -> Option<V> {
+        self.row(parts).cloned()
+    }
+
+    fn put(&mut self, parts: &[&str], row: V) {
+        self.put(parts, row);
+    }
+
+    fn each(&self, take: &mut dyn FnMut(&str, &V) -> Result<(), String>) -> Result<(), String> {
+        self.below(&[]).try_for_each(|(key, row)| take(key, row))
+    }
+
+    fn each_change(&self, take: &mut dyn FnMut(&str, Option<&V>) -> Result<(), String>) -> Result<(), String> {
+        self.changed_since(0).try_for_each(|(key, row)| take(key, row.map(|row| &**row)))
     }
 }
 
