@@ -7,7 +7,6 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::ops::Bound;
@@ -21,6 +20,7 @@ use redb::{
     TableDefinition, TableError, WriteTransaction,
 };
 
+use super::packed::Packed;
 use super::{Change, ChangeVisitor, FORMER_TABLES, Loading, Store};
 
 /// The format of rows and keys: what a newer Tollgate writes under a higher number is not touched.
@@ -59,7 +59,36 @@ struct State {
     database: Option<Database>,
     /// What was there before the commit that failed, to be written before anything else: it may have reached the disk.
     /// At most the rows of one commit.
-    doubtful: BTreeMap<String, Option<Vec<u8>>>,
+    doubtful: Doubtful,
+}
+
+/// By key, a byte and the row that was there, or nothing where none was. An import changes a million.
+#[derive(Default)]
+struct Doubtful(Packed);
+
+impl Doubtful {
+    /// Of a row that changes twice, the first is what was there.
+    fn note(&mut self, key: &str, before: Option<&[u8]>) {
+        if self.0.get(key.as_bytes()).is_none() {
+            let row = before.map_or_else(Vec::new, |row| [&[1], row].concat());
+            self.0.insert(key.as_bytes(), &row);
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.len() == 0
+    }
+
+    fn clear(&mut self) {
+        self.0 = Packed::default();
+    }
+
+    fn put_back(&self, table: &mut Table<'_, &'static str, &'static [u8]>) -> Result<(), String> {
+        self.0.range(Bound::Unbounded).try_for_each(|(key, row)| {
+            let key = std::str::from_utf8(&key).map_err(text)?;
+            put_row(table, key, row.split_first().map(|(_, row)| row)).map(|_| ())
+        })
+    }
 }
 
 impl Disk {
@@ -81,7 +110,7 @@ impl Disk {
         open: impl Fn() -> Result<Database, String> + Send + Sync + 'static,
         lock: Option<File>,
     ) -> Result<Disk, String> {
-        let state = State { database: Some(open()?), doubtful: BTreeMap::new() };
+        let state = State { database: Some(open()?), doubtful: Doubtful::default() };
         Ok(Disk { open: Box::new(open), state: Mutex::new(state), _lock: lock })
     }
 
@@ -147,10 +176,7 @@ impl Disk {
             return Ok(());
         }
         let opened = state.database.take().map_or_else(|| (self.open)(), Ok)?;
-        write(&opened, |table| {
-            let mut rows = state.doubtful.iter();
-            rows.try_for_each(|(key, row)| put_row(table, key, row.as_deref()).map(|_| ()))
-        })?;
+        write(&opened, |table| state.doubtful.put_back(table))?;
         state.doubtful.clear();
         state.database = Some(opened);
         Ok(())
@@ -224,12 +250,11 @@ fn write(
 fn put(
     table: &mut Table<'_, &'static str, &'static [u8]>,
     change: Change<'_>,
-    before: &mut BTreeMap<String, Option<Vec<u8>>>,
+    doubtful: &mut Doubtful,
 ) -> Result<(), String> {
     let key = row_key(change.table, change.key);
     let replaced = put_row(table, &key, change.row);
-    // Of a row that changes twice, the first is what was there.
-    before.entry(key).or_insert(replaced?);
+    doubtful.note(&key, replaced?.as_deref());
     Ok(())
 }
 

@@ -37,6 +37,12 @@ impl Packed {
         self.rows
     }
 
+    /// What it takes in memory: each block with its counts, its pointer and what an allocator adds.
+    #[cfg(test)]
+    pub fn bytes(&self) -> usize {
+        self.blocks.iter().map(|block| block.len().next_multiple_of(16) + 16 + 16 + 8).sum()
+    }
+
     pub fn get(&self, key: &[u8]) -> Option<&[u8]> {
         let (_, block, place) = self.find(key)?;
         place.is_there.then(|| block::value(block, place.at))
@@ -205,23 +211,22 @@ impl Builder {
 /// Keys without values, in any order, to be a map: an index of many rows.
 #[derive(Debug, Default)]
 pub struct Sorter {
-    bytes: Vec<u8>,
-    /// Where each ends.
-    ends: Vec<usize>,
+    /// Each with its length before it.
+    keys: Vec<u8>,
+    starts: Vec<usize>,
 }
 
 impl Sorter {
     pub fn push(&mut self, key: &[u8]) {
-        self.bytes.extend_from_slice(key);
-        self.ends.push(self.bytes.len());
+        self.starts.push(self.keys.len());
+        text::put_bytes(&mut self.keys, key);
     }
 
-    pub fn finish(self) -> Packed {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        let mut keys: Vec<&[u8]> = starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end]).collect();
-        keys.sort_unstable();
+    pub fn finish(mut self) -> Packed {
+        let key = |start: usize| text::take_bytes(&mut &self.keys[start..]);
+        self.starts.sort_unstable_by(|one, other| key(*one).cmp(key(*other)));
         let mut builder = Builder::default();
-        keys.into_iter().for_each(|key| builder.push(key, &[]));
+        self.starts.iter().for_each(|start| builder.push(key(*start), &[]));
         builder.finish()
     }
 }

@@ -2,11 +2,15 @@
 //!
 //! A row is kept as bytes and made anew for who asks. What finds rows by something else than their key are indices: they
 //! are made of the rows, change with them, and are not stored.
+//!
+//! - [`journal`]: what changed, to be undone or written.
 
-use std::collections::BTreeMap;
+mod journal;
+
 use std::marker::PhantomData;
 use std::ops::Bound;
 
+use self::journal::Journal;
 use super::packed::{Builder, Packed, Sorter};
 use super::table::{Keyed, SEPARATOR, key, prefix};
 
@@ -29,8 +33,7 @@ pub struct PackedTable<V> {
     rows: Packed,
     /// As many as [`PackedRow::INDICES`].
     indices: Vec<Packed>,
-    /// What each change replaced, the oldest first.
-    journal: Vec<(Box<str>, Option<Box<[u8]>>)>,
+    journal: Journal,
     row: PhantomData<V>,
 }
 
@@ -50,7 +53,7 @@ impl<V: PackedRow> Default for PackedTable<V> {
 
 impl<V: PackedRow> PackedTable<V> {
     fn of(rows: Packed, indices: Vec<Packed>) -> PackedTable<V> {
-        PackedTable { rows, indices, journal: Vec::new(), row: PhantomData }
+        PackedTable { rows, indices, journal: Journal::default(), row: PhantomData }
     }
 
     pub fn row(&self, parts: &[&str]) -> Option<V> {
@@ -143,7 +146,7 @@ impl<V: PackedRow> PackedTable<V> {
 
     fn replace(&mut self, key: Box<str>, row: Option<&[u8]>) {
         let before = self.set(&key, row);
-        self.journal.push((key, before));
+        self.journal.push(&key, before.as_deref());
     }
 
     /// Changes the row, and what indices have of it.
@@ -166,6 +169,12 @@ impl<V: PackedRow> PackedTable<V> {
         self.rows.len()
     }
 
+    /// What its rows and indices take in memory.
+    #[cfg(test)]
+    pub fn bytes(&self) -> usize {
+        self.rows.bytes() + self.indices.iter().map(Packed::bytes).sum::<usize>()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.rows.len() == 0
     }
@@ -177,18 +186,16 @@ impl<V: PackedRow> PackedTable<V> {
 
     pub fn undo_to(&mut self, mark: usize) {
         while self.journal.len() > mark {
-            let Some((key, before)) = self.journal.pop() else { return };
+            let Some((key, before)) = self.journal.last() else { return };
+            let (key, before) = (key.to_owned(), before.map(<[u8]>::to_vec));
+            self.journal.pop();
             self.set(&key, before.as_deref());
         }
     }
 
     /// Each row that changed since `mark`, once, as it was then and as it is now.
     pub fn changed_since(&self, mark: usize) -> impl Iterator<Item = Changed<V>> {
-        let mut first: BTreeMap<&str, Option<&[u8]>> = BTreeMap::new();
-        for (key, before) in self.journal.get(mark..).unwrap_or_default() {
-            first.entry(key).or_insert(before.as_deref());
-        }
-        first.into_iter().map(|(key, before)| Changed {
+        self.journal.first_since(mark).into_iter().map(|(key, before)| Changed {
             key: key.into(),
             before: before.map(|bytes| V::unpack(key, bytes)),
             now: self.row_of(key),
@@ -198,7 +205,7 @@ impl<V: PackedRow> PackedTable<V> {
     /// Forgets how to undo: what changed has been written.
     pub fn settle(&mut self) {
         // Not even the room of a large import is kept.
-        self.journal = Vec::new();
+        self.journal = Journal::default();
     }
 }
 
@@ -290,13 +297,22 @@ impl<V: PackedRow> Loading<V> {
 
     pub fn finish(self) -> PackedTable<V> {
         let rows = self.rows.finish();
-        let mut sorters: Vec<Sorter> = (0..V::INDICES).map(|_| Sorter::default()).collect();
-        for (key, bytes) in keys_of(&rows, &[], "", None) {
-            V::unpack(&key, bytes).index(&key, &mut |index, entry| sorters[index].push(entry));
-        }
-        let indices = sorters.into_iter().map(Sorter::finish).collect();
+        // One after the other: what is sorted takes more memory than the index that is made of it.
+        let indices = (0..V::INDICES).map(|index| index_of::<V>(&rows, index)).collect();
         PackedTable::of(rows, indices)
     }
+}
+
+fn index_of<V: PackedRow>(rows: &Packed, index: usize) -> Packed {
+    let mut sorter = Sorter::default();
+    for (key, bytes) in keys_of(rows, &[], "", None) {
+        V::unpack(&key, bytes).index(&key, &mut |of, entry| {
+            if of == index {
+                sorter.push(entry);
+            }
+        });
+    }
+    sorter.finish()
 }
 
 #[cfg(test)]

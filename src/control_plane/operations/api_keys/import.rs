@@ -19,13 +19,13 @@ pub fn import_api_keys(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exce
     }
     let text =
         std::str::from_utf8(call.body).map_err(|_| Exception::bad_request("The file of API keys is not UTF-8"))?;
-    let mut file = csv::rows(text).map_err(Exception::bad_request)?.into_iter();
-    let columns = Columns::of(&file.next().unwrap_or_default())?;
+    let mut file = csv::rows(text);
+    let columns = Columns::of(&file.next().transpose().map_err(Exception::bad_request)?.unwrap_or_default())?;
     let (mut ids, mut warnings) = (Vec::new(), Vec::new());
     for (position, fields) in file.enumerate() {
         // The first row has the names of the columns.
         let warn = |warning: String| format!("Row {}: {warning}", position + 2);
-        match columns.read(&fields).and_then(|row| import(store, call, row)) {
+        match columns.read(&fields.map_err(Exception::bad_request)?).and_then(|row| import(store, call, row)) {
             Ok((id, refused)) => {
                 ids.push(id);
                 warnings.extend(refused.into_iter().map(warn));

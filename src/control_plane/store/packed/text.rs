@@ -18,8 +18,12 @@ pub fn put_signed(bytes: &mut Vec<u8>, number: i64) {
 }
 
 pub fn put_text(bytes: &mut Vec<u8>, text: &str) {
+    put_bytes(bytes, text.as_bytes());
+}
+
+pub fn put_bytes(bytes: &mut Vec<u8>, text: &[u8]) {
     put_number(bytes, text.len() as u64);
-    bytes.extend_from_slice(text.as_bytes());
+    bytes.extend_from_slice(text);
 }
 
 /// Takes the number from the front.
@@ -42,10 +46,15 @@ pub fn take_signed(bytes: &mut &[u8]) -> i64 {
 }
 
 pub fn take_text(bytes: &mut &[u8]) -> String {
+    String::from_utf8_lossy(take_bytes(bytes)).into_owned()
+}
+
+/// The bytes of a text.
+pub fn take_bytes<'b>(bytes: &mut &'b [u8]) -> &'b [u8] {
     let length = usize::try_from(take_number(bytes)).unwrap_or(usize::MAX);
     let (text, rest) = bytes.split_at(length.min(bytes.len()));
     *bytes = rest;
-    String::from_utf8_lossy(text).into_owned()
+    text
 }
 
 #[cfg(test)]
