@@ -358,11 +358,17 @@ mod tests {
     #[test]
     fn a_key_with_a_name_and_a_plan_takes_few_bytes() {
         const KEYS: usize = 10_000;
+        /// How many ids of ten letters there are.
+        const SPACE: u64 = 1 << 50;
+        let id = |number: u64| -> String {
+            let letters = b"23456789abcdefghijkmnpqrstuvwxyz";
+            (0..10).rev().map(|position| char::from(letters[(number >> (5 * position) & 31) as usize])).collect()
+        };
         let mut loading = Loading::default();
         for number in 0..KEYS {
             let mixed = (number as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            // Five of its letters tell the ids of so many keys apart, and they are in order.
-            let id = format!("{:05x}{:05x}", number * (0xf_ffff / KEYS), mixed & 0xf_ffff);
+            // In order, as they are on disk.
+            let id = id(SPACE / KEYS as u64 * number as u64 + mixed % (SPACE / KEYS as u64));
             let value = format!("{mixed:016x}{:016x}{:08x}", mixed.swap_bytes(), mixed >> 7 & 0xffff_ffff);
             let row = format!(
                 r#"{{"id":"{id}","value":"{value}","name":"customer-{mixed:07}","enabled":true,"createdDate":1764108780,
