@@ -76,7 +76,7 @@ impl Doubtful {
     }
 
     fn is_empty(&self) -> bool {
-        self.0.len() == 0
+        self.0.is_empty()
     }
 
     fn clear(&mut self) {

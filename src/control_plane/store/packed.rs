@@ -37,6 +37,10 @@ impl Packed {
         self.rows
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
     /// What it takes in memory: each block with its counts, its pointer and what an allocator adds.
     #[cfg(test)]
     pub fn bytes(&self) -> usize {
@@ -168,7 +172,7 @@ pub struct Builder {
 
 impl Builder {
     pub fn is_empty(&self) -> bool {
-        self.rows == 0 && self.done.rows == 0
+        self.rows == 0 && self.done.is_empty()
     }
 
     pub fn push(&mut self, key: &[u8], value: &[u8]) {

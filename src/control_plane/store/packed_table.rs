@@ -12,7 +12,7 @@ use std::ops::Bound;
 
 use self::journal::Journal;
 use super::packed::{Builder, Packed, Sorter};
-use super::table::{Keyed, SEPARATOR, key, prefix};
+use super::table::{Keyed, RowChangeVisitor, RowVisitor, SEPARATOR, key, prefix};
 
 /// A row that can be kept as bytes.
 pub trait PackedRow: Clone + PartialEq {
@@ -176,7 +176,7 @@ impl<V: PackedRow> PackedTable<V> {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.rows.len() == 0
+        self.rows.is_empty()
     }
 
     /// How long the journal is: a place to [`Self::undo_to`].
@@ -257,11 +257,11 @@ impl<V: PackedRow> Keyed for PackedTable<V> {
         self.put(parts, row);
     }
 
-    fn each(&self, take: &mut dyn FnMut(&str, &V) -> Result<(), String>) -> Result<(), String> {
+    fn each(&self, take: &mut RowVisitor<'_, V>) -> Result<(), String> {
         self.below(&[]).try_for_each(|(key, row)| take(&key, &row))
     }
 
-    fn each_change(&self, take: &mut dyn FnMut(&str, Option<&V>) -> Result<(), String>) -> Result<(), String> {
+    fn each_change(&self, take: &mut RowChangeVisitor<'_, V>) -> Result<(), String> {
         self.changed_since(0).try_for_each(|changed| take(&changed.key, changed.now.as_ref()))
     }
 }

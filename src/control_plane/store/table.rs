@@ -29,14 +29,20 @@ pub trait Keyed {
     ///
     /// # Errors
     /// `take`'s own, at which it ends.
-    fn each(&self, take: &mut dyn FnMut(&str, &Self::Row) -> Result<(), String>) -> Result<(), String>;
+    fn each(&self, take: &mut RowVisitor<'_, Self::Row>) -> Result<(), String>;
 
     /// Gives every row that changed since it was last settled, once, as it is now.
     ///
     /// # Errors
     /// As [`Self::each`].
-    fn each_change(&self, take: &mut dyn FnMut(&str, Option<&Self::Row>) -> Result<(), String>) -> Result<(), String>;
+    fn each_change(&self, take: &mut RowChangeVisitor<'_, Self::Row>) -> Result<(), String>;
 }
+
+/// Takes a row with its key.
+pub type RowVisitor<'v, V> = dyn FnMut(&str, &V) -> Result<(), String> + 'v;
+
+/// Takes the key of a row that changed, and the row if it is still there.
+pub type RowChangeVisitor<'v, V> = dyn FnMut(&str, Option<&V>) -> Result<(), String> + 'v;
 
 impl<V> Default for Table<V> {
     fn default() -> Table<V> {
@@ -223,11 +229,11 @@ impl<V: Clone> Keyed for Table<V> {
         self.put(parts, row);
     }
 
-    fn each(&self, take: &mut dyn FnMut(&str, &V) -> Result<(), String>) -> Result<(), String> {
+    fn each(&self, take: &mut RowVisitor<'_, V>) -> Result<(), String> {
         self.below(&[]).try_for_each(|(key, row)| take(key, row))
     }
 
-    fn each_change(&self, take: &mut dyn FnMut(&str, Option<&V>) -> Result<(), String>) -> Result<(), String> {
+    fn each_change(&self, take: &mut RowChangeVisitor<'_, V>) -> Result<(), String> {
         self.changed_since(0).try_for_each(|(key, row)| take(key, row.map(|row| &**row)))
     }
 }
