@@ -84,6 +84,7 @@ fn with_inbound(act: impl FnOnce(&Inbound<'_>)) {
     let (_, parameters) = routes.route("GET", target.path).expect("its path");
     let (ids, settings) = (IdSource::new(1).ids(), ForwardingSettings::default());
     let facts = Facts {
+        api_key: None,
         account_id: "000000000000",
         ids: &ids,
         stage: None,

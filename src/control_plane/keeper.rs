@@ -383,9 +383,10 @@ impl Keeper {
     }
 
     fn write(&self) -> Result<(), String> {
-        let changes = self.store.changes()?;
         match &self.disk {
-            Some(disk) if !changes.is_empty() => disk.commit(&changes),
+            Some(disk) if self.store.changed_since(Mark::default()) => {
+                disk.commit(|take| self.store.visit_changes(take))
+            }
             Some(_) | None => Ok(()),
         }
     }

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// Between the parts of a key. No AWS name or id has one: see [`key`].
-const SEPARATOR: char = '\0';
+pub(super) const SEPARATOR: char = '\0';
 
 /// Rows that are not packed, of a table that packs: those of some large APIs, which take megabytes.
 const OPEN_MAX: usize = 1024;
@@ -51,6 +51,33 @@ pub enum Kept<'t, V> {
     Packed(&'t [u8]),
 }
 
+/// What tables of both kinds are to those who treat all alike; see also [`super::packed_table`].
+pub trait Keyed {
+    type Row;
+
+    fn copy_of(&self, parts: &[&str]) -> Option<Self::Row>;
+
+    fn put(&mut self, parts: &[&str], row: Self::Row);
+
+    /// Gives every row with its key.
+    ///
+    /// # Errors
+    /// `take`'s own, at which it ends.
+    fn each(&self, take: &mut RowVisitor<'_, Self::Row>) -> Result<(), String>;
+
+    /// Gives every row that changed since it was last settled, once, as it is now.
+    ///
+    /// # Errors
+    /// As [`Self::each`].
+    fn each_change(&self, take: &mut RowChangeVisitor<'_, Self::Row>) -> Result<(), String>;
+}
+
+/// Takes a row with its key.
+pub type RowVisitor<'v, V> = dyn FnMut(&str, &V) -> Result<(), String> + 'v;
+
+/// Takes the key of a row that changed, and the row if it is still there.
+pub type RowChangeVisitor<'v, V> = dyn FnMut(&str, Option<&V>) -> Result<(), String> + 'v;
+
 impl<V> Default for Table<V> {
     fn default() -> Table<V> {
         Table { rows: BTreeMap::new(), journal: Vec::new(), packing: None, opened: RefCell::default() }
@@ -83,6 +110,15 @@ pub fn key(parts: &[&str]) -> Box<str> {
         key.extend(part.chars().filter(|character| *character != SEPARATOR));
     }
     key.into()
+}
+
+/// How every key begins that has these parts and more.
+pub(super) fn prefix(parts: &[&str]) -> String {
+    let mut prefix = String::from(key(parts));
+    if !parts.is_empty() {
+        prefix.push(SEPARATOR);
+    }
+    prefix
 }
 
 /// The last part of a key: the row's own id or name.
@@ -132,10 +168,7 @@ impl<V: Clone> Table<V> {
         start: &str,
         after: Option<&str>,
     ) -> impl Iterator<Item = (&'t str, &'t Arc<V>)> + use<'t, V> {
-        let mut prefix = String::from(key(parts));
-        if !parts.is_empty() {
-            prefix.push(SEPARATOR);
-        }
+        let mut prefix = prefix(parts);
         let after = after.map(|after| format!("{prefix}{after}"));
         prefix.extend(start.chars().filter(|character| *character != SEPARATOR));
         let from = match after {
@@ -251,16 +284,6 @@ impl<V: Clone> Table<V> {
         keys.into_iter().map(|key| (key, self.value(key)))
     }
 
-    /// What each change since `mark` replaced, the oldest first.
-    pub fn replaced_since(&self, mark: usize) -> impl Iterator<Item = (&str, Option<&Arc<V>>)> {
-        self.journal[mark..].iter().map(|(key, before)| (&**key, before.as_ref()))
-    }
-
-    /// The row with a whole key.
-    pub fn at(&self, key: &str) -> Option<&Arc<V>> {
-        self.rows.get(key)
-    }
-
     /// The row as it was at `mark`, if it was changed since and was there.
     pub fn before(&self, mark: usize, key: &str) -> Option<&Arc<V>> {
         let first = self.journal.get(mark..)?.iter().find(|(changed, _)| &**changed == key);
@@ -294,6 +317,26 @@ impl<V: Clone> Table<V> {
             None => Row::open(row),
         };
         self.rows.insert(key.into(), row);
+    }
+}
+
+impl<V: Clone> Keyed for Table<V> {
+    type Row = V;
+
+    fn copy_of(&self, parts: &[&str]) -> Option<V> {
+        self.row(parts).cloned()
+    }
+
+    fn put(&mut self, parts: &[&str], row: V) {
+        self.put(parts, row);
+    }
+
+    fn each(&self, take: &mut RowVisitor<'_, V>) -> Result<(), String> {
+        self.below(&[]).try_for_each(|(key, row)| take(key, row))
+    }
+
+    fn each_change(&self, take: &mut RowChangeVisitor<'_, V>) -> Result<(), String> {
+        self.changed_since(0).try_for_each(|(key, row)| take(key, row.map(|row| &**row)))
     }
 }
 

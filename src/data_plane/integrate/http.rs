@@ -110,11 +110,9 @@ impl Failure {
     /// Whether another answer of the same origin would be a better one.
     fn is_of_origin(self) -> bool {
         match self {
-            Failure::Gone
-            | Failure::TimedOut
-            | Failure::Malformed(_)
-            | Failure::Connect(_)
-            | Failure::BreakerOpen => true,
+            Failure::Gone | Failure::TimedOut | Failure::Malformed(_) | Failure::Connect(_) | Failure::BreakerOpen => {
+                true
+            }
             Failure::NoResponse | Failure::TooLarge | Failure::Client(_) | Failure::ClientGone => false,
         }
     }
