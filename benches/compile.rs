@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 
 use tollgate::control_plane::resolver::host_names;
 use tollgate::control_plane::totals::Totals;
-use tollgate::data_plane::live::{Live, Upstreams};
+use tollgate::data_plane::live::{Earlier, Live, Upstreams};
 use tollgate::model::{
     ApiDefinition, DeploymentId, Integration, IntegrationResponse, IntegrationType, Method, Model, OrderedMap,
     RequestValidator, RequestValidatorId, Resource, ResourceId, RestApiId, Stage,
 };
 use tollgate::plan::Plan;
 use tollgate::plan::compile::{CompiledStage, Compiler, Limits, StageSource, Unsupported};
-use tollgate::plan::delivery::AddressBook;
+use tollgate::plan::delivery::{AddressBook, Unhealthy};
 use tollgate::stats::Registry;
 
 const APIS: usize = 1_000;
@@ -217,7 +217,8 @@ fn repeated<R>(name: &str, mut run: impl FnMut() -> R) -> R {
 
 fn adopt(plan: &Arc<Plan>, recorder: &tollgate::stats::Recorder, earlier: &Upstreams) -> (Live, Upstreams) {
     let block = recorder.open_block(plan.generation, plan.stages.iter().map(|stage| stage.methods.len()));
-    Live::adopt(Arc::clone(plan), block, earlier, &AddressBook::new())
+    let (addresses, unhealthy) = (&AddressBook::new(), &Unhealthy::new());
+    Live::adopt(Arc::clone(plan), block, &Earlier { live: None, upstreams: earlier, addresses, unhealthy })
 }
 
 /// What one method of a kind takes, and one model.
