@@ -138,8 +138,11 @@ fn protect(plan: &Plan, upstreams: &[Box<[Rc<Upstream>]>], earlier: &Earlier<'_>
         let protecting = live.plan.stages.iter().zip(&*live.protected).filter(|(_, protected)| !protected.is_empty());
         known.extend(protecting.map(|(stage, protected)| (stage_name(stage), &**protected)));
     }
-    let stages = plan.stages.iter().zip(upstreams);
-    let adopt = |(stage, upstreams): (&Arc<StagePlan>, &Box<[Rc<Upstream>]>)| {
+    let stages = plan.stages.iter().zip(upstreams.iter().map(|upstreams| &**upstreams));
+    let adopt = |(stage, upstreams): (&Arc<StagePlan>, &[Rc<Upstream>])| {
+        if stage.protections.is_empty() {
+            return Box::default();
+        }
         let upstream = |index: OriginIndex| Rc::clone(&upstreams[index.0 as usize]);
         let known = known.get(&stage_name(stage)).copied().unwrap_or_default();
         adopt_stage(stage, upstream, known, earlier.unhealthy)
