@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use tollgate::control_plane::resolver::host_names;
 use tollgate::control_plane::totals::Totals;
-use tollgate::data_plane::live::{Live, Upstreams};
+use tollgate::data_plane::live::{Earlier, Live, Upstreams};
 use tollgate::model::{
     ApiDefinition, DeploymentId, Integration, IntegrationResponse, IntegrationType, Method, Model, OrderedMap,
     RequestValidator, RequestValidatorId, Resource, ResourceId, RestApiId, Stage,
@@ -19,7 +19,7 @@ use tollgate::model::{
 use tollgate::plan::Plan;
 use tollgate::plan::clients::Clients;
 use tollgate::plan::compile::{CompiledStage, Compiler, Limits, StageSource, Unsupported};
-use tollgate::plan::delivery::AddressBook;
+use tollgate::plan::delivery::{AddressBook, Unhealthy};
 use tollgate::stats::Registry;
 
 const APIS: usize = 1_000;
@@ -218,7 +218,9 @@ fn repeated<R>(name: &str, mut run: impl FnMut() -> R) -> R {
 
 fn adopt(plan: &Arc<Plan>, recorder: &tollgate::stats::Recorder, earlier: &Upstreams) -> (Live, Upstreams) {
     let block = recorder.open_block(plan.generation, plan.stages.iter().map(|stage| stage.methods.len()));
-    Live::adopt(Arc::clone(plan), block, Arc::new(Clients::empty()), earlier, &AddressBook::new())
+    let (addresses, unhealthy, clients) = (&AddressBook::new(), &Unhealthy::new(), &Arc::new(Clients::empty()));
+    let earlier = Earlier { live: None, clients, limits: None, upstreams: earlier, addresses, unhealthy };
+    Live::adopt(Arc::clone(plan), block, &earlier)
 }
 
 /// What one method of a kind takes, and one model.

@@ -1,13 +1,15 @@
 //! The command line: what can be written there, and which command it calls.
 //!
 //! One file a command. On documents and settings, with their arguments in [`arguments`]: `serve`, `check`, `routes`,
-//! `test-invoke`, [`config`], [`completions`]. On a running gateway, through [`admin`] and [`managed`]: `status`, `diff`, `deploy`,
-//! `rollback`, `export`, `backup`, `restore`; and, through [`lookup`] too, `keys`, `plans`, `usage`. Exit codes: 0 all is well, 1 something is wrong with what was given (documents,
-//! settings) or with what was asked of a gateway, 2 the command line itself is wrong.
+//! `test-invoke`, [`config`], [`completions`]. On a running gateway, through [`admin`]: with [`managed`], `status`, `diff`,
+//! `deploy`, `rollback`, `cache`, `export`, `backup`, `restore`; with [`lookup`], `keys`, `plans`, `usage`. Exit codes: 0 all
+//! is well, 1 something is wrong with what was given (documents, settings) or with what was asked of a gateway, 2 the command
+//! line itself is wrong.
 
 pub mod admin;
 pub mod arguments;
 pub mod backup;
+pub mod cache;
 mod candidate;
 pub mod check;
 pub mod completions;
@@ -71,6 +73,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
         Command::Diff(args) => diff::run(&args, environment),
         Command::Deploy(args) => done(deploy::run(&args, environment)),
         Command::Rollback(args) => done(rollback::run(&args, environment)),
+        Command::Cache(args) => done(cache::run(&args, environment)),
         Command::Export(args) => done(export::run(&args, environment)),
         Command::Backup(args) => done(backup::run(&args, environment)),
         Command::Restore(args) => done(restore::run(&args, environment)),
@@ -203,6 +206,8 @@ enum Command {
     Deploy(deploy::DeployArgs),
     /// Move a stage back to a deployment that it had before
     Rollback(rollback::RollbackArgs),
+    /// Empty what a stage has cached
+    Cache(cache::CacheArgs),
     /// Print what a stage serves as an OpenAPI document
     Export(export::ExportArgs),
     /// Save everything that the management API made

@@ -65,7 +65,7 @@ use crate::stats::Registry;
 use access_log::AccessLog;
 use health::{HealthChecks, Prober};
 use keeper::Fresh;
-use publish::{Builder, Published, Publisher, Reload, Unresolved};
+use publish::{Builder, Links, Published, Publisher, Reload, Unresolved};
 use resolver::lookup::Lookup;
 use resolver::{Resolver, TtlBounds};
 use server::{Admin, Management};
@@ -172,9 +172,9 @@ impl ControlPlane {
         let files = Watch::new(settings.watch);
         let (health_checks, watching) = HealthChecks::new(control.prober, Arc::clone(&state));
         let shared = Arc::clone(&state);
-        let unresolved = settings.unresolved;
+        let (unresolved, links) = (settings.unresolved, Links { reloads: asked, fresh: control.fresh, watching });
         Ok(ControlPlane {
-            publisher: Publisher::new(builder, shared, resolver, files, unresolved, asked, control.fresh, watching),
+            publisher: Publisher::new(builder, shared, resolver, files, unresolved, links),
             health_checks,
             management: Arc::new(control.management),
             state,

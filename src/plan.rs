@@ -9,6 +9,7 @@
 //! - [`integration`]: what the method does: an HTTP request to build, or a mock answer.
 //! - [`content`]: text and binary bodies, and how one becomes the other.
 //! - [`context`]: the names of `$context`'s variables.
+//! - [`cache`]: whose answers a stage keeps.
 //! - [`mock_status`]: the status that a mock's template names.
 //! - [`protection`]: what protects an upstream: targets, health checks, breaker, retries.
 //! - [`template`]: text with `$context` variables, and the sources of mapped parameters.
@@ -22,6 +23,7 @@
 //! - [`compile`]: from the model to a plan, or the list of what stands against it.
 
 pub mod access_log;
+pub mod cache;
 pub mod clients;
 pub mod compile;
 pub mod content;
@@ -44,6 +46,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use access_log::LogFormat;
+use cache::{CacheDefinition, StageCache};
 use content::BinaryMediaTypes;
 use delivery::HealthTarget;
 use gateway_response::GatewayResponses;
@@ -109,6 +112,8 @@ pub struct StagePlan {
     pub binary_media_types: BinaryMediaTypes,
     /// `minimumCompressionSize`, in bytes; `None` compresses nothing.
     pub minimum_compression_size: Option<u32>,
+    /// Where answers of its methods are kept.
+    pub cache: Option<Arc<StageCache>>,
 }
 
 /// One method of one resource, ready to run.
@@ -122,6 +127,8 @@ pub struct MethodPlan {
     pub api_key_required: bool,
     /// What is checked before the integration is begun.
     pub validator: Option<Box<Validator>>,
+    /// How its answers are kept where a stage keeps them; `None` where the integration says nothing of it.
+    pub cache: Option<Box<CacheDefinition>>,
     pub integration: Integration,
 }
 

@@ -29,7 +29,8 @@ use crate::control_plane::store::disk::Disk;
 use crate::control_plane::{self, Control, ControlPlane, ExitReason};
 use crate::data_plane::access_log::LogSink;
 use crate::data_plane::settings::{
-    AccessLogSettings, Cidr, CompressionSettings, ForwardingSettings, Settings, ThrottleSettings, UpstreamSettings,
+    AccessLogSettings, CacheSettings, Cidr, CompressionSettings, ForwardingSettings, Settings, ThrottleSettings,
+    UpstreamSettings,
 };
 use crate::data_plane::shard::{Letter, ListenerInfo, ShardHandle, ShardParts, ShardState, run};
 use crate::data_plane::throttle::SharedLimits;
@@ -227,7 +228,11 @@ fn start_keeper(
         tracing::info!("without --data, what the management API makes is kept in memory only");
     }
     let (sender, fresh) = tokio::sync::mpsc::unbounded_channel();
-    let settings = KeeperSettings { account_id: config.account_id.clone(), region: config.management.region.clone() };
+    let settings = KeeperSettings {
+        account_id: config.account_id.clone(),
+        region: config.management.region.clone(),
+        give_way: yield_to_shards,
+    };
     let keeper = keeper::start(store, disk, serving, clients, settings, Box::new(SystemRandom), sender)?;
     Ok((keeper, fresh))
 }
@@ -377,6 +382,11 @@ fn settings(config: &Config, shards: usize) -> Result<Settings, String> {
             account: account_rate(&config.throttle)?,
             keyed_buckets_max: config.throttle.keyed_buckets_max as usize,
         },
+        cache: CacheSettings {
+            shard_bytes_max: config.cache.shard_bytes_max,
+            wait_ms: config.cache.wait_ms,
+            header: config.cache.header,
+        },
         account_id: config.account_id.as_str().into(),
     })
 }
@@ -514,7 +524,11 @@ impl Fleet for Shards {
         match &delivery {
             Delivery::Plan(plan) => keep(&mut kept.plans, plan),
             Delivery::Clients(clients) => keep(&mut kept.clients, clients),
-            Delivery::Addresses(_) | Delivery::Health(_) | Delivery::Harvest | Delivery::Drain => {}
+            Delivery::Addresses(_)
+            | Delivery::Health(_)
+            | Delivery::FlushCache(_)
+            | Delivery::Harvest
+            | Delivery::Drain => {}
         }
         drop(kept);
         self.handles[shard].mailbox.send(Letter::Delivery(delivery));

@@ -3,6 +3,7 @@
 mod access_log_formats;
 mod api_keys;
 mod bodies;
+mod cache;
 mod compression;
 mod content;
 mod cors;

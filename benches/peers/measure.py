@@ -79,24 +79,28 @@ def rss_bytes(pids):
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def loadtest(program, url, cores, connections, seconds, close=False):
-    """Runs the bundled load tester against `url`; with `close`, each request is made on a connection of its own."""
+def loadtest(program, url, cores, connections, seconds, close=False, keys=None):
+    """Runs the bundled load tester against `url`; with `close`, each request is made on a connection of its own; with a
+    file of API keys, these take turns."""
     command = [program, "--workers=1", f"--connections={connections}", f"--duration={seconds}s", "--warm-up=0"]
     command += ["--quiet", "--json=-"]
     if url.startswith("https:"):
         command += ["--insecure", "--no-resume"]
     if close:
         command += ["--header=Connection: close"]
+    if keys:
+        command += [f"--api-keys={keys}"]
     report = json.loads(load_tool([*command, url], cores).stdout)
     total = report["total"]
     return Load(total["answered"], total["seconds"], total["bytes_received"], sum(total["failures"].values()))
 
 
-def wrk(url, directory, cores, connections, seconds, close=False):
-    """Runs wrk against `url`; with `close`, each request is made on a connection of its own."""
+def wrk(url, directory, cores, connections, seconds, close=False, key=None):
+    """Runs wrk against `url`; with `close`, each request is made on a connection of its own. An API key is in all."""
     script = directory / "report.lua"
     script.write_text(WRK_SCRIPT)
     header = ["-H", "Connection: close"] if close else []
+    header += ["-H", f"X-Api-Key: {key}"] if key else []
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", script, *header, url]
     return Load(**json.loads(load_tool(command, cores).stderr.strip().splitlines()[-1]))
 

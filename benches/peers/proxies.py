@@ -5,11 +5,17 @@ runs one worker, writes an access log to a file (buffered, where it can buffer) 
 """
 
 import dataclasses
+import hashlib
 import json
 import shutil
 from pathlib import Path
 
 MOCK_BODY = '{"padding":"' + "x" * 86 + '"}'
+
+#: API keys by consumer, as the scenario `policy` demands one.
+KEYS = {f"consumer-{number}": hashlib.sha256(b"%d" % number).hexdigest()[:40] for number in range(1_000)}
+#: Requests a second that a consumer may make: more than any of them does, so that all are counted and none is refused.
+CONSUMER_RATE = 10_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +30,10 @@ class Place:
     tls: bool
     certificate: Path
     key: Path
+
+    @property
+    def policy(self):
+        return self.scenario == "policy"
 
     def write(self, name, text):
         """Writes a configuration file into the server's own directory."""
@@ -106,6 +116,7 @@ class Tollgate(Proxy):
 class Nginx(Proxy):
     name = "nginx"
     install = "apt-get install nginx-light"
+    scenarios = (*Proxy.scenarios, "policy")
 
     def program(self, scenario):
         # Debian keeps it where an ordinary user's PATH does not look.
@@ -117,6 +128,9 @@ class Nginx(Proxy):
             f"    {kind}_temp_path {place.directory}/{kind};\n"
             for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         )
+        log = "access_log {}/access.log {} buffer=64k flush=1s".format(
+            place.directory, "json" if place.policy else "combined"
+        )
         config = place.write(
             "nginx.conf",
             f"""
@@ -127,7 +141,8 @@ error_log {place.directory}/error.log;
 events {{ worker_connections 16384; }}
 http {{
 {temporary}
-    access_log {place.directory}/access.log combined buffer=64k flush=1s;
+{self.policy() if place.policy else ""}
+    {log};
     keepalive_timeout 600s;
     keepalive_requests 1000000000;
     ssl_certificate {place.certificate};
@@ -141,6 +156,7 @@ http {{
     server {{
         listen 127.0.0.1:{place.port}{tls} backlog=4096;
         location / {{
+            {self.POLICED if place.policy else ""}
             proxy_pass http://backend;
             proxy_http_version 1.1;
             proxy_set_header Connection "";
@@ -155,10 +171,41 @@ http {{
         )
         return [program, "-c", config, "-e", place.directory / "error.log"]
 
+    #: In the location: who has no key is nobody.
+    POLICED = 'if ($consumer = "") { return 403; } limit_req zone=consumers burst=10000 nodelay;'
+
+    @staticmethod
+    def policy():
+        """Keys, a limit for each consumer, and a line of JSON for each request."""
+        keys = "\n".join(f'        "{key}" {consumer};' for consumer, key in KEYS.items())
+        fields = {
+            "requestId": "$request_id",
+            "ip": "$remote_addr",
+            "caller": "$consumer",
+            "requestTime": "$time_iso8601",
+            "httpMethod": "$request_method",
+            "path": "$uri",
+            "status": "$status",
+            "protocol": "$server_protocol",
+            "responseLength": "$body_bytes_sent",
+            "responseLatency": "$request_time",
+        }
+        return f"""
+    map_hash_bucket_size 128;
+    map $http_x_api_key $consumer {{
+        default "";
+{keys}
+    }}
+    limit_req_zone $consumer zone=consumers:10m rate={CONSUMER_RATE}r/s;
+    limit_req_status 429;
+    log_format json escape=json '{json.dumps(fields)}';
+"""
+
 
 class HAProxy(Proxy):
     name = "haproxy"
     install = "apt-get install haproxy"
+    scenarios = (*Proxy.scenarios, "policy")
 
     def program(self, scenario):
         return shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
@@ -180,7 +227,7 @@ global
 defaults
     mode http
     log global
-    option httplog
+    {"" if place.policy else "option httplog"}
     http-reuse always
     timeout connect 5s
     timeout client 600s
@@ -188,6 +235,7 @@ defaults
     timeout http-keep-alive 600s
 frontend gateway
     bind 127.0.0.1:{place.port} backlog 4096{tls}
+{self.policy(place) if place.policy else ""}
     http-request return status 200 content-type application/json string '{MOCK_BODY}' if {{ path /mock }}
     default_backend backend
 backend backend
@@ -195,6 +243,32 @@ backend backend
 """,
         )
         return [program, "-db", "-f", config]
+
+    @staticmethod
+    def policy(place):
+        """Keys, a limit for each consumer, and a line of JSON for each request."""
+        keys = place.write("keys.map", "".join(f"{key} {consumer}\n" for consumer, key in KEYS.items()))
+        fields = {
+            "requestId": "%ID",
+            "ip": "%ci",
+            "caller": "%[var(txn.consumer)]",
+            "requestTime": "%t",
+            "httpMethod": "%HM",
+            "path": "%HP",
+            "status": "%ST",
+            "protocol": "%HV",
+            "responseLength": "%B",
+            "responseLatency": "%Ta",
+        }
+        return f"""
+    unique-id-format %[uuid()]
+    log-format '{json.dumps(fields)}'
+    stick-table type string len 32 size 100k expire 60s store http_req_rate(1s)
+    http-request set-var(txn.consumer) req.hdr(x-api-key),map({keys})
+    http-request deny deny_status 403 unless {{ var(txn.consumer) -m found }}
+    http-request track-sc0 var(txn.consumer)
+    http-request deny deny_status 429 if {{ sc_http_req_rate(0) gt {CONSUMER_RATE} }}
+"""
 
 
 class Envoy(Proxy):

@@ -182,6 +182,18 @@ settings! {
         request_ratio_max: u32 = 200 => Facts::count(1, 1_100);
     }
 
+    /// Answers that stages with a `cacheClusterEnabled` keep and give again.
+    cache: Cache {
+        /// The memory of each shard for kept answers. The stages that keep any share it equally, each up to its
+        /// `cacheClusterSize` over all shards. As much again may be on its way into it.
+        shard_bytes_max: u64 = 67_108_864
+            => Facts::bytes(1 << 20, 1024 * GIB).aws("the stage's cacheClusterSize, 0.5 to 237 GB");
+        /// How long a request waits for the answer that another is asking the backend for already; then it asks too.
+        wait_ms: u64 = 5_000 => Facts::milliseconds(0, HOUR_MS);
+        /// Tell clients by `X-Cache` whether an answer was kept: `HIT`, `STALE`, `MISS` or `REFRESH`.
+        header: bool = false => Facts::plain().aws("no");
+    }
+
     /// The management API on the admin listener, for AWS's tools, and who may use it. With access keys or tokens, everything
     /// there demands one but `/`, `/healthz`, `/readyz`, `/metrics` and `/openapi.json`.
     management: Management {

@@ -90,7 +90,7 @@ impl ClientsFollower {
     /// # Errors
     /// A key cannot be counted in a plan; nothing is taken over.
     pub fn follow(&mut self, store: &Store, mark: Mark) -> Result<bool, AllocateError> {
-        let plans = store.usage_plans_changed_since(mark);
+        let plans = store.usage_plans_changed_since(mark).next().is_some();
         let keys = source::changed_keys(store, mark);
         if !plans && keys.is_empty() {
             return Ok(false);
@@ -146,7 +146,7 @@ impl ClientsFollower {
         }
         let mut gone = Vec::new();
         self.plan_indices.retain(|key, index| {
-            let is_there = store.usage_plans.at(key).is_some();
+            let is_there = store.usage_plans.row(&[part(key, 0), part(key, 1)]).is_some();
             if !is_there {
                 gone.push(*index);
             }
@@ -170,26 +170,26 @@ impl ClientsFollower {
     }
 
     /// What has to be changed in the table, what goes before what comes: a key may take over another's value.
-    fn changes<'s>(&mut self, before: &Clients, keys: &[source::ChangedKey<'s>]) -> Vec<KeyChange<'s>> {
+    fn changes<'s>(&mut self, before: &Clients, keys: &'s [source::ChangedKey]) -> Vec<KeyChange<'s>> {
         let (mut gone, mut come) = (Vec::new(), Vec::new());
         for key in keys {
-            let secret = before.region_secret(key.region);
-            let earlier_digest = key.value_before.map(|value| secret.digest(value.as_bytes()));
+            let secret = before.region_secret(&key.region);
+            let earlier_digest = key.value_before.as_ref().map(|value| secret.digest(value.as_bytes()));
             let earlier = earlier_digest.map_or(&[][..], |digest| before.memberships(&digest));
             let mut memberships = Vec::new();
             if let Some(now) = &key.now {
-                self.number(earlier, key.region, key.id, &key.plans, &mut memberships);
+                self.number(earlier, &key.region, &key.id, &key.plans, &mut memberships);
                 let digest = secret.digest(now.value.as_bytes());
                 come.push(KeyChange {
                     digest,
-                    id: key.id,
+                    id: &key.id,
                     enabled: Some(now.enabled),
                     memberships: memberships.clone(),
                 });
             }
-            self.note_ended(before, key.id, earlier, &memberships);
+            self.note_ended(before, &key.id, earlier, &memberships);
             if let Some(digest) = earlier_digest {
-                gone.push(KeyChange { digest, id: key.id, enabled: None, memberships: Vec::new() });
+                gone.push(KeyChange { digest, id: &key.id, enabled: None, memberships: Vec::new() });
             }
         }
         gone.append(&mut come);
@@ -197,7 +197,14 @@ impl ClientsFollower {
     }
 
     /// The memberships of a key in these plans: those that it has had already, and new ones.
-    fn number(&mut self, earlier: &[Membership], region: &str, key: &str, plans: &[&str], to: &mut Vec<Membership>) {
+    fn number(
+        &mut self,
+        earlier: &[Membership],
+        region: &str,
+        key: &str,
+        plans: &[Box<str>],
+        to: &mut Vec<Membership>,
+    ) {
         for id in plans {
             let Some(plan) = self.plan_indices.get(&*key_of(&[region, id])) else { continue };
             let known = earlier.iter().find(|membership| membership.plan == *plan);

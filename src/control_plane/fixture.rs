@@ -31,6 +31,7 @@ pub fn plan_value(generation: u64, methods: &[&str], hosts: &[&str]) -> Plan {
         access_log_format: None,
         binary_media_types: Default::default(),
         minimum_compression_size: None,
+        cache: None,
     };
     Plan { generation, stages: vec![Arc::new(stage)], ..Plan::empty() }
 }
@@ -46,6 +47,7 @@ fn mock(method: &str) -> MethodPlan {
     };
     MethodPlan {
         validator: None,
+        cache: None,
         http_method: http_method.to_owned().into(),
         resource_path: resource_path.into(),
         resource_id: "res001".into(),
@@ -98,6 +100,10 @@ impl Fleet for FakeFleet {
             Delivery::Clients(clients) => format!("clients {}", clients.revision),
             Delivery::Addresses(book) => format!("addresses {}", book.len()),
             Delivery::Health(unhealthy) => format!("health {}", unhealthy.len()),
+            Delivery::FlushCache(flush) => {
+                flush.note_done();
+                format!("flush {}/{}", flush.api_id, flush.stage)
+            }
             Delivery::Harvest => {
                 self.harvests.fetch_add(1, Ordering::Relaxed);
                 return;

@@ -93,6 +93,8 @@ pub struct KeeperSettings {
     pub account_id: String,
     /// Of documents, and of whoever signs for none.
     pub region: String,
+    /// Called on the keeper's thread before anything else: what it compiles and writes must not keep a shard waiting.
+    pub give_way: fn(),
 }
 
 /// The keeper from outside. Calls are answered in the order in which they are asked.
@@ -134,7 +136,11 @@ pub fn start(
     let (jobs, asked) = sync_channel(JOBS_MAX);
     let mut keeper = Keeper { store, disk, serving, clients, settings, random, fresh, revision: 0 };
     let thread = std::thread::Builder::new().name("keeper".to_owned());
-    thread.spawn(move || keeper.run(&asked)).map_err(|error| format!("cannot start the keeper's thread: {error}"))?;
+    let run = move || {
+        (keeper.settings.give_way)();
+        keeper.run(&asked);
+    };
+    thread.spawn(run).map_err(|error| format!("cannot start the keeper's thread: {error}"))?;
     Ok(KeeperHandle { jobs })
 }
 
@@ -377,9 +383,10 @@ impl Keeper {
     }
 
     fn write(&self) -> Result<(), String> {
-        let changes = self.store.changes()?;
         match &self.disk {
-            Some(disk) if !changes.is_empty() => disk.commit(&changes),
+            Some(disk) if self.store.changed_since(Mark::default()) => {
+                disk.commit(|take| self.store.visit_changes(take))
+            }
             Some(_) | None => Ok(()),
         }
     }
@@ -444,7 +451,8 @@ mod tests {
 
     fn started() -> (KeeperHandle, mpsc::UnboundedReceiver<Fresh>) {
         let (sender, fresh) = mpsc::unbounded_channel();
-        let settings = KeeperSettings { account_id: "123456789012".to_owned(), region: "r".to_owned() };
+        let settings =
+            KeeperSettings { account_id: "123456789012".to_owned(), region: "r".to_owned(), give_way: || {} };
         let serving = Serving::new(compile::Options::default());
         let clients = ClientsFollower::new(Secret::new([0; 16]), Box::new(Metered::in_memory()));
         let keeper = start(Store::default(), None, serving, clients, settings, Box::new(SystemRandom), sender);

@@ -76,6 +76,15 @@ pub enum Reply {
     File(File),
     /// The answer is what the method, or the authorizer, does with a request: the caller has to try it.
     TestInvocation(Box<TestInvocation>),
+    /// Nothing is answered, when every shard has forgotten what the stage has cached: the caller has to tell them.
+    CacheFlush(StageName),
+}
+
+/// A stage whose cache is to be emptied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StageName {
+    pub api_id: String,
+    pub stage: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

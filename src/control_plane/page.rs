@@ -75,22 +75,35 @@ pub fn page_of_range<V: Clone, T>(
     table: &Table<V>,
     parts: &[&str],
     start: &str,
-    mut keep: impl FnMut(&str, &V) -> Option<T>,
+    keep: impl FnMut(&str, &V) -> Option<T>,
+) -> Result<(Vec<T>, Option<String>), Exception> {
+    let rows = |after: Option<&str>| table.range(parts, start, after).map(|(key, row)| (behind(key, parts), &**row));
+    page_of_places(call, rows, keep)
+}
+
+/// As [`page_of_range`], of rows with the places that they have in a list: `rows` has those behind a place, in order.
+///
+/// # Errors
+/// As [`page`].
+pub fn page_of_places<P: AsRef<str>, V, T, I: Iterator<Item = (P, V)>>(
+    call: &Call<'_>,
+    rows: impl FnOnce(Option<&str>) -> I,
+    mut keep: impl FnMut(&str, V) -> Option<T>,
 ) -> Result<(Vec<T>, Option<String>), Exception> {
     let limit = limit(call)?;
     let after = call.query("position").map(decoded).transpose()?;
-    let mut rows = table.range(parts, start, after.as_deref()).peekable();
+    let mut rows = rows(after.as_deref()).peekable();
     let mut items = Vec::new();
-    let mut last = "";
+    let mut last = None;
     let mut examined = 0;
     while items.len() < limit && examined < EXAMINED_MAX {
-        let Some((key, row)) = rows.next() else { break };
-        last = behind(key, parts);
+        let Some((place, row)) = rows.next() else { break };
         examined += 1;
-        items.extend(keep(last, row));
+        items.extend(keep(place.as_ref(), row));
+        last = Some(place);
     }
     let more = rows.peek().is_some();
-    Ok((items, more.then(|| encoded(last))))
+    Ok((items, last.filter(|_| more).map(|last| encoded(last.as_ref()))))
 }
 
 /// A page as lists are answered.

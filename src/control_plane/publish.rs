@@ -99,6 +99,13 @@ pub struct Publisher {
     hosts: BTreeSet<Box<str>>,
 }
 
+/// Whom a publisher hears, and whom it tells.
+pub struct Links {
+    pub reloads: mpsc::Receiver<Reload>,
+    pub fresh: mpsc::UnboundedReceiver<Fresh>,
+    pub watching: Watching,
+}
+
 impl Publisher {
     pub fn new(
         builder: Builder,
@@ -106,10 +113,9 @@ impl Publisher {
         resolver: Resolver,
         watch: Watch,
         unresolved: Unresolved,
-        reloads: mpsc::Receiver<Reload>,
-        fresh: mpsc::UnboundedReceiver<Fresh>,
-        watching: Watching,
+        links: Links,
     ) -> Publisher {
+        let Links { reloads, fresh, watching } = links;
         Publisher {
             builder,
             state,

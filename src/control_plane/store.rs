@@ -3,76 +3,96 @@
 //! A call changes rows and may then be undone as a whole; what a batch of calls has changed is written to disk in one
 //! transaction before anybody hears of success.
 //!
-//! - [`table`]: rows of one kind, with a journal.
+//! - [`table`]: rows of one kind, with a journal; [`packed_table`]: the same for a million of them, in a [`packed`] map.
+//! - [`api_keys`], [`usage_plan_keys`]: the rows that are packed, and what else finds them.
 //! - [`snapshot`]: an API's definition, as rows and packed.
 //! - [`disk`]: the rows on disk; [`backup`]: the rows as lines of text.
 
+pub mod api_keys;
 pub mod backup;
 pub mod disk;
+pub mod packed;
+pub mod packed_table;
 pub mod snapshot;
 pub mod table;
-
-use std::collections::BTreeMap;
-use std::sync::Arc;
+pub mod usage_plan_keys;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Account, ApiKey, ApiKeyId, Authorizer, BasePathMapping, ClientCertificate, Deployment, DeploymentId,
-    DocumentationPart, DocumentationVersion, DomainName, DomainNameAccessAssociation, GatewayResponse, Model,
-    RequestValidator, Resource, RestApi, Stage, UsagePlan, UsagePlanKey, VpcLink,
+    Account, ApiKey, Authorizer, BasePathMapping, ClientCertificate, Deployment, DeploymentId, DocumentationPart,
+    DocumentationVersion, DomainName, DomainNameAccessAssociation, GatewayResponse, Model, RequestValidator, Resource,
+    RestApi, Stage, UsagePlan, UsagePlanKey, VpcLink,
 };
-use table::Table;
+use packed_table::{Changed, PackedTable};
+use table::{Kept, Keyed, Table};
 
 macro_rules! tables {
-    ($($(#[$documentation:meta])* $name:ident: $row:ty,)*) => {
-        #[derive(Clone, Debug, Default)]
+    (
+        plain { $($(#[$documentation:meta])* $name:ident: $row:ty $(= $table:expr)?,)* }
+        packed { $($(#[$packed_documentation:meta])* $packed:ident: $packed_row:ty,)* }
+    ) => {
+        #[derive(Clone, Debug)]
         pub struct Store {
             $($(#[$documentation])* pub $name: Table<$row>,)*
+            $($(#[$packed_documentation])* pub $packed: PackedTable<$packed_row>,)*
+        }
+
+        impl Default for Store {
+            fn default() -> Store {
+                let mut store =
+                    Store { $($name: Table::default(),)* $($packed: PackedTable::default(),)* };
+                $($(store.$name = $table;)?)*
+                store
+            }
         }
 
         /// A place in the history of a [`Store`], to go back to.
         #[derive(Clone, Copy, Debug, Default)]
         pub struct Mark {
             $($name: usize,)*
+            $($packed: usize,)*
         }
 
         impl Store {
-            /// The names of the tables, as they are on disk.
-            pub const TABLES: &'static [&'static str] = &[$(stringify!($name)),*];
+            /// The names of the tables of which there may be a million rows.
+            pub const PACKED: &'static [&'static str] = &[$(stringify!($packed)),*];
 
             pub fn mark(&self) -> Mark {
-                Mark { $($name: self.$name.mark(),)* }
+                Mark { $($name: self.$name.mark(),)* $($packed: self.$packed.mark(),)* }
             }
 
             pub fn undo_to(&mut self, mark: Mark) {
                 $(self.$name.undo_to(mark.$name);)*
+                $(self.$packed.undo_to(mark.$packed);)*
             }
 
-            /// What is to be written: every row that changed since it was last settled.
+            /// Gives what is to be written: every row that changed since it was last settled.
             ///
             /// # Errors
-            /// A row cannot be written as JSON.
-            pub fn changes(&self) -> Result<Vec<Change>, String> {
-                let mut changes = Vec::new();
-                $(changes_of(stringify!($name), &self.$name, &mut changes)?;)*
-                Ok(changes)
+            /// A row cannot be written as JSON, or `take` does not want more.
+            pub fn visit_changes(&self, take: &mut ChangeVisitor<'_>) -> Result<(), String> {
+                $(visit_changes(stringify!($name), &self.$name, take)?;)*
+                $(visit_changes(stringify!($packed), &self.$packed, take)?;)*
+                Ok(())
             }
 
             /// Whether anything changed since `mark`.
             pub fn changed_since(&self, mark: Mark) -> bool {
-                $(self.$name.mark() > mark.$name)||*
+                $(self.$name.mark() > mark.$name ||)* $(self.$packed.mark() > mark.$packed)||*
             }
 
             /// Removes every row.
             pub fn clear(&mut self) {
                 $(self.$name.remove_below(&[]);)*
+                $(self.$packed.remove_below(&[]);)*
             }
 
             /// Makes every table what it is in the other store; that can be undone, and is written, as any change.
             pub fn replace_by(&mut self, other: &Store) {
                 $(self.$name.replace_by(&other.$name);)*
+                $(self.$packed.replace_by(&other.$packed);)*
             }
 
             /// Every row with its table's name and its key.
@@ -80,88 +100,107 @@ macro_rules! tables {
             /// # Errors
             /// A row cannot be written as JSON, or `take` does not want more.
             pub fn visit(&self, take: &mut Visitor<'_>) -> Result<(), String> {
-                $(visit(stringify!($name), &self.$name, take)?;)*
+                $(visit_kept(stringify!($name), &self.$name, take)?;)*
+                $(visit(stringify!($packed), &self.$packed, take)?;)*
                 Ok(())
             }
 
             /// Forgets how to undo: what changed has been written, or need not be.
             pub fn settle(&mut self) {
                 $(self.$name.settle();)*
+                $(self.$packed.settle();)*
             }
+        }
 
-            /// Takes the rows of another that was loaded beside this one.
-            pub fn absorb(&mut self, other: Store) {
-                $(self.$name.absorb(other.$name);)*
-            }
+        /// A store in the making: rows from disk or from a backup, which are no changes.
+        #[derive(Debug, Default)]
+        pub struct Loading {
+            store: Store,
+            $($packed: packed_table::Loading<$packed_row>,)*
+        }
 
-            /// Takes a row from disk.
+        impl Loading {
+            /// Takes a row. Those of a table that is in [`Store::PACKED`] cost least in the order of their keys.
             ///
             /// # Errors
             /// The table is not known, or its row cannot be read.
             pub fn load(&mut self, table: &str, key: &str, row: &[u8]) -> Result<(), String> {
                 match table {
-                    $(stringify!($name) => self.$name.load(key, read(table, key, row)?),)*
+                    $(stringify!($name) => self.store.$name.load(key, read(table, key, row)?, row),)*
+                    $(stringify!($packed) => self.$packed.load(key, &read(table, key, row)?),)*
+                    _ if FORMER_TABLES.contains(&table) => {}
                     _ => return Err(format!("there is no table `{table}`")),
                 }
                 Ok(())
+            }
+
+            /// Takes the rows of another; of a packed table, those that have none here.
+            fn absorb(&mut self, other: Loading) {
+                $(self.store.$name.absorb(other.store.$name);)*
+                $(self.$packed.absorb(other.$packed);)*
+            }
+
+            /// The store of these, and of the rows of others that were loaded beside it, other ones each.
+            pub fn finish(mut self, others: impl IntoIterator<Item = Loading>) -> Store {
+                others.into_iter().for_each(|other| self.absorb(other));
+                Store { $($packed: self.$packed.finish(),)* ..self.store }
             }
         }
     };
 }
 
+/// What there was in stores and backups of format 1: indices, which are made of the rows now.
+pub const FORMER_TABLES: [&str; 4] = ["api_key_names", "api_key_customers", "api_key_plans", "api_key_values"];
+
 tables! {
-    /// By region.
-    accounts: Account,
-    /// By region and API.
-    rest_apis: RestApi,
-    /// By region, API and resource.
-    resources: Resource,
-    /// By region, API and authorizer.
-    authorizers: Authorizer,
-    /// By region, API and validator.
-    request_validators: RequestValidator,
-    /// By region, API and the model's name.
-    models: Model,
-    /// By region, API and response type: those that were set.
-    gateway_responses: GatewayResponse,
-    /// By region, API and part.
-    documentation_parts: DocumentationPart,
-    /// By region, API and version.
-    documentation_versions: DocumentationVersion,
-    /// By region, API and deployment.
-    deployments: Deployment,
-    /// By region, API and stage.
-    stages: Stage,
-    /// By region and key.
-    api_keys: ApiKey,
-    /// By region and the key's value: which key has it.
-    api_key_values: ApiKeyId,
-    /// By region, the key's name and key: how keys are found by the beginning of a name.
-    api_key_names: (),
-    /// By region, the customer and key: which keys a customer has.
-    api_key_customers: (),
-    /// By region and plan.
-    usage_plans: UsagePlan,
-    /// By region, plan and key.
-    usage_plan_keys: UsagePlanKey,
-    /// By region, key and plan: which plans a key is in.
-    api_key_plans: (),
-    /// By region, plan, key and day (`2026-11-25`): how many requests were made.
-    usage: u64,
-    /// By region and name; a private one by name and id: `name+id`.
-    domain_names: DomainName,
-    /// By region, domain name (as in `domain_names`) and base path.
-    base_path_mappings: BasePathMapping,
-    /// By region and ARN.
-    domain_name_access_associations: DomainNameAccessAssociation,
-    /// By region and link.
-    vpc_links: VpcLink,
-    /// By region and certificate.
-    client_certificates: ClientCertificate,
-    /// By region, API and stage: where the stage pointed before.
-    stage_histories: StageHistory,
-    /// By region and API: of APIs that `serve FILE` describes, what the file brought.
-    documents: ServedDocument,
+    plain {
+        /// By region.
+        accounts: Account,
+        /// By region and API.
+        rest_apis: RestApi,
+        /// By region, API and resource.
+        resources: Resource = Table::packed(),
+        /// By region, API and authorizer.
+        authorizers: Authorizer,
+        /// By region, API and validator.
+        request_validators: RequestValidator,
+        /// By region, API and the model's name.
+        models: Model,
+        /// By region, API and response type: those that were set.
+        gateway_responses: GatewayResponse,
+        /// By region, API and part.
+        documentation_parts: DocumentationPart,
+        /// By region, API and version.
+        documentation_versions: DocumentationVersion,
+        /// By region, API and deployment.
+        deployments: Deployment,
+        /// By region, API and stage.
+        stages: Stage,
+        /// By region and plan.
+        usage_plans: UsagePlan,
+        /// By region, plan, key and day (`2026-11-25`): how many requests were made.
+        usage: u64,
+        /// By region and name; a private one by name and id: `name+id`.
+        domain_names: DomainName,
+        /// By region, domain name (as in `domain_names`) and base path.
+        base_path_mappings: BasePathMapping,
+        /// By region and ARN.
+        domain_name_access_associations: DomainNameAccessAssociation,
+        /// By region and link.
+        vpc_links: VpcLink,
+        /// By region and certificate.
+        client_certificates: ClientCertificate,
+        /// By region, API and stage: where the stage pointed before.
+        stage_histories: StageHistory,
+        /// By region and API: of APIs that `serve FILE` describes, what the file brought.
+        documents: ServedDocument,
+    }
+    packed {
+        /// By region and key.
+        api_keys: ApiKey,
+        /// By region, plan and key.
+        usage_plan_keys: UsagePlanKey,
+    }
 }
 
 impl Store {
@@ -196,22 +235,20 @@ impl Store {
         }
     }
 
-    /// Each API key that changed since `mark`, or whose plans did, by its key in the table, with the row that it had.
-    pub fn api_keys_changed_since(&self, mark: Mark) -> BTreeMap<&str, Option<&Arc<ApiKey>>> {
-        let mut changed = BTreeMap::new();
-        for (key, before) in self.api_keys.replaced_since(mark.api_keys) {
-            changed.entry(key).or_insert(before);
-        }
-        for (key, _) in self.api_key_plans.replaced_since(mark.api_key_plans) {
-            let of_key = table::parent(key);
-            changed.entry(of_key).or_insert_with(|| self.api_keys.at(of_key));
-        }
-        changed
+    /// Each API key that changed since `mark`, as it was then and as it is now. Its key is the region and the id.
+    pub fn api_keys_changed_since(&self, mark: Mark) -> impl Iterator<Item = Changed<ApiKey>> {
+        self.api_keys.changed_since(mark.api_keys)
     }
 
-    /// Whether usage plans changed, other than by their keys.
-    pub fn usage_plans_changed_since(&self, mark: Mark) -> bool {
-        self.usage_plans.mark() > mark.usage_plans
+    /// Each key of a usage plan that came or went since `mark`, or was granted something. Its key is the region, the plan
+    /// and the key.
+    pub fn usage_plan_keys_changed_since(&self, mark: Mark) -> impl Iterator<Item = Changed<UsagePlanKey>> {
+        self.usage_plan_keys.changed_since(mark.usage_plan_keys)
+    }
+
+    /// Each usage plan that changed since `mark`, by region and id, with its row if it is still there.
+    pub fn usage_plans_changed_since(&self, mark: Mark) -> impl Iterator<Item = (&str, Option<&UsagePlan>)> {
+        self.usage_plans.changed_since(mark.usage_plans).map(|(key, row)| (key, row.map(|row| &**row)))
     }
 
     /// Whether custom domain names or their mappings changed.
@@ -244,31 +281,44 @@ pub struct ServedDocument {
 }
 
 /// A row that changed, as it goes to disk.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change<'c> {
     pub table: &'static str,
-    pub key: Box<str>,
+    pub key: &'c str,
     /// JSON; `None`: the row is gone.
-    pub row: Option<Vec<u8>>,
+    pub row: Option<&'c [u8]>,
 }
+
+pub type ChangeVisitor<'v> = dyn FnMut(Change<'_>) -> Result<(), String> + 'v;
 
 /// Takes a table's name, a row's key and the row as JSON.
 pub type Visitor<'v> = dyn FnMut(&'static str, &str, &[u8]) -> Result<(), String> + 'v;
 
-fn changes_of<V: Clone + Serialize>(
+fn visit_changes<T: Keyed<Row: Serialize>>(
     name: &'static str,
-    table: &Table<V>,
-    changes: &mut Vec<Change>,
+    table: &T,
+    take: &mut ChangeVisitor<'_>,
 ) -> Result<(), String> {
-    for (key, row) in table.changed_since(0) {
-        let row = row.map(|row| json(name, &**row)).transpose()?;
-        changes.push(Change { table: name, key: key.into(), row });
-    }
-    Ok(())
+    table.each_change(&mut |key, row| {
+        let row = row.map(|row| json(name, row)).transpose()?;
+        take(Change { table: name, key, row: row.as_deref() })
+    })
 }
 
-fn visit<V: Clone + Serialize>(name: &'static str, table: &Table<V>, take: &mut Visitor<'_>) -> Result<(), String> {
-    table.below(&[]).try_for_each(|(key, row)| take(name, key, &json(name, &**row)?))
+/// Of plain tables, whose rows may be there as JSON already.
+fn visit_kept<V: Clone + Serialize>(
+    name: &'static str,
+    table: &Table<V>,
+    take: &mut Visitor<'_>,
+) -> Result<(), String> {
+    table.kept().try_for_each(|(key, row)| match row {
+        Kept::Packed(json) => take(name, key, json),
+        Kept::Open(row) => take(name, key, &json(name, row)?),
+    })
+}
+
+fn visit<T: Keyed<Row: Serialize>>(name: &'static str, table: &T, take: &mut Visitor<'_>) -> Result<(), String> {
+    table.each(&mut |key, row| take(name, key, &json(name, row)?))
 }
 
 fn json(table: &str, row: &impl Serialize) -> Result<Vec<u8>, String> {
@@ -292,14 +342,18 @@ mod tests {
         store.rest_apis.put(&["r", "a"], RestApi { name: "two".into(), ..api.clone() });
         store.rest_apis.put(&["r", "b"], api);
         store.rest_apis.remove(&["r", "b"]);
-        let changes = store.changes().expect("rows are JSON");
-        assert_eq!(changes.len(), 2);
-        assert_eq!((&*changes[1].key, changes[1].row.as_deref()), ("r\0b", None));
-        let mut loaded = Store::default();
-        let row = changes[0].row.as_deref().expect("it is there");
-        loaded.load(changes[0].table, &changes[0].key, row).expect("it is as it was written");
-        assert_eq!(loaded.rest_apis.row(&["r", "a"]).map(|api| api.name.as_str()), Some("two"));
-        assert_eq!(loaded.changes(), Ok(Vec::new()));
+        store.api_keys.put(&["r", "k"], ApiKey { value: "secret".into(), ..ApiKey::default() });
+        let mut loading = Loading::default();
+        let mut changed = Vec::new();
+        let visited = store.visit_changes(&mut |change| {
+            changed.push(change.key.replace('\0', "/"));
+            change.row.map_or(Ok(()), |row| loading.load(change.table, change.key, row))
+        });
+        assert_eq!((visited, changed), (Ok(()), vec!["r/a".into(), "r/b".into(), "r/k".into()]));
+        let loaded = loading.finish([]);
+        assert_eq!(loaded.rest_apis.below(&[]).map(|(_, api)| &*api.name).collect::<Vec<_>>(), ["two"]);
+        assert_eq!(loaded.api_keys.with_value("r", "secret"), store.api_keys.row(&["r", "k"]));
+        assert!(!loaded.changed_since(Mark::default()));
     }
 
     #[test]
@@ -321,10 +375,40 @@ mod tests {
         assert_eq!(store.stage_histories.row(&parts), None);
     }
 
+    /// 1,000,000 keys in 150 MB: those of `benches/keys.rs`, of which many more share the beginning of their ids.
+    #[test]
+    fn a_key_with_a_name_and_a_plan_takes_few_bytes() {
+        const KEYS: usize = 10_000;
+        /// How many ids of ten letters there are.
+        const SPACE: u64 = 1 << 50;
+        let id = |number: u64| -> String {
+            let letters = b"23456789abcdefghijkmnpqrstuvwxyz";
+            (0..10).rev().map(|position| char::from(letters[(number >> (5 * position) & 31) as usize])).collect()
+        };
+        let mut loading = Loading::default();
+        for number in 0..KEYS {
+            let mixed = (number as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            // In order, as they are on disk.
+            let id = id(SPACE / KEYS as u64 * number as u64 + mixed % (SPACE / KEYS as u64));
+            let value = format!("{mixed:016x}{:016x}{:08x}", mixed.swap_bytes(), mixed >> 7 & 0xffff_ffff);
+            let row = format!(
+                r#"{{"id":"{id}","value":"{value}","name":"customer-{mixed:07}","enabled":true,"createdDate":1764108780,
+                "lastUpdatedDate":1764108780,"stageKeys":[]}}"#,
+                mixed = mixed % 10_000_000
+            );
+            loading.load("api_keys", &format!("us-east-1\0{id}"), row.as_bytes()).expect("a row");
+            let row = format!(r#"{{"id":"{id}","type":"API_KEY"}}"#);
+            loading.load("usage_plan_keys", &format!("us-east-1\0gold01\0{id}"), row.as_bytes()).expect("a row");
+        }
+        let store = loading.finish([]);
+        let parts = [store.api_keys.bytes() / KEYS, store.usage_plan_keys.bytes() / KEYS];
+        assert!(parts.iter().sum::<usize>() < 150, "{parts:?} bytes a key");
+    }
+
     #[test]
     fn a_row_that_cannot_be_read_is_named() {
-        let error = Store::default().load("stages", "r\0a\0prod", b"[").expect_err("it is no JSON");
+        let error = Loading::default().load("stages", "r\0a\0prod", b"[").expect_err("it is no JSON");
         assert!(error.starts_with("the row r/a/prod of `stages` cannot be read"), "{error}");
-        assert!(Store::default().load("stags", "x", b"{}").is_err());
+        assert!(Loading::default().load("stags", "x", b"{}").is_err());
     }
 }

@@ -115,7 +115,7 @@ fn management() -> (Management, mpsc::UnboundedSender<Fresh>, mpsc::UnboundedRec
     let (sender, fresh) = mpsc::unbounded_channel();
     let handed = sender.clone();
     let region = "us-east-1".to_owned();
-    let settings = KeeperSettings { account_id: "123456789012".to_owned(), region: region.clone() };
+    let settings = KeeperSettings { account_id: "123456789012".to_owned(), region: region.clone(), give_way: || {} };
     let serving = Serving::new(Default::default());
     let clients = ClientsFollower::new(Secret::new([0; 16]), Box::new(Metered::in_memory()));
     let keeper = keeper::start(Store::default(), None, serving, clients, settings, Box::new(SystemRandom), sender);

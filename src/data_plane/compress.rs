@@ -115,14 +115,14 @@ pub fn compress_whole(asked: Option<Asked>, encoders: &Rc<Encoders>, start: usiz
 }
 
 /// Lines of a head without their ends, the first the status line.
-fn lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub fn lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
     head.split(|byte| *byte == b'\n')
         .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
         .filter(|line| !line.is_empty())
 }
 
 /// The value of a line if it is a field of that name.
-fn value_of<'l>(line: &'l [u8], name: &str) -> Option<&'l [u8]> {
+pub fn value_of<'l>(line: &'l [u8], name: &str) -> Option<&'l [u8]> {
     let (found, value) = line.split_at_checked(name.len())?;
     if !found.eq_ignore_ascii_case(name.as_bytes()) {
         return None;

@@ -16,10 +16,12 @@ use std::rc::Rc;
 use crate::net::buffer::SendBytes;
 use crate::net::buffer::{Buffer, PAGE_BYTES};
 use crate::net::deadline::{Expiry, Timer};
+use crate::net::runtime::spawn;
 use crate::net::stream::{Reader, Stream, Writer};
 use crate::stats::Counter;
 
 use super::body::Incoming;
+use super::cache::{Again, Refresh};
 use super::exchange::{self, Begun};
 use super::forwarding::Client;
 use super::respond::GatewayError;
@@ -37,6 +39,10 @@ pub struct Connection {
     /// What is to be sent: complete answers, or the start of one.
     pub out: Vec<u8>,
     pub served: u64,
+    /// On a connection without a client: what its one request is for.
+    pub refresh: Option<Refresh>,
+    /// Nobody is there.
+    unseen: bool,
 }
 
 impl Drop for Connection {
@@ -97,9 +103,52 @@ pub async fn serve(shard: &Rc<Shard>, mut stream: Stream, peer: IpAddr, info: &L
         buffer: Buffer::page(),
         out: Vec::new(),
         served: 0,
+        refresh: None,
+        unseen: false,
     };
     if connection.run().await == Ending::Close {
         Box::pin(connection.close()).await;
+    }
+}
+
+/// Makes one request that nobody waits for but the cache.
+pub async fn ask_again(shard: &Rc<Shard>, again: Again) {
+    let Ok((stream, nobody)) = Stream::pair() else { return };
+    let panics = shard.recorder.clone();
+    spawn(forget(nobody), move || panics.count(Counter::Panics));
+    let Again { refresh, client, request } = again;
+    let mut buffer = Buffer::heap(request.len());
+    buffer.fill(&request);
+    let mut connection = Connection {
+        shard: Rc::clone(shard),
+        timer: shard.wheel.timer(stream.socket()),
+        socket: stream.socket(),
+        reader: stream.reader,
+        writer: stream.writer,
+        client,
+        buffer,
+        out: Vec::new(),
+        served: 0,
+        refresh: Some(refresh),
+        unseen: true,
+    };
+    match exchange::begin(&mut connection) {
+        Begun::Incomplete | Begun::Answered { .. } => {}
+        Begun::Forward(forward) => drop(super::integrate::http::run(&mut connection, forward).await),
+        Begun::Collect(collect) => drop(super::integrate::mapped::run(&mut connection, collect).await),
+    }
+}
+
+/// Takes what comes until it ends.
+async fn forget(mut stream: Stream) {
+    let mut buffer = Buffer::page();
+    loop {
+        buffer.clear();
+        let (read, returned) = stream.reader.read(buffer, None).await;
+        buffer = returned;
+        if !read.is_ok_and(|read| read > 0) {
+            return;
+        }
     }
 }
 
@@ -167,7 +216,9 @@ impl Connection {
         let (sent, bytes) = writer.write_all(bytes, rearm).await;
         match sent {
             Ok(()) => {
-                shard.recorder.count_by(Counter::BytesSent, length);
+                if !self.unseen {
+                    shard.recorder.count_by(Counter::BytesSent, length);
+                }
                 (Ok(()), bytes)
             }
             Err(_) => (Err(()), bytes),

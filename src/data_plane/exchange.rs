@@ -23,6 +23,8 @@ use crate::stats::Counter;
 use super::access_log::{Outcome, begin_line};
 use super::admit;
 use super::body::{BodyError, Incoming, Outgoing};
+use super::cache::filling::Caching;
+use super::cache::{self, Entered, Turn};
 use super::compress::{Asked, asked, compress_whole, request_coding};
 use super::connection::{Connection, Ending};
 use super::context::{Facts, RequestIds};
@@ -63,6 +65,10 @@ pub struct Exchange {
     pub keep_alive: bool,
     /// How its answer may be compressed.
     pub compress: Option<Asked>,
+    /// What the stage's cache has to do with it, while the integration is asked.
+    pub cache: Option<Box<Caching>>,
+    /// Nobody waits for its answer but the cache: it is neither counted nor logged.
+    unseen: bool,
     remembered: Remembered,
     request_parts: RequestParts,
     line: Option<Vec<u8>>,
@@ -166,7 +172,7 @@ impl Exchange {
             trace.ended(&self, &ended);
         }
         let total_us = self.started.elapsed().as_micros() as u64;
-        if let Some((stage, method)) = self.found {
+        if let Some((stage, method)) = self.found.filter(|_| !self.unseen) {
             self.live.block.record(stage.0 as usize, method.0 as usize, ended.status);
             self.live.block.latency(stage.0 as usize, total_us, ended.integration_us);
         }
@@ -248,8 +254,10 @@ enum Step {
 /// From a head to the integration: target, stage, method, the answer or the request to make.
 fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Shard>) -> Step {
     let started = Instant::now();
-    let live = shard.live();
+    let again = connection.refresh.take();
+    let live = again.as_ref().map_or_else(|| shard.live(), |again| Rc::clone(&again.live));
     let ids = shard.ids.ids();
+    let unseen = again.is_some();
     connection.served += 1;
     let requests_max = shard.settings.requests_per_connection_max;
     let last = shard.is_draining() || requests_max > 0 && connection.served >= requests_max;
@@ -264,9 +272,11 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         to_head_request: head.method == "HEAD",
         keep_alive: head.keep_alive && !last,
         compress: None,
+        cache: None,
+        unseen,
         remembered: Remembered::default(),
         request_parts: RequestParts::default(),
-        line: shard.access_log.line(),
+        line: if unseen { None } else { shard.access_log.line() },
         note: None,
         detail: None,
         gateway_error: Cell::new(None),
@@ -296,12 +306,13 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
     let found = if parsed.is_err() {
         Err(GatewayError::BadRequest)
     } else {
-        find(&live, shard, &mut facts, &mut exchange.selected)
+        find(&live, shard, again.as_ref().map(|again| again.stage), &mut facts, &mut exchange.selected)
     };
     exchange.found = found.as_ref().ok().map(|found| (found.stage, found.method));
     let admitted = match exchange.found {
-        Some((stage, method)) => admit::admit(&live, stage, method, head, shard, started),
-        None => Ok(None),
+        // Who asked has been charged for it already.
+        Some((stage, method)) if !unseen => admit::admit(&live, stage, method, head, shard, started),
+        Some(_) | None => Ok(None),
     };
     let (caller, api_key) = match &admitted {
         Ok(Some(admitted)) => (Some(&admitted.caller), admitted.api_key),
@@ -334,10 +345,7 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         let stage = live.plan.stage(found.stage);
         let needs_body = stage.method(found.method).needs_body();
         let coding = request_coding(head, stage, needs_body)?;
-        if needs_body || coding.is_some() {
-            return Ok(Integrated::Collect(found, coding));
-        }
-        let inbound = Inbound {
+        let mut inbound = Inbound {
             head,
             target: &target,
             path,
@@ -348,7 +356,24 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
             content_type: head.content_type,
             framing: head.framing,
             body: None,
+            fills_cache: false,
         };
+        let cached = live.cached(found.stage, found.method, head.method);
+        if let Some(again) = again {
+            exchange.cache = Some(again.caching);
+        } else if let Some(cached) = cached.filter(|_| head.framing == Framing::None && !validates_body(facts.method)) {
+            match cache::enter(cached, &inbound, None, Turn::First, &exchange, shard, &mut connection.out)? {
+                Entered::Answered(ended) => return Ok(Integrated::Answered(ended)),
+                // It goes on waiting where its bytes are kept.
+                Entered::Wait(_) => return Ok(Integrated::Collect(found, None)),
+                Entered::Ask(caching) => exchange.cache = Some(caching),
+            }
+        }
+        // A body is part of what is asked for: it has to be seen before the cache can be.
+        if needs_body || coding.is_some() || cached.is_some() && head.framing != Framing::None {
+            return Ok(Integrated::Collect(found, coding));
+        }
+        inbound.fills_cache = exchange.cache.as_ref().is_some_and(|caching| caching.fills());
         integrate(&inbound, &found, &exchange, shard, &mut connection.out)
     });
     let request_parts = || {
@@ -399,6 +424,10 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
     }
 }
 
+fn validates_body(method: Option<&MethodPlan>) -> bool {
+    method.is_some_and(MethodPlan::validates_body)
+}
+
 /// Whether `$context` can be asked for after the request's bytes are gone: by gateway responses of the stage, or by the
 /// integration's responses.
 fn needs_facts_later(exchange: &Exchange) -> bool {
@@ -446,11 +475,12 @@ struct Found {
 fn find<'l>(
     live: &'l Live,
     shard: &Shard,
+    released: Option<StageIndex>,
     facts: &mut Facts<'l>,
     selected: &mut Option<StageIndex>,
 ) -> Result<Found, GatewayError> {
     let selection = live.plan.selector.select(facts.host.as_bytes(), facts.path).ok_or(GatewayError::NoStage)?;
-    let index = live.plan.release(selection.stage, || shard.ids.draw());
+    let index = released.unwrap_or_else(|| live.plan.release(selection.stage, || shard.ids.draw()));
     *selected = Some(index);
     let stage = live.plan.stage(index);
     facts.stage = Some(stage);
@@ -590,6 +620,8 @@ pub fn refuse(connection: &mut Connection, error: GatewayError) {
         to_head_request: false,
         keep_alive: false,
         compress: None,
+        cache: None,
+        unseen: false,
         remembered: Remembered::default(),
         request_parts: RequestParts::default(),
         line: None,

@@ -35,6 +35,7 @@ const GUARDED: [&str; 10] = [
 ];
 
 /// What a connection knows of its client, as text that is ready to be sent.
+#[derive(Clone)]
 pub struct Client {
     pub address: IpAddr,
     pub address_text: Box<str>,
@@ -107,12 +108,24 @@ pub struct Inbound<'r> {
     pub framing: Framing,
     /// Where all of it is there.
     pub body: Option<&'r vtl::Body<'r>>,
+    /// The answer is to be kept for others: it is asked for whole, uncoded, and whatever this client has of it.
+    pub fills_cache: bool,
 }
+
+/// What makes an answer one client's.
+const OF_ONE_CLIENT: [&str; 7] =
+    ["accept-encoding", "if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range"];
 
 impl Inbound<'_> {
     /// Whether the client sent a field that a careless origin would take for one that only the gateway may set.
     pub fn has_refused_twin(&self, mapped: &[MappedParameter]) -> bool {
         !self.settings.drop_twins && self.head.fields.iter().any(|field| is_twin_of_ours(field.name, mapped))
+    }
+
+    /// What the integration is told of the client's scheme.
+    pub fn scheme(&self) -> &[u8] {
+        let told = self.fields_of(FieldKind::XForwardedProto).next().filter(|_| self.client.trusted);
+        told.map_or(self.client.scheme().as_bytes(), |(field, _)| field.value)
     }
 
     /// Appends the head of the request to make, up to and with the empty line.
@@ -221,6 +234,9 @@ impl Inbound<'_> {
                     continue;
                 }
                 _ => {}
+            }
+            if self.fills_cache && OF_ONE_CLIENT.iter().any(|name| name.eq_ignore_ascii_case(field.name)) {
+                continue;
             }
             let replaced = mapped.iter().any(|mapped| mapped.name.eq_ignore_ascii_case(field.name));
             if !replaced && !self.head.is_nominated(field.name) && !is_twin_of_ours(field.name, mapped) {
@@ -523,6 +539,7 @@ mod tests {
             content_type: head.content_type,
             framing: head.framing,
             body: None,
+            fills_cache: false,
         };
         if inbound.has_refused_twin(&integration.headers) {
             return Err(GatewayError::BadRequest);

@@ -9,14 +9,17 @@ use std::sync::Arc;
 
 use ahash::AHashMap;
 
+use crate::plan::cache::MethodCache;
 use crate::plan::clients::{Clients, StageClients};
 use crate::plan::delivery::{AddressBook, Unhealthy};
 use crate::plan::integration::Origin;
 use crate::plan::protection::ProtectionIndex;
 use crate::plan::release::Release;
-use crate::plan::{OriginIndex, Plan, StageIndex, StagePlan};
+use crate::plan::{MethodIndex, OriginIndex, Plan, StageIndex, StagePlan};
 use crate::stats::Block;
 
+use super::cache::Cached;
+use super::cache::store::StageStore;
 use super::throttle::{Limits, StageLimits};
 use super::upstream::Upstream;
 use super::upstream::protected::{Protected, adopt_stage};
@@ -38,6 +41,8 @@ pub struct Live {
     protected: Rc<[Box<[Rc<Protected>]>]>,
     /// By stage, where its methods have limits.
     limits: Rc<[Option<Rc<StageLimits>>]>,
+    /// By stage, where it keeps answers.
+    stores: Rc<[Option<Rc<StageStore>>]>,
 }
 
 /// What a shard knows when it takes a plan.
@@ -71,7 +76,7 @@ impl Live {
         let clients = Arc::clone(earlier.clients);
         let stage_clients = clients.of_stages(&plan).into();
         let limits = earlier.limits.map(|limits| limits.adopt(&plan, earlier.live).into()).unwrap_or_default();
-        (Live { plan, block, clients, stage_clients, upstreams, protected, limits }, named)
+        (Live { plan, block, clients, stage_clients, upstreams, protected, limits, stores: Rc::default() }, named)
     }
 
     /// The same with other clients. That only keys changed is the usual case, and costs no look at any stage.
@@ -97,6 +102,23 @@ impl Live {
         &self.limits
     }
 
+    /// With the answers that its stages have kept so far.
+    #[must_use]
+    pub fn with_stores(self, stores: Rc<[Option<Rc<StageStore>>]>) -> Live {
+        Live { stores, ..self }
+    }
+
+    /// Where the answers of a method are kept, if they are, for requests with this HTTP method.
+    pub fn cached(&self, stage: StageIndex, method: MethodIndex, http_method: &str) -> Option<Cached<'_>> {
+        let store = self.stores.get(stage.0 as usize)?.as_ref()?;
+        let method = self.cached_method(stage, method)?;
+        (!method.any || matches!(http_method, "GET" | "HEAD")).then_some(Cached { store, method })
+    }
+
+    pub fn cached_method(&self, stage: StageIndex, method: MethodIndex) -> Option<&MethodCache> {
+        self.plan.stage(stage).cache.as_ref()?.methods[method.0 as usize].as_deref()
+    }
+
     pub fn upstream(&self, stage: StageIndex, index: OriginIndex) -> &Rc<Upstream> {
         &self.upstreams[stage.0 as usize][index.0 as usize]
     }
@@ -116,8 +138,11 @@ fn protect(plan: &Plan, upstreams: &[Box<[Rc<Upstream>]>], earlier: &Earlier<'_>
         let protecting = live.plan.stages.iter().zip(&*live.protected).filter(|(_, protected)| !protected.is_empty());
         known.extend(protecting.map(|(stage, protected)| (stage_name(stage), &**protected)));
     }
-    let stages = plan.stages.iter().zip(upstreams);
-    let adopt = |(stage, upstreams): (&Arc<StagePlan>, &Box<[Rc<Upstream>]>)| {
+    let stages = plan.stages.iter().zip(upstreams.iter().map(|upstreams| &**upstreams));
+    let adopt = |(stage, upstreams): (&Arc<StagePlan>, &[Rc<Upstream>])| {
+        if stage.protections.is_empty() {
+            return Box::default();
+        }
         let upstream = |index: OriginIndex| Rc::clone(&upstreams[index.0 as usize]);
         let known = known.get(&stage_name(stage)).copied().unwrap_or_default();
         adopt_stage(stage, upstream, known, earlier.unhealthy)

@@ -40,6 +40,8 @@ pub enum GatewayError {
     /// The key has used up its quota.
     QuotaExceeded,
     UnsupportedMediaType,
+    /// A new answer was asked for in place of a kept one, without the permission.
+    InvalidationDenied,
     /// No integration response fits, or a mock has no status.
     Configuration,
     IntegrationTimeout,
@@ -60,7 +62,10 @@ impl GatewayError {
             | GatewayError::InvalidJson
             | GatewayError::MissingParameters
             | GatewayError::InvalidBody => 400,
-            GatewayError::NoStage | GatewayError::NoRoute | GatewayError::InvalidApiKey => 403,
+            GatewayError::NoStage
+            | GatewayError::NoRoute
+            | GatewayError::InvalidApiKey
+            | GatewayError::InvalidationDenied => 403,
             GatewayError::RequestTimeout => 408,
             GatewayError::RequestTooLarge => 413,
             GatewayError::TargetTooLong => 414,
@@ -84,7 +89,7 @@ impl GatewayError {
             GatewayError::InvalidJson => "Invalid JSON in request body",
             GatewayError::MissingParameters => "Missing required request parameters",
             GatewayError::InvalidBody => "Invalid request body",
-            GatewayError::NoStage | GatewayError::InvalidApiKey => "Forbidden",
+            GatewayError::NoStage | GatewayError::InvalidApiKey | GatewayError::InvalidationDenied => "Forbidden",
             GatewayError::Throttled => "Too Many Requests",
             GatewayError::QuotaExceeded => "Limit Exceeded",
             GatewayError::NoRoute => "Missing Authentication Token",
@@ -120,7 +125,7 @@ impl GatewayError {
             }
             GatewayError::BadRequestBody | GatewayError::InvalidBody => GatewayResponseType::BadRequestBody,
             GatewayError::NoRoute => GatewayResponseType::MissingAuthenticationToken,
-            GatewayError::NoStage => GatewayResponseType::AccessDenied,
+            GatewayError::NoStage | GatewayError::InvalidationDenied => GatewayResponseType::AccessDenied,
             GatewayError::InvalidApiKey => GatewayResponseType::InvalidApiKey,
             GatewayError::Throttled => GatewayResponseType::Throttled,
             GatewayError::QuotaExceeded => GatewayResponseType::QuotaExceeded,

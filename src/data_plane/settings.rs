@@ -34,6 +34,7 @@ pub struct Settings {
     pub access_log: AccessLogSettings,
     pub compression: CompressionSettings,
     pub throttle: ThrottleSettings,
+    pub cache: CacheSettings,
     /// `$context.accountId`.
     pub account_id: Box<str>,
 }
@@ -86,6 +87,16 @@ pub struct CompressionSettings {
     pub concurrent_max: u32,
     /// How many times as long as its compressed form a long request body may be.
     pub request_ratio_max: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct CacheSettings {
+    /// For the answers that a shard keeps, of all stages.
+    pub shard_bytes_max: u64,
+    /// How long a request waits for another's answer.
+    pub wait_ms: u64,
+    /// Whether clients are told by `X-Cache`.
+    pub header: bool,
 }
 
 #[derive(Clone, Debug)]

@@ -24,6 +24,8 @@ use crate::plan::delivery::{AddressBook, Delivery, Unhealthy};
 use crate::stats::{Counter, Recorder};
 
 use super::access_log::{AccessLog, Handed};
+use super::cache::store::{self, Adopted, Remains, Stores};
+use super::cache::{KeyRoom, Refreshes};
 use super::compress::Encoders;
 use super::connection;
 use super::context::IdSource;
@@ -102,6 +104,13 @@ pub struct Shard {
     unhealthy: RefCell<Arc<Unhealthy>>,
     /// Copies of requests that are on their way to mirrors.
     pub mirrors: Cell<u32>,
+    /// Room for the key of a kept answer.
+    pub cache_key: KeyRoom,
+    /// Answers that are asked for while nobody waits.
+    pub refreshes: Refreshes,
+    stores: RefCell<Stores>,
+    /// Answers that nobody finds any more, freed bit by bit.
+    remains: RefCell<Vec<Remains>>,
     draining: Cell<bool>,
     /// Connections that fell idle long enough to be parked.
     idle_clients: RefCell<AHashMap<*const Timer, Rc<Timer>>>,
@@ -145,6 +154,10 @@ impl Shard {
             upstreams: RefCell::new(upstreams),
             unhealthy: RefCell::default(),
             mirrors: Cell::new(0),
+            cache_key: KeyRoom::default(),
+            refreshes: Refreshes::default(),
+            stores: RefCell::default(),
+            remains: RefCell::default(),
             draining: Cell::new(false),
             idle_clients: RefCell::default(),
             started: Instant::now(),
@@ -240,6 +253,13 @@ impl Shard {
                 self.live().note_health(&unhealthy);
                 self.unhealthy.replace(unhealthy);
             }
+            Delivery::FlushCache(flush) => {
+                for (_, store) in self.stores.borrow().iter().filter(|(name, _)| name.is_of(&flush)) {
+                    self.remains.borrow_mut().push(store.flush());
+                }
+                self.recorder.count(Counter::CacheFlushes);
+                flush.note_done();
+            }
             Delivery::Harvest => {
                 self.recorder.harvest();
                 self.count_log(self.access_log.flush());
@@ -295,7 +315,12 @@ impl Shard {
             }
         }
         drop(upstreams);
-        self.live.replace(Rc::new(live));
+        let bytes_max = self.settings.cache.shard_bytes_max;
+        let Adopted { by_stage, named, remains } =
+            store::adopt(&live.plan, self.stores.take(), bytes_max, self.fleet.len() as u64);
+        self.stores.replace(named);
+        self.remains.borrow_mut().extend(remains);
+        self.live.replace(Rc::new(live.with_stores(by_stage.into())));
         self.state().adopted.store(generation, Ordering::Release);
     }
 
@@ -451,6 +476,9 @@ async fn tick(shard: Rc<Shard>) {
             shard.wheel.tick();
         }
         shard.limits.tick();
+        if !shard.remains.borrow().is_empty() {
+            shard.remains.borrow_mut().retain_mut(Remains::shrink);
+        }
         ticks += due;
         if ticks >= 1000 / TICK_MS {
             ticks = 0;

@@ -223,6 +223,30 @@ pub struct Integration {
     /// Not AWS's.
     #[serde(rename = "x-tollgate-upstream", skip_serializing_if = "Option::is_none")]
     pub upstream: Option<Box<IntegrationUpstream>>,
+    /// Not AWS's: what the stage cache does with the method's answers beyond what AWS's does.
+    #[serde(rename = "x-tollgate-cache", skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheExtension>,
+}
+
+/// `x-tollgate-cache`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CacheExtension {
+    /// An answer this much older than its time to live is still given, while a new one is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stale_while_revalidate_in_seconds: Option<i32>,
+    /// The same where the backend fails.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stale_if_error_in_seconds: Option<i32>,
+    /// The longest answer that is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub item_bytes_max: Option<i32>,
+    /// Answers get an `ETag`, and clients that have it a 304.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub etag: Option<bool>,
+    /// Answers to requests with `Authorization` are for everybody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shared_with_authorization: Option<bool>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -49,6 +49,15 @@ impl Stream {
         Ok(Stream::new(TcpStream::from_std(stream)?))
     }
 
+    /// Two ends of a connection inside this process.
+    ///
+    /// # Errors
+    /// When there are no descriptors left, or the driver cannot take them.
+    pub fn pair() -> io::Result<(Stream, Stream)> {
+        let (one, other) = std::os::unix::net::UnixStream::pair()?;
+        Ok((Stream::from_socket(one.into())?, Stream::from_socket(other.into())?))
+    }
+
     /// # Errors
     /// As `connect`; `TimedOut` after `timeout_ms`. Giving up a connect is safe: nobody continues it.
     pub async fn connect(address: SocketAddr, timeout_ms: u64) -> io::Result<Stream> {

@@ -8,8 +8,8 @@ use super::reader::Reader;
 use super::tree::{Entry, Mapping, Position};
 use super::upstream;
 use crate::model::{
-    ConnectionType, ContentHandlingStrategy, Integration, IntegrationResponse, IntegrationType, OrderedMap,
-    PassthroughBehavior, Pointer, ResponseTransferMode, TlsConfig, VpcLinkId,
+    CacheExtension, ConnectionType, ContentHandlingStrategy, Integration, IntegrationResponse, IntegrationType,
+    OrderedMap, PassthroughBehavior, Pointer, ResponseTransferMode, TlsConfig, VpcLinkId,
 };
 
 const EXTENSION: &str = "x-amazon-apigateway-integration";
@@ -98,6 +98,7 @@ fn integration<'d>(reader: &mut Reader<'d>, extension: &'d Entry, pointer: &Poin
             &[("BUFFERED", ResponseTransferMode::Buffered), ("STREAM", ResponseTransferMode::Stream)],
         ),
         upstream: upstream::of_integration(reader, object, pointer).map(Box::new),
+        cache: cache(reader, object, pointer),
     };
     warn_of_no_effect(reader, object, &integration);
     Some(integration)
@@ -133,6 +134,21 @@ fn warn_of_no_effect<'d>(reader: &mut Reader<'d>, object: &'d Mapping, integrati
         let message = "mappings in `responses` have no effect in an `http_proxy` integration";
         reader.warning(entry.key_position, message, HELP);
     }
+}
+
+fn cache<'d>(reader: &mut Reader<'d>, object: &'d Mapping, pointer: &Pointer) -> Option<CacheExtension> {
+    let cache = reader.object(object.get("x-tollgate-cache")?, &keys::CACHE)?;
+    let pointer = pointer.child("x-tollgate-cache");
+    for entry in cache.entries() {
+        reader.stands_at(pointer.child(&entry.key), entry.value.position);
+    }
+    Some(CacheExtension {
+        stale_while_revalidate_in_seconds: reader.integer(cache, "staleWhileRevalidateInSeconds"),
+        stale_if_error_in_seconds: reader.integer(cache, "staleIfErrorInSeconds"),
+        item_bytes_max: reader.integer(cache, "itemBytesMax"),
+        etag: reader.boolean(cache, "etag"),
+        shared_with_authorization: reader.boolean(cache, "sharedWithAuthorization"),
+    })
 }
 
 fn tls_config<'d>(reader: &mut Reader<'d>, object: &'d Mapping) -> Option<TlsConfig> {

@@ -18,7 +18,7 @@ pub struct Unknown {
 }
 
 /// Every extension that AWS or this gateway knows, wherever it belongs.
-const EXTENSIONS: [(&str, &str); 27] = [
+const EXTENSIONS: [(&str, &str); 28] = [
     ("x-amazon-apigateway-any-method", "a path"),
     ("x-amazon-apigateway-api-key-source", "the document's root"),
     ("x-amazon-apigateway-auth", "an operation"),
@@ -41,6 +41,7 @@ const EXTENSIONS: [(&str, &str); 27] = [
     ("x-amazon-apigateway-tag-value", "a tag"),
     ("x-tollgate-access-log-format", "the document's root"),
     ("x-tollgate-api-id", "the document's root"),
+    ("x-tollgate-cache", "an integration"),
     ("x-tollgate-stage-name", "the document's root"),
     ("x-tollgate-stage-variables", "the document's root"),
     ("x-tollgate-stages", "the document's root"),
@@ -359,7 +360,7 @@ pub const INTEGRATION: Keys = Keys {
         "payloadFormatVersion",
         "integrationSubtype",
     ],
-    extensions: &["x-tollgate-upstream"],
+    extensions: &["x-tollgate-cache", "x-tollgate-upstream"],
 };
 
 pub const UPSTREAM: Keys =
@@ -370,6 +371,11 @@ pub const UPSTREAM_TARGET: Keys = Keys::new("a target", &["uri", "weight"]);
 pub const HEALTH_CHECK: Keys = Keys::new(
     "`healthCheck`",
     &["path", "intervalMs", "timeoutMs", "healthyAfter", "unhealthyAfter", "expectedStatus"],
+);
+
+pub const CACHE: Keys = Keys::new(
+    "`x-tollgate-cache`",
+    &["staleWhileRevalidateInSeconds", "staleIfErrorInSeconds", "itemBytesMax", "etag", "sharedWithAuthorization"],
 );
 
 pub const OUTLIER: Keys = Keys::new("`outlier`", &["consecutiveErrors", "ejectionMs", "ejectedPercentMax"]);
@@ -424,8 +430,18 @@ pub const DOCUMENTATION_PART: Keys = Keys::new("a documentation part", &["locati
 pub const DOCUMENTATION_LOCATION: Keys =
     Keys::new("a documentation part's location", &["type", "path", "method", "statusCode", "name"]);
 
-pub const STAGE: Keys =
-    Keys::new("a stage", &["description", "variables", "accessLogSettings", "methodSettings", "canary"]);
+pub const STAGE: Keys = Keys::new(
+    "a stage",
+    &[
+        "description",
+        "variables",
+        "accessLogSettings",
+        "cacheClusterEnabled",
+        "cacheClusterSize",
+        "methodSettings",
+        "canary",
+    ],
+);
 
 pub const ACCESS_LOG_SETTINGS: Keys = Keys::new("`accessLogSettings`", &["format"]);
 

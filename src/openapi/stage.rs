@@ -153,9 +153,18 @@ fn stage<'d>(reader: &mut Reader<'d>, entry: &'d Entry) -> Option<Described> {
         method_settings: method_settings(reader, object, &pointer.child("methodSettings")),
         canary_settings,
         access_log_settings: access_log_settings(reader, object, &pointer.child("accessLogSettings")),
+        cache_cluster_enabled: reader.boolean(object, "cacheClusterEnabled").unwrap_or_default(),
+        cache_cluster_size: cache_cluster_size(reader, object, &pointer.child("cacheClusterSize")),
         ..Stage::default()
     };
     Some(Described { stage, canary_document: canary_document.flatten() })
+}
+
+/// In YAML, a size is a number as often as a text.
+fn cache_cluster_size<'d>(reader: &mut Reader<'d>, stage: &'d Mapping, pointer: &Pointer) -> Option<String> {
+    let node = stage.get("cacheClusterSize")?;
+    reader.stands_at(pointer.clone(), node.position);
+    reader.text(node, "cacheClusterSize").map(str::to_owned)
 }
 
 fn canary<'d>(

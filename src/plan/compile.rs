@@ -10,6 +10,7 @@
 //! - `protection`: what protects its upstream.
 //! - `validation`: its request validator, and models.
 //! - `uri`: an integration's URI in parts.
+//! - `cache`: whose answers are kept, and what tells them apart.
 //! - `content`: `binaryMediaTypes`, `minimumCompressionSize`, `contentHandling`.
 //! - `expression`: `method.request.header.x` and the like.
 //! - `gateway_responses`: the stage's error answers.
@@ -17,6 +18,7 @@
 //! - `stage`: what a stage itself says: variables, canary, method settings.
 //! - `shared`: what compiled stages have in common.
 
+mod cache;
 mod compiler;
 mod content;
 mod definition;
@@ -35,7 +37,7 @@ mod validation;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Plan;
@@ -215,6 +217,8 @@ struct Compilation<'c> {
     protections: Protections,
     /// The definition's models by name; `None` for one that was refused.
     models: HashMap<String, Option<Arc<Schema>>>,
+    /// What several of the definition's resources name as their `cacheNamespace`.
+    shared_namespaces: HashSet<String>,
 }
 
 impl<'c> Compilation<'c> {
@@ -228,6 +232,7 @@ impl<'c> Compilation<'c> {
             origins: Origins::default(),
             protections: Protections::default(),
             models: HashMap::new(),
+            shared_namespaces: HashSet::new(),
         }
     }
 

@@ -139,6 +139,13 @@ impl ContextVariable {
         )
     }
 
+    /// Whether it says who calls, as far as somebody has proved that.
+    pub fn is_of_caller(self) -> bool {
+        let name = self.name();
+        let claimed = matches!(self, ContextVariable::IdentitySourceIp | ContextVariable::IdentityUserAgent);
+        name.starts_with("authorizer.") || name.starts_with("identity.") && !claimed
+    }
+
     /// The name that somebody may have meant, for messages.
     pub fn nearest(name: &str) -> Option<&'static str> {
         let score = |known: &ContextVariable| strsim::jaro_winkler(known.name(), name);

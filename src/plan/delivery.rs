@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Plan;
 use super::clients::Clients;
@@ -33,10 +34,35 @@ pub enum Delivery {
     Addresses(Arc<AddressBook>),
     /// What health checks have found.
     Health(Arc<Unhealthy>),
+    /// Forget the answers that a stage has kept.
+    FlushCache(Arc<CacheFlush>),
     /// Hand over what the access log has buffered, and the latency histograms.
     Harvest,
     /// Stop accepting, finish what is in flight, close connections as they fall idle.
     Drain,
+}
+
+/// A stage's cache to be emptied, and how many shards have done it.
+#[derive(Debug)]
+pub struct CacheFlush {
+    pub api_id: Arc<str>,
+    pub stage: Arc<str>,
+    done: AtomicUsize,
+}
+
+impl CacheFlush {
+    pub fn new(api_id: &str, stage: &str) -> CacheFlush {
+        CacheFlush { api_id: api_id.into(), stage: stage.into(), done: AtomicUsize::new(0) }
+    }
+
+    /// A shard has forgotten them.
+    pub fn note_done(&self) {
+        self.done.fetch_add(1, Ordering::Release);
+    }
+
+    pub fn shards_done(&self) -> usize {
+        self.done.load(Ordering::Acquire)
+    }
 }
 
 /// The shards as the control thread sees them.

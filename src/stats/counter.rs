@@ -123,6 +123,17 @@ counters! {
         /// Records: the writer's queue was full, or a write failed.
         AccessLogDropped r#"signal="access_log""#,
     }
+    "cache_requests_total" "Requests to methods whose answers are kept, by what the cache had." {
+        CacheHits r#"result="hit""#,
+        /// Given though it was older than its time to live.
+        CacheStale r#"result="stale""#,
+        /// Another request's answer, waited for.
+        CacheShared r#"result="shared""#,
+        CacheMisses r#"result="miss""#,
+        /// A client wanted a new answer.
+        CacheRefreshes r#"result="refresh""#,
+    }
+    "cache_flushes_total" "Flushes of a stage's cache, one for each shard." { CacheFlushes "", }
     "panics_total" "Panics caught; each ended one connection." { Panics "", }
     "config_reloads_total" "Attempts to publish a configuration, by result." {
         ConfigReloadsOk r#"result="ok""#,

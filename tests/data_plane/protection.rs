@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use serde_json::{Value, json};
 
 use crate::harness::gateway::Start;
+use crate::harness::tls::{Identity, TlsBackend, authority_pem};
 use crate::harness::{Api, Backend, Client, Driver, Gateway, Message, http, http_proxy, wait_until};
 
 on_both_drivers! {
@@ -28,6 +29,7 @@ on_both_drivers! {
     an_attempt_has_its_own_time,
     mapped_integrations_are_protected_too,
     health_checks_take_a_target_out_and_back_in,
+    health_checks_speak_tls,
     with_all_targets_out_any_is_asked,
     a_mirror_gets_copies,
     a_mirror_that_fails_is_nobodys_concern,
@@ -346,6 +348,25 @@ fn health_checks_take_a_target_out_and_back_in(driver: Driver) {
     wait_for_health(&gateway, &a, 1.0);
     wait_until("requests to come back", || answers(client, 4).contains('a'));
     assert!(gateway.metric(r#"upstream_health_checks_total{result="failed"}"#) >= 2.0);
+}
+
+/// Certificates are verified as for requests.
+fn health_checks_speak_tls(driver: Driver) {
+    let good = TlsBackend::start(&Identity::new(&["127.0.0.1"]));
+    let other = TlsBackend::start(&Identity::new(&["other.test"]));
+    let uri = |backend: &TlsBackend| format!("https://{}", backend.address);
+    let check = json!({"path": "/health", "intervalMs": 50, "unhealthyAfter": 1});
+    let upstream = json!({"targets": [{"uri": uri(&good)}, {"uri": uri(&other)}], "healthCheck": check});
+    let start = Gateway::with(&api(upstream)).driver(driver);
+    std::fs::write(start.folder.path().join("ca.pem"), authority_pem()).expect("the folder is ours");
+    let gateway = start.set("tls.upstream_ca_file", "ca.pem").start();
+    let healthy = |backend| format!("upstream_target_healthy{{target=\"{}\",path=\"/health\"}}", uri(backend));
+    gateway.wait_for_metric(&healthy(&other), 0.0);
+    wait_until("good answers", || gateway.metric(r#"upstream_health_checks_total{result="ok"}"#) >= 2.0);
+    assert_eq!(gateway.metric(&healthy(&good)), 1.0);
+    let client = &mut gateway.connect();
+    wait_until("requests to go to the good one", || client.get("/x").text() == "secret");
+    assert_eq!(client.get("/x").text(), "secret");
 }
 
 fn with_all_targets_out_any_is_asked(driver: Driver) {

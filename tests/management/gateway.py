@@ -9,6 +9,7 @@ implementation, and what needs the process itself (restarts, served APIs) cannot
 """
 
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -27,7 +28,7 @@ REGION = "us-east-1"
 # Any key will do: without keys of its own, the gateway takes every signature that comes over loopback.
 CREDENTIALS = {"aws_access_key_id": "AKIAIOSFODNN7EXAMPLE", "aws_secret_access_key": "wJalrXUtnFEMI/K7MDENG/EXAMPLEKEY"}
 START_SECONDS_MAX = 30
-# What AWS serves and this version does not (functions, caches) is deployed all the same; its methods answer 500.
+# What AWS serves and this version does not (functions, API keys) is deployed all the same; its methods answer 500.
 SETTINGS = {"MANAGEMENT_RESET": "true", "MANAGEMENT_UNSUPPORTED": "deny"}
 
 
@@ -127,8 +128,17 @@ def last_lines(log):
 
 
 def free_ports(count):
-    """Ports that nobody listens on; all different, as they are held until all are known."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    """Ports that nobody listens on; all different, as they are held until all are known.
+
+    They are below those that the kernel gives to clients (from 32768 on): while a gateway is started again, no
+    connection of another suite takes its place.
+    """
+    held = []
+    while len(held) < count:
+        try:
+            held.append(socket.create_server(("127.0.0.1", random.randrange(10_000, 32_768))))
+        except OSError:
+            continue
     ports = [one.getsockname()[1] for one in held]
     for one in held:
         one.close()

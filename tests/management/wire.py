@@ -30,12 +30,17 @@ class Wire:
     def request(self, method, path, body=None):
         """The bytes of a request, which can be sent many times."""
         content = b"" if body is None else json.dumps(body).encode()
+        date, authorization = self.signature(method, path, content)
         head = (
             f"{method} {path} HTTP/1.1\r\nHost: {self.host}\r\nAccept: application/json\r\n"
-            f"Authorization: {AUTHORIZATION}\r\nX-Amz-Date: 20250101T000000Z\r\n"
+            f"Authorization: {authorization}\r\nX-Amz-Date: {date}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
         )
         return head.encode() + content
+
+    def signature(self, method, path, content):
+        """`X-Amz-Date` and `Authorization`."""
+        return "20250101T000000Z", AUTHORIZATION
 
     def exchange(self, request):
         """The status and the body."""

@@ -1,7 +1,10 @@
 //! What the store has of API keys and the plans that they are in: nothing else here knows its tables.
 
+use std::collections::BTreeMap;
+
 use crate::control_plane::store::table::{own_name, parent, part};
 use crate::control_plane::store::{Mark, Store};
+use crate::model::ApiKey;
 
 /// A key as it is.
 pub struct KeyRow<'s> {
@@ -12,49 +15,51 @@ pub struct KeyRow<'s> {
 }
 
 /// A key that changed, or whose plans did.
-pub struct ChangedKey<'s> {
-    pub region: &'s str,
-    pub id: &'s str,
+pub struct ChangedKey {
+    pub region: Box<str>,
+    pub id: Box<str>,
     /// `None`: there was none.
-    pub value_before: Option<&'s str>,
+    pub value_before: Option<String>,
     /// `None`: it is gone.
-    pub now: Option<KeyRow<'s>>,
+    pub now: Option<ApiKey>,
     /// Those that it is in now.
-    pub plans: Vec<&'s str>,
+    pub plans: Vec<Box<str>>,
 }
 
-/// Every key with its plans. Both tables are in the order of region and key: one walk through each.
-pub fn each_key<'s>(store: &'s Store, mut take: impl FnMut(KeyRow<'s>, &[&'s str])) {
-    let mut in_plans = store.api_key_plans.below(&[]).map(|(key, _)| (parent(key), own_name(key))).peekable();
+/// Every key with its plans. Both tables are walked through once.
+pub fn each_key(store: &Store, mut take: impl FnMut(KeyRow<'_>, &[Box<str>])) {
+    let mut memberships = store.usage_plan_keys.memberships().peekable();
     let mut plans = Vec::new();
-    for (key, row) in store.api_keys.below(&[]) {
+    store.api_keys.each_secret(|region, id, value, enabled| {
         plans.clear();
-        while in_plans.next_if(|(of_key, _)| *of_key < key).is_some() {}
-        while let Some((_, plan)) = in_plans.next_if(|(of_key, _)| *of_key == key) {
-            plans.push(plan);
+        let of_key = |membership: &str| (part(membership, 0), part(membership, 1)).cmp(&(region, id));
+        while memberships.next_if(|membership| of_key(membership).is_lt()).is_some() {}
+        while let Some(membership) = memberships.next_if(|membership| of_key(membership).is_eq()) {
+            plans.push(own_name(&membership).into());
         }
-        let [region, id] = [part(key, 0), part(key, 1)];
-        take(KeyRow { region, id, value: &row.value, enabled: row.enabled }, &plans);
+        take(KeyRow { region, id, value, enabled }, &plans);
+    });
+}
+
+pub fn value(store: &Store, region: &str, id: &str) -> Option<String> {
+    store.api_keys.row(&[region, id]).map(|row| row.value)
+}
+
+pub fn changed_keys(store: &Store, mark: Mark) -> Vec<ChangedKey> {
+    let mut changed: BTreeMap<(Box<str>, Box<str>), (Option<ApiKey>, Option<ApiKey>)> = BTreeMap::new();
+    for key in store.api_keys_changed_since(mark) {
+        changed.insert((parent(&key.key).into(), own_name(&key.key).into()), (key.before, key.now));
     }
-}
-
-pub fn value<'s>(store: &'s Store, region: &str, id: &str) -> Option<&'s str> {
-    store.api_keys.row(&[region, id]).map(|row| &*row.value)
-}
-
-pub fn changed_keys(store: &Store, mark: Mark) -> Vec<ChangedKey<'_>> {
-    let changed = store.api_keys_changed_since(mark);
-    let rows = changed.into_iter().map(|(key, before)| {
-        let [region, id] = [part(key, 0), part(key, 1)];
-        let row = |value, enabled| KeyRow { region, id, value, enabled };
-        let plans = store.api_key_plans.below(&[region, id]);
-        ChangedKey {
-            region,
-            id,
-            value_before: before.map(|row| &*row.value),
-            now: store.api_keys.at(key).map(|now| row(now.value.as_str(), now.enabled)),
-            plans: plans.map(|(plan, _)| own_name(plan)).collect(),
-        }
+    for membership in store.usage_plan_keys_changed_since(mark) {
+        let (region, id) = (part(&membership.key, 0), own_name(&membership.key));
+        changed.entry((region.into(), id.into())).or_insert_with(|| {
+            let row = store.api_keys.row(&[region, id]);
+            (row.clone(), row)
+        });
+    }
+    let rows = changed.into_iter().map(|((region, id), (before, now))| {
+        let plans = store.usage_plan_keys.plans_of(&region, &id, None).collect();
+        ChangedKey { region, id, value_before: before.map(|row| row.value), now, plans }
     });
     rows.collect()
 }

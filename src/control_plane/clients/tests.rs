@@ -55,12 +55,10 @@ fn put_plan(store: &mut Store, id: &str, stages: &[&str]) {
 
 fn attach(store: &mut Store, plan: &str, key: &str) {
     store.usage_plan_keys.put(&["r", plan, key], UsagePlanKey::default());
-    store.api_key_plans.put(&["r", key, plan], ());
 }
 
 fn detach(store: &mut Store, plan: &str, key: &str) {
     store.usage_plan_keys.remove(&["r", plan, key]);
-    store.api_key_plans.remove(&["r", key, plan]);
 }
 
 struct Desk {

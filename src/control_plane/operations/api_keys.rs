@@ -1,22 +1,19 @@
 //! API keys: what callers identify themselves with. (API reference, `API_ApiKey`.)
 //!
-//! - [`rows`]: a key with what finds it.
 //! - [`import`]: many at once, from a file of [`csv`].
 
 mod csv;
 mod import;
-mod rows;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::tags;
+use super::{tags, usage_plans};
 use crate::control_plane::exception::Exception;
 use crate::control_plane::operation::{Call, Reply};
-use crate::control_plane::page::{answer, page_of_range};
+use crate::control_plane::page::{answer, page_of_places};
 use crate::control_plane::patch::{Op, Patch, Rule, patched};
 use crate::control_plane::store::Store;
-use crate::control_plane::store::table::own_name;
 use crate::model::{ApiKey, ApiKeyId, OrderedMap};
 pub use import::import_api_keys;
 
@@ -66,12 +63,17 @@ pub fn create_api_key(store: &mut Store, call: &Call<'_>) -> Result<Reply, Excep
     };
     check_value(&key.value).map_err(Exception::bad_request)?;
     check(store, call, &key, &[])?;
-    if store.api_key_values.has(&[call.region, &key.value]) {
+    if store.api_keys.with_value(call.region, &key.value).is_some() {
         return Err(Exception::conflict("API Key already exists"));
     }
     let shown = json!(key);
-    rows::put(store, call.region, key);
+    put(store, call.region, key);
     Ok(Reply::Json(shown))
+}
+
+/// Puts the key, in the place of the one with its id.
+fn put(store: &mut Store, region: &str, key: ApiKey) {
+    store.api_keys.put(&[region, &key.id.0.clone()], key);
 }
 
 fn new_id(store: &Store, call: &Call<'_>) -> ApiKeyId {
@@ -86,7 +88,7 @@ fn new_value(store: &Store, call: &Call<'_>) -> String {
         let mut bytes = [0; 40];
         call.random.fill(&mut bytes);
         let value: String = bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 62)])).collect();
-        if !store.api_key_values.has(&[call.region, &value]) {
+        if store.api_keys.with_value(call.region, &value).is_none() {
             return value;
         }
     }
@@ -125,7 +127,7 @@ fn check(store: &Store, call: &Call<'_>, key: &ApiKey, known: &[String]) -> Resu
 ///
 /// # Errors
 /// `NotFoundException`, with AWS's text.
-fn of<'s>(store: &'s Store, call: &Call<'_>) -> Result<&'s ApiKey, Exception> {
+fn of(store: &Store, call: &Call<'_>) -> Result<ApiKey, Exception> {
     find(store, call, call.parameter("api_Key"))
 }
 
@@ -133,7 +135,7 @@ fn of<'s>(store: &'s Store, call: &Call<'_>) -> Result<&'s ApiKey, Exception> {
 ///
 /// # Errors
 /// As [`of`].
-pub fn find<'s>(store: &'s Store, call: &Call<'_>, id: &str) -> Result<&'s ApiKey, Exception> {
+pub fn find(store: &Store, call: &Call<'_>, id: &str) -> Result<ApiKey, Exception> {
     let key = store.api_keys.row(&[call.region, id]);
     key.ok_or_else(|| Exception::not_found("Invalid API Key identifier specified"))
 }
@@ -167,35 +169,39 @@ pub fn get_api_keys(store: &mut Store, call: &Call<'_>) -> Result<Reply, Excepti
     let given = |name: &str| call.query(name).filter(|value| !value.is_empty());
     let (name, customer) = (given("name"), given("customerId"));
     let includes_values = asks_for(call, "includeValues");
-    let shape = |key: &ApiKey| if includes_values { json!(key) } else { without_value(json!(key)) };
-    let named = |id: &str| store.api_keys.row(&[call.region, id]);
+    let shape = |key: ApiKey| if includes_values { json!(key) } else { without_value(json!(key)) };
+    let (region, keys) = (call.region, &store.api_keys);
     let (items, position) = match (name, customer) {
-        (None, None) => page_of_range(call, &store.api_keys, &[call.region], "", |_, key| Some(shape(key))),
-        (None, Some(customer)) => {
-            let of_customer = [call.region, customer];
-            page_of_range(call, &store.api_key_customers, &of_customer, "", |id, ()| named(id).map(shape))
+        (None, None) => {
+            let all = |after: Option<&str>| keys.range(&[region], after).map(|(_, key)| (key.id.0.clone(), key));
+            page_of_places(call, all, |_, key| Some(shape(key)))
         }
-        (Some(name), customer) => page_of_range(call, &store.api_key_names, &[call.region], name, |found, ()| {
-            let key = named(own_name(found))?;
-            (customer.is_none() || customer == key.customer_id.as_deref()).then(|| shape(key))
-        }),
+        (None, Some(customer)) => {
+            page_of_places(call, |after| keys.of_customer(region, customer, after), |_, key| Some(shape(key)))
+        }
+        (Some(name), customer) => page_of_places(
+            call,
+            |after| keys.named(region, name, after),
+            |_, key| (customer.is_none() || customer == key.customer_id.as_deref()).then(|| shape(key)),
+        ),
     }?;
     Ok(answer(items, position))
 }
 
 pub fn update_api_key(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exception> {
     let before = of(store, call)?;
-    let mut changed = patched(call, RULES, before)?;
+    let mut changed = patched(call, RULES, &before)?;
     check(store, call, &changed, &before.stage_keys)?;
     changed.last_updated_date = call.now();
     let shown = with_tags(without_value(json!(changed)));
-    rows::put(store, call.region, changed);
+    put(store, call.region, changed);
     Ok(Reply::Json(shown))
 }
 
 pub fn delete_api_key(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exception> {
-    let id = of(store, call)?.id.clone();
-    rows::remove(store, call.region, &id);
+    let key = of(store, call)?;
+    usage_plans::detach_key(store, call.region, &key.id);
+    store.api_keys.remove(&[call.region, key.id.as_str()]);
     Ok(Reply::Empty)
 }
 

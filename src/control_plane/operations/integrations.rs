@@ -96,6 +96,7 @@ fn read(input: Put) -> Result<Integration, Exception> {
         tls_config: input.tls_config.map(|config| TlsConfig {
             insecure_skip_verification: config.insecure_skip_verification.unwrap_or_default(),
         }),
+        cache: None,
         response_transfer_mode: transfer
             .map(|word| words::one_of(word, &member("responseTransferMode"), &["BUFFERED", "STREAM"]))
             .transpose()?,

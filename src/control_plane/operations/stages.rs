@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::rest_apis;
 use crate::control_plane::exception::{Exception, ExceptionKind};
-use crate::control_plane::operation::{Call, Reply};
+use crate::control_plane::operation::{Call, Reply, StageName};
 use crate::control_plane::patch::patched;
 use crate::control_plane::store::{Store, snapshot, table};
 use crate::model::{ApiDefinition, CanarySettings, DeploymentId, OrderedMap, Stage, StageVariables};
@@ -159,9 +159,11 @@ fn mapped_domains<'s>(store: &'s Store, region: &str, api_id: &str, stage: &str)
     domains
 }
 
-/// No stage caches answers yet: there is nothing to flush.
+/// The caller has to see to it: what is cached is not in the store.
 pub fn flush_stage_cache(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exception> {
-    of(store, call).map(|_| Reply::Empty)
+    let stage = of(store, call)?;
+    let (api_id, stage) = (call.parameter("restapi_id").to_owned(), stage.stage_name.clone());
+    Ok(Reply::CacheFlush(StageName { api_id, stage }))
 }
 
 /// No stage caches what authorizers say yet: there is nothing to flush.

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::control_plane::exception::Exception;
 use crate::control_plane::operation::{Call, Reply};
 use crate::control_plane::store::Store;
-use crate::control_plane::store::table::Table;
+use crate::control_plane::store::table::Keyed;
 use crate::model::{
     ApiKey, ClientCertificate, DomainName, DomainNameAccessAssociation, OrderedMap, RestApi, Stage, UsagePlan, VpcLink,
 };
@@ -113,14 +113,14 @@ fn change(
 }
 
 fn in_table<V: Tagged + Clone>(
-    table: &mut Table<V>,
+    table: &mut impl Keyed<Row = V>,
     key: &[&str],
     change: impl FnOnce(&mut OrderedMap<String>) -> Result<(), Exception>,
 ) -> Result<(), Exception> {
-    let row = table.row(key).ok_or_else(|| Exception::not_found(V::NOT_FOUND))?;
+    let mut row = table.copy_of(key).ok_or_else(|| Exception::not_found(V::NOT_FOUND))?;
     let mut changed = row.clone();
     change(changed.tags())?;
-    if row.clone().tags() != changed.tags() {
+    if row.tags() != changed.tags() {
         table.put(key, changed);
     }
     Ok(())

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::tags;
 use crate::control_plane::exception::Exception;
 use crate::control_plane::operation::{Call, Reply};
-use crate::control_plane::page::{answer, page_below, page_of_range};
+use crate::control_plane::page::{answer, page_below, page_of_places};
 use crate::control_plane::patch::patched;
 use crate::control_plane::store::Store;
 use crate::model::{ApiStage, OrderedMap, QuotaSettings, ThrottleSettings, UsagePlan, UsagePlanId};
@@ -100,8 +100,8 @@ pub fn get_usage_plans(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exce
         return page_below(call, &store.usage_plans, &[call.region], |plan| json!(plan));
     };
     let plan = |id: &str| store.usage_plans.row(&[call.region, id]).map(|plan| json!(plan));
-    let of_key = [call.region, key];
-    let (items, position) = page_of_range(call, &store.api_key_plans, &of_key, "", |id, ()| plan(id))?;
+    let of_key = |after: Option<&str>| store.usage_plan_keys.plans_of(call.region, key, after).map(|id| (id, ()));
+    let (items, position) = page_of_places(call, of_key, |id, ()| plan(id))?;
     Ok(answer(items, position))
 }
 

@@ -3,7 +3,7 @@
 //! v1 errors have their type in `x-amzn-ErrorType` and `{"message": …}` as body, which is what SDKs read.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header, request};
@@ -15,9 +15,10 @@ use crate::control_plane::access::{self, CallKind, Principal, Refusal};
 use crate::control_plane::audit::{Caller, Record};
 use crate::control_plane::exception::{Exception, ExceptionKind};
 use crate::control_plane::keeper::{Answered, Asked};
-use crate::control_plane::operation::{self, File, Operation, Reply, TestInvocation};
+use crate::control_plane::operation::{self, File, Operation, Reply, StageName, TestInvocation};
 use crate::control_plane::operations::OPERATIONS;
 use crate::plan::compile::{self, StageSource};
+use crate::plan::delivery::{CacheFlush, Delivery};
 use crate::plan::test_invocation::{TestInvocationError, TestInvocationRequest};
 
 /// The first segments of AWS's paths: what is below is the management API's, whatever the rest.
@@ -97,6 +98,10 @@ async fn answer(
         Reply::Empty => status.into_response(),
         Reply::Json(value) => json_response(status, &value),
         Reply::File(file) => file_response(status, file),
+        Reply::CacheFlush(stage) => match flush_cache(admin, &stage).await {
+            Ok(()) => status.into_response(),
+            Err(exception) => return Err(refused(&exception)),
+        },
         Reply::TestInvocation(invocation) => match try_method(admin, *invocation).await {
             Ok(value) => json_response(status, &value),
             Err(exception) => return Err(refused(&exception)),
@@ -169,6 +174,25 @@ pub fn peer(parts: &request::Parts) -> std::net::IpAddr {
 
 fn text<'p>(parts: &'p request::Parts, name: &str) -> Option<&'p str> {
     parts.headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// How long shards may take to forget what a stage has cached. They do between two requests.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(5);
+
+/// FlushStageCache: ends when every shard has done it.
+async fn flush_cache(admin: &Admin, stage: &StageName) -> Result<(), Exception> {
+    let flush = Arc::new(CacheFlush::new(&stage.api_id, &stage.stage));
+    let fleet = &admin.state.fleet;
+    fleet.deliver_to_all(&Delivery::FlushCache(Arc::clone(&flush)));
+    let done = async {
+        while flush.shards_done() < fleet.shards() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(FLUSH_PATIENCE, done).await.map_err(|_| {
+        let message = format!("a shard has not emptied the cache in {} s", FLUSH_PATIENCE.as_secs());
+        Exception::new(ExceptionKind::ServiceUnavailable, message)
+    })
 }
 
 /// TestInvokeMethod: compiles the one method, and runs it beside the control thread.

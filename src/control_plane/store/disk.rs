@@ -7,9 +7,9 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
+use std::ops::Bound;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,10 +20,13 @@ use redb::{
     TableDefinition, TableError, WriteTransaction,
 };
 
-use super::{Change, Store};
+use super::packed::Packed;
+use super::{Change, ChangeVisitor, FORMER_TABLES, Loading, Store};
 
 /// The format of rows and keys: what a newer Tollgate writes under a higher number is not touched.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
+/// It had rows of [`FORMER_TABLES`] too: they are removed when the store is opened.
+const FORMAT_BEFORE: u64 = 1;
 
 const FILE_NAME: &str = "tollgate.redb";
 /// A file in the making, to be renamed when it is whole.
@@ -34,7 +37,7 @@ const LOCK_NAME: &str = "tollgate.lock";
 /// Pages that `redb` keeps: few, as every row is in memory anyway. (Its own default is a gigabyte.)
 const CACHE_BYTES: usize = 4 << 20;
 
-/// Threads that load.
+/// Threads that load what is not packed; a packed table has one of its own.
 const LOADERS: usize = 2;
 
 /// By the table's name and the row's key, with the separator between them: a table's name has none.
@@ -56,7 +59,36 @@ struct State {
     database: Option<Database>,
     /// What was there before the commit that failed, to be written before anything else: it may have reached the disk.
     /// At most the rows of one commit.
-    doubtful: BTreeMap<String, Option<Vec<u8>>>,
+    doubtful: Doubtful,
+}
+
+/// By key, a byte and the row that was there, or nothing where none was. An import changes a million.
+#[derive(Default)]
+struct Doubtful(Packed);
+
+impl Doubtful {
+    /// Of a row that changes twice, the first is what was there.
+    fn note(&mut self, key: &str, before: Option<&[u8]>) {
+        if self.0.get(key.as_bytes()).is_none() {
+            let row = before.map_or_else(Vec::new, |row| [&[1], row].concat());
+            self.0.insert(key.as_bytes(), &row);
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn clear(&mut self) {
+        self.0 = Packed::default();
+    }
+
+    fn put_back(&self, table: &mut Table<'_, &'static str, &'static [u8]>) -> Result<(), String> {
+        self.0.range(Bound::Unbounded).try_for_each(|(key, row)| {
+            let key = std::str::from_utf8(&key).map_err(text)?;
+            put_row(table, key, row.split_first().map(|(_, row)| row)).map(|_| ())
+        })
+    }
 }
 
 impl Disk {
@@ -78,7 +110,7 @@ impl Disk {
         open: impl Fn() -> Result<Database, String> + Send + Sync + 'static,
         lock: Option<File>,
     ) -> Result<Disk, String> {
-        let state = State { database: Some(open()?), doubtful: BTreeMap::new() };
+        let state = State { database: Some(open()?), doubtful: Doubtful::default() };
         Ok(Disk { open: Box::new(open), state: Mutex::new(state), _lock: lock })
     }
 
@@ -88,25 +120,26 @@ impl Disk {
     /// The file cannot be read, or a row: the text names it.
     pub fn load(&self) -> Result<Store, String> {
         let rows = &self.rows()?;
-        let parts: Result<Vec<Store>, String> = std::thread::scope(|scope| {
-            let loaders: Vec<_> = (0..LOADERS).map(|nth| scope.spawn(move || load_part(rows, nth))).collect();
+        let (packed, plain) = (&Span::packed(), &Span::plain());
+        let parts: Result<Vec<Loading>, String> = std::thread::scope(|scope| {
+            let each = packed.iter().map(|span| scope.spawn(move || load_part(rows, std::slice::from_ref(span), 0, 1)));
+            let others = (0..LOADERS).map(|nth| scope.spawn(move || load_part(rows, plain, nth, LOADERS)));
+            let loaders: Vec<_> = each.chain(others).collect();
             loaders.into_iter().map(|loader| loader.join().expect("a loader does not panic")).collect()
         });
-        let mut store = Store::default();
-        parts?.into_iter().for_each(|part| store.absorb(part));
-        Ok(store)
+        Ok(Loading::default().finish(parts?))
     }
 
-    /// Writes the changes, all of them or none.
+    /// Writes the changes, all of them or none. `visit` gives them; what fails there is not written either.
     ///
     /// # Errors
     /// They are not on the disk.
-    pub fn commit(&self, changes: &[Change]) -> Result<(), String> {
+    pub fn commit(&self, visit: impl FnOnce(&mut ChangeVisitor<'_>) -> Result<(), String>) -> Result<(), String> {
         let mut state = self.state();
         self.settle(&mut state)?;
         let State { database, doubtful } = &mut *state;
         let opened = database.take().map_or_else(|| (self.open)(), Ok)?;
-        write(&opened, |table| put(table, changes, doubtful))?;
+        write(&opened, |table| visit(&mut |change| put(table, change, doubtful)))?;
         doubtful.clear();
         *database = Some(opened);
         Ok(())
@@ -143,10 +176,7 @@ impl Disk {
             return Ok(());
         }
         let opened = state.database.take().map_or_else(|| (self.open)(), Ok)?;
-        write(&opened, |table| {
-            let mut rows = state.doubtful.iter();
-            rows.try_for_each(|(key, row)| put_row(table, key, row.as_deref()).map(|_| ()))
-        })?;
+        write(&opened, |table| state.doubtful.put_back(table))?;
         state.doubtful.clear();
         state.database = Some(opened);
         Ok(())
@@ -158,15 +188,51 @@ impl Disk {
     }
 }
 
-/// Every so manyth row: most of the time goes into reading their JSON.
-fn load_part(rows: &ReadOnlyTable<&'static str, &'static [u8]>, nth: usize) -> Result<Store, String> {
-    let mut store = Store::default();
-    for row in rows.range::<&str>(..).map_err(text)?.skip(nth).step_by(LOADERS) {
-        let (key, value) = row.map_err(text)?;
-        let (table, key) = split(key.value())?;
-        store.load(table, key, value.value())?;
+/// Rows that stand together: from a key on, to before another.
+struct Span {
+    from: String,
+    to: Option<String>,
+}
+
+impl Span {
+    /// A span for each packed table.
+    fn packed() -> Vec<Span> {
+        let mut tables = Store::PACKED.to_vec();
+        tables.sort_unstable();
+        // The character after the separator.
+        tables.into_iter().map(|table| Span { from: row_key(table, ""), to: Some(format!("{table}\u{1}")) }).collect()
     }
-    Ok(store)
+
+    /// What is before, between and behind those.
+    fn plain() -> Vec<Span> {
+        let mut spans = vec![Span { from: String::new(), to: None }];
+        for packed in Span::packed() {
+            if let Some(last) = spans.last_mut() {
+                last.to = Some(packed.from);
+            }
+            spans.push(Span { from: packed.to.unwrap_or_default(), to: None });
+        }
+        spans
+    }
+}
+
+/// Every so manyth row: most of the time goes into reading their JSON.
+fn load_part(
+    rows: &ReadOnlyTable<&'static str, &'static [u8]>,
+    spans: &[Span],
+    nth: usize,
+    step: usize,
+) -> Result<Loading, String> {
+    let mut loading = Loading::default();
+    for Span { from, to } in spans {
+        let to = to.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        for row in rows.range::<&str>((Bound::Included(from.as_str()), to)).map_err(text)?.skip(nth).step_by(step) {
+            let (key, value) = row.map_err(text)?;
+            let (table, key) = split(key.value())?;
+            loading.load(table, key, value.value())?;
+        }
+    }
+    Ok(loading)
 }
 
 /// One transaction, on the disk when this returns.
@@ -183,15 +249,12 @@ fn write(
 
 fn put(
     table: &mut Table<'_, &'static str, &'static [u8]>,
-    changes: &[Change],
-    before: &mut BTreeMap<String, Option<Vec<u8>>>,
+    change: Change<'_>,
+    doubtful: &mut Doubtful,
 ) -> Result<(), String> {
-    for change in changes {
-        let key = row_key(change.table, &change.key);
-        let replaced = put_row(table, &key, change.row.as_deref());
-        // Of a row that changes twice, the first is what was there.
-        before.entry(key).or_insert(replaced?);
-    }
+    let key = row_key(change.table, change.key);
+    let replaced = put_row(table, &key, change.row);
+    doubtful.note(&key, replaced?.as_deref());
     Ok(())
 }
 
@@ -276,9 +339,20 @@ fn open_backend(backend: impl StorageBackend) -> Result<Database, String> {
     let database = builder().create_with_backend(backend).map_err(text)?;
     match format_of(&database.begin_read().map_err(text)?)? {
         Some(FORMAT) => Ok(database),
+        Some(FORMAT_BEFORE) => renew(&database).map(|()| database),
         Some(newer) => Err(format!("it has format {newer}, this Tollgate reads format {FORMAT}: use a newer one")),
         None => Err("it is not a store of Tollgate's".to_owned()),
     }
+}
+
+/// Makes what it was before what it is now.
+fn renew(database: &Database) -> Result<(), String> {
+    let is_kept = |key: &str| split(key).is_ok_and(|(table, _)| !FORMER_TABLES.contains(&table));
+    let mut transaction = database.begin_write().map_err(text)?;
+    transaction.set_durability(Durability::Immediate).map_err(text)?;
+    transaction.open_table(ROWS).map_err(text)?.retain(|key, _| is_kept(key)).map_err(text)?;
+    transaction.open_table(ABOUT).map_err(text)?.insert("format", FORMAT).map_err(text)?;
+    transaction.commit().map_err(text)
 }
 
 fn format_of(transaction: &ReadTransaction) -> Result<Option<u64>, String> {

@@ -160,7 +160,12 @@ mod tests {
         spread(&mut store, "r", changed.clone());
         assert_eq!(gather(&store, "r", "a1"), Some(changed));
         // The API itself, and the two rows that are gone.
-        assert_eq!(store.changes().map(|changes| changes.len()), Ok(3));
+        let mut changes = 0;
+        let counted = store.visit_changes(&mut |_| {
+            changes += 1;
+            Ok(())
+        });
+        assert_eq!((counted, changes), (Ok(()), 3));
         remove(&mut store, "r", "a1");
         assert_eq!(gather(&store, "r", "a1"), None);
         assert!(store.resources.is_empty());

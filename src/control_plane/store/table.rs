@@ -1,25 +1,101 @@
 //! One kind of row by key, with a journal of what changed, so that a call that fails can be undone and one that
 //! succeeds be written to disk.
+//!
+//! Where rows are many and seldom looked at, all but the latest are [packed](Row): of a thousand APIs, the resources
+//! took half of the memory otherwise.
 
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 /// Between the parts of a key. No AWS name or id has one: see [`key`].
-const SEPARATOR: char = '\0';
+pub(super) const SEPARATOR: char = '\0';
+
+/// Rows that are not packed, of a table that packs: those of some large APIs, which take megabytes.
+const OPEN_MAX: usize = 1024;
 
 /// Rows by key. A key has parts, the region first, then the ids from the outermost to the row's own: rows that belong
 /// together stand together.
 #[derive(Clone, Debug)]
 pub struct Table<V> {
-    rows: BTreeMap<Box<str>, Arc<V>>,
+    rows: BTreeMap<Box<str>, Row<V>>,
     /// What each change replaced, the oldest first.
-    journal: Vec<(Box<str>, Option<Arc<V>>)>,
+    journal: Vec<(Box<str>, Option<Row<V>>)>,
+    /// How rows are packed, where they are.
+    packing: Option<Packing<V>>,
+    /// Where they are: the keys of rows that were opened or put, which are packed again in [`Table::settle`].
+    opened: RefCell<Vec<Box<str>>>,
 }
+
+/// A value, as JSON, or both. A row without an open value is packed.
+#[derive(Clone, Debug)]
+struct Row<V> {
+    open: OnceCell<Arc<V>>,
+    packed: Option<Arc<[u8]>>,
+}
+
+#[derive(Clone, Debug)]
+struct Packing<V> {
+    pack: fn(&V) -> Option<Vec<u8>>,
+    unpack: fn(&[u8]) -> Option<V>,
+}
+
+/// A row as the table has it just now.
+pub enum Kept<'t, V> {
+    Open(&'t V),
+    /// As JSON.
+    Packed(&'t [u8]),
+}
+
+/// What tables of both kinds are to those who treat all alike; see also [`super::packed_table`].
+pub trait Keyed {
+    type Row;
+
+    fn copy_of(&self, parts: &[&str]) -> Option<Self::Row>;
+
+    fn put(&mut self, parts: &[&str], row: Self::Row);
+
+    /// Gives every row with its key.
+    ///
+    /// # Errors
+    /// `take`'s own, at which it ends.
+    fn each(&self, take: &mut RowVisitor<'_, Self::Row>) -> Result<(), String>;
+
+    /// Gives every row that changed since it was last settled, once, as it is now.
+    ///
+    /// # Errors
+    /// As [`Self::each`].
+    fn each_change(&self, take: &mut RowChangeVisitor<'_, Self::Row>) -> Result<(), String>;
+}
+
+/// Takes a row with its key.
+pub type RowVisitor<'v, V> = dyn FnMut(&str, &V) -> Result<(), String> + 'v;
+
+/// Takes the key of a row that changed, and the row if it is still there.
+pub type RowChangeVisitor<'v, V> = dyn FnMut(&str, Option<&V>) -> Result<(), String> + 'v;
 
 impl<V> Default for Table<V> {
     fn default() -> Table<V> {
-        Table { rows: BTreeMap::new(), journal: Vec::new() }
+        Table { rows: BTreeMap::new(), journal: Vec::new(), packing: None, opened: RefCell::default() }
+    }
+}
+
+impl<V: Serialize + DeserializeOwned> Table<V> {
+    /// A table that packs its rows.
+    pub fn packed() -> Table<V> {
+        let packing =
+            Packing { pack: |row| serde_json::to_vec(row).ok(), unpack: |packed| serde_json::from_slice(packed).ok() };
+        Table { packing: Some(packing), ..Table::default() }
+    }
+}
+
+impl<V> Row<V> {
+    fn open(row: V) -> Row<V> {
+        Row { open: OnceCell::from(Arc::new(row)), packed: None }
     }
 }
 
@@ -34,6 +110,15 @@ pub fn key(parts: &[&str]) -> Box<str> {
         key.extend(part.chars().filter(|character| *character != SEPARATOR));
     }
     key.into()
+}
+
+/// How every key begins that has these parts and more.
+pub(super) fn prefix(parts: &[&str]) -> String {
+    let mut prefix = String::from(key(parts));
+    if !parts.is_empty() {
+        prefix.push(SEPARATOR);
+    }
+    prefix
 }
 
 /// The last part of a key: the row's own id or name.
@@ -58,12 +143,12 @@ pub fn part(key: &str, position: usize) -> &str {
 
 impl<V: Clone> Table<V> {
     pub fn row(&self, parts: &[&str]) -> Option<&V> {
-        self.rows.get(&key(parts)).map(|row| &**row)
+        self.value(&key(parts)).map(|row| &**row)
     }
 
     /// The row itself, to outlive the next change.
     pub fn share(&self, parts: &[&str]) -> Option<Arc<V>> {
-        self.rows.get(&key(parts)).cloned()
+        self.value(&key(parts)).cloned()
     }
 
     pub fn has(&self, parts: &[&str]) -> bool {
@@ -83,10 +168,7 @@ impl<V: Clone> Table<V> {
         start: &str,
         after: Option<&str>,
     ) -> impl Iterator<Item = (&'t str, &'t Arc<V>)> + use<'t, V> {
-        let mut prefix = String::from(key(parts));
-        if !parts.is_empty() {
-            prefix.push(SEPARATOR);
-        }
+        let mut prefix = prefix(parts);
         let after = after.map(|after| format!("{prefix}{after}"));
         prefix.extend(start.chars().filter(|character| *character != SEPARATOR));
         let from = match after {
@@ -94,7 +176,7 @@ impl<V: Clone> Table<V> {
             Some(_) | None => Bound::Included(Box::from(prefix.as_str())),
         };
         let rows = self.rows.range::<Box<str>, _>((from, Bound::Unbounded));
-        rows.take_while(move |(key, _)| key.starts_with(&prefix)).map(|(key, row)| (&**key, row))
+        rows.take_while(move |(key, _)| key.starts_with(&prefix)).map(|(key, row)| (&**key, self.open(key, row)))
     }
 
     /// The last of [`Self::below`]: what follows the parts in its key.
@@ -111,12 +193,14 @@ impl<V: Clone> Table<V> {
     }
 
     pub fn put(&mut self, parts: &[&str], row: V) {
-        self.replace(key(parts), Some(Arc::new(row)));
+        self.replace(key(parts), Some(Row::open(row)));
     }
 
     /// The row, if there was one.
     pub fn remove(&mut self, parts: &[&str]) -> Option<Arc<V>> {
-        self.replace(key(parts), None)
+        let key = key(parts);
+        let before = self.replace(key.clone(), None);
+        before.map(|row| Arc::clone(self.open(&key, &row)))
     }
 
     /// Removes all that [`Self::below`] has.
@@ -134,17 +218,41 @@ impl<V: Clone> Table<V> {
             self.replace(key, None);
         }
         for (key, row) in &other.rows {
-            self.replace(key.clone(), Some(Arc::clone(row)));
+            self.replace(key.clone(), Some(row.clone()));
         }
     }
 
-    fn replace(&mut self, key: Box<str>, row: Option<Arc<V>>) -> Option<Arc<V>> {
+    fn replace(&mut self, key: Box<str>, row: Option<Row<V>>) -> Option<Row<V>> {
+        if self.packing.is_some() && row.is_some() {
+            self.opened.get_mut().push(key.clone());
+        }
         let before = match row {
             Some(row) => self.rows.insert(key.clone(), row),
             None => self.rows.remove(&key),
         };
         self.journal.push((key, before.clone()));
         before
+    }
+
+    fn value(&self, key: &str) -> Option<&Arc<V>> {
+        self.rows.get(key).map(|row| self.open(key, row))
+    }
+
+    fn open<'t>(&self, key: &str, row: &'t Row<V>) -> &'t Arc<V> {
+        row.open.get_or_init(|| {
+            self.opened.borrow_mut().push(key.into());
+            let unpacked = self.packing.as_ref().zip(row.packed.as_ref());
+            let unpacked = unpacked.and_then(|(packing, packed)| (packing.unpack)(packed));
+            Arc::new(unpacked.expect("a row that is not open was packed here, or read when it was loaded"))
+        })
+    }
+
+    /// Every row as it is kept, to be written elsewhere: none is opened for that.
+    pub fn kept(&self) -> impl Iterator<Item = (&str, Kept<'_, V>)> {
+        self.rows.iter().map(|(key, row)| match &row.packed {
+            Some(packed) => (&**key, Kept::Packed(packed)),
+            None => (&**key, Kept::Open(&**self.open(key, row))),
+        })
     }
 
     pub fn len(&self) -> usize {
@@ -173,28 +281,28 @@ impl<V: Clone> Table<V> {
     /// Each key that changed since `mark`, once, with the row that is there now.
     pub fn changed_since(&self, mark: usize) -> impl Iterator<Item = (&str, Option<&Arc<V>>)> {
         let keys: std::collections::BTreeSet<&str> = self.journal[mark..].iter().map(|(key, _)| &**key).collect();
-        keys.into_iter().map(|key| (key, self.rows.get(key)))
-    }
-
-    /// What each change since `mark` replaced, the oldest first.
-    pub fn replaced_since(&self, mark: usize) -> impl Iterator<Item = (&str, Option<&Arc<V>>)> {
-        self.journal[mark..].iter().map(|(key, before)| (&**key, before.as_ref()))
-    }
-
-    /// The row with a whole key.
-    pub fn at(&self, key: &str) -> Option<&Arc<V>> {
-        self.rows.get(key)
+        keys.into_iter().map(|key| (key, self.value(key)))
     }
 
     /// The row as it was at `mark`, if it was changed since and was there.
     pub fn before(&self, mark: usize, key: &str) -> Option<&Arc<V>> {
         let first = self.journal.get(mark..)?.iter().find(|(changed, _)| &**changed == key);
-        first.and_then(|(_, before)| before.as_ref())
+        first.and_then(|(_, before)| before.as_ref()).map(|row| self.open(key, row))
     }
 
-    /// Forgets how to undo: what changed has been written.
+    /// Forgets how to undo: what changed has been written. When many rows are open, they are packed.
     pub fn settle(&mut self) {
         self.journal.clear();
+        let Some(packing) = self.packing.as_ref().filter(|_| self.opened.borrow().len() > OPEN_MAX) else { return };
+        for key in self.opened.take() {
+            let Some(row) = self.rows.get_mut(&key) else { continue };
+            if row.packed.is_none() {
+                row.packed = row.open.get().and_then(|value| (packing.pack)(value)).map(Arc::from);
+            }
+            if row.packed.is_some() {
+                row.open.take();
+            }
+        }
     }
 
     /// Takes the other's rows, which is no change.
@@ -202,9 +310,33 @@ impl<V: Clone> Table<V> {
         self.rows.append(&mut other.rows);
     }
 
-    /// A row from disk, which is no change.
-    pub fn load(&mut self, key: &str, row: V) {
-        self.rows.insert(key.into(), Arc::new(row));
+    /// A row from disk, which is no change, and the JSON that it was read from.
+    pub fn load(&mut self, key: &str, row: V, json: &[u8]) {
+        let row = match self.packing {
+            Some(_) => Row { open: OnceCell::new(), packed: Some(json.into()) },
+            None => Row::open(row),
+        };
+        self.rows.insert(key.into(), row);
+    }
+}
+
+impl<V: Clone> Keyed for Table<V> {
+    type Row = V;
+
+    fn copy_of(&self, parts: &[&str]) -> Option<V> {
+        self.row(parts).cloned()
+    }
+
+    fn put(&mut self, parts: &[&str], row: V) {
+        self.put(parts, row);
+    }
+
+    fn each(&self, take: &mut RowVisitor<'_, V>) -> Result<(), String> {
+        self.below(&[]).try_for_each(|(key, row)| take(key, row))
+    }
+
+    fn each_change(&self, take: &mut RowChangeVisitor<'_, V>) -> Result<(), String> {
+        self.changed_since(0).try_for_each(|(key, row)| take(key, row.map(|row| &**row)))
     }
 }
 
@@ -270,5 +402,28 @@ mod tests {
     fn no_part_reaches_into_another() {
         assert_eq!(key(&["a\0b", "c"]), key(&["ab", "c"]));
         assert_ne!(key(&["a", "bc"]), key(&["ab", "c"]));
+    }
+
+    #[test]
+    fn packed_rows_are_as_they_were() {
+        let mut table = Table::packed();
+        table.load("loaded", "a".to_owned(), br#""a""#);
+        let kept = |table: &Table<String>| -> Vec<bool> {
+            table.kept().map(|(_, row)| matches!(row, Kept::Packed(_))).collect()
+        };
+        assert_eq!((kept(&table), table.row(&["loaded"])), (vec![true], Some(&"a".to_owned())));
+        for number in 0..OPEN_MAX {
+            table.put(&[&number.to_string()], number.to_string());
+        }
+        assert!(!kept(&table).into_iter().all(|packed| packed), "what was put can be undone");
+        table.settle();
+        assert!(kept(&table).into_iter().all(|packed| packed));
+        assert!(table.opened.borrow().is_empty());
+        let mark = table.mark();
+        assert_eq!(table.remove(&["7"]).as_deref(), Some(&"7".to_owned()));
+        table.put(&["8"], "eight".to_owned());
+        assert_eq!((table.row(&["7"]), table.before(mark, "8").map(|row| &***row)), (None, Some("8")));
+        table.undo_to(mark);
+        assert_eq!(table.rows_below(&[]).filter(|row| ["7", "8", "a"].contains(&&***row)).count(), 3);
     }
 }

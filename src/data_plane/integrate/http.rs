@@ -17,6 +17,7 @@ use crate::plan::integration::{HttpIntegration, Integration};
 use crate::stats::Counter;
 
 use super::super::body::{Incoming, Outgoing, Pace};
+use super::super::cache;
 use super::super::connection::{Connection, Ending};
 use super::super::exchange::{Ended, Exchange, answer_error, body_refusal};
 use super::super::respond::GatewayError;
@@ -103,6 +104,18 @@ pub(super) enum Failure {
     Client(GatewayError),
     /// The client is gone: nobody waits for an answer.
     ClientGone,
+}
+
+impl Failure {
+    /// Whether another answer of the same origin would be a better one.
+    fn is_of_origin(self) -> bool {
+        match self {
+            Failure::Gone | Failure::TimedOut | Failure::Malformed(_) | Failure::Connect(_) | Failure::BreakerOpen => {
+                true
+            }
+            Failure::NoResponse | Failure::TooLarge | Failure::Client(_) | Failure::ClientGone => false,
+        }
+    }
 }
 
 /// An answer's head, translated, and what came with it.
@@ -417,6 +430,13 @@ pub(super) async fn pass_on(
 ) -> Ending {
     let shard = Rc::clone(&connection.shard);
     let Answer { passing, mut buffer } = answer;
+    if forward.exchange.cache.is_some() && passing.origin_status >= 500 {
+        forward.exchange.keep_alive &= passing.client_keep_alive && !shard.is_draining();
+        match Box::pin(answer_stale(connection, forward, integration_us)).await {
+            Ok(ending) => return ending,
+            Err(back) => forward = back,
+        }
+    }
     if passing.mapped {
         let finished = mapped::finish(connection, forward, upstream, to_origin, passing, buffer, integration_us);
         return Box::pin(finished).await;
@@ -425,7 +445,7 @@ pub(super) async fn pass_on(
     // A drain that began meanwhile makes this the connection's last answer, and says so.
     forward.exchange.keep_alive &= passing.client_keep_alive && !shard.is_draining();
     let mut relay = passing.relay(&forward.exchange, &shard, &mut connection.out);
-    if let Err(RelayError::Origin(what)) = relay.start(&mut buffer, &mut connection.out) {
+    if let Err(RelayError::Origin(what)) = relay.start(&mut buffer, &mut connection.out, &shard) {
         let failure = if relay.is_too_large() { Failure::TooLarge } else { Failure::Malformed(what) };
         return Box::pin(answer_failure(connection, forward, failure, integration_us)).await;
     }
@@ -456,13 +476,40 @@ pub(super) enum RelayError {
     Origin(&'static str),
 }
 
-pub(super) async fn answer_failure(
+/// The stage's older answer in place of the origin's error, where it has one that may be given.
+///
+/// # Errors
+/// It has none.
+async fn answer_stale(
     connection: &mut Connection,
     forward: Box<Forward>,
+    integration_us: Option<u64>,
+) -> Result<Ending, Box<Forward>> {
+    let shard = Rc::clone(&connection.shard);
+    let Some(ended) = cache::give_for_error(&forward.exchange, &shard, &mut connection.out) else {
+        return Err(forward);
+    };
+    let Forward { exchange, .. } = *forward;
+    let ending = exchange.ending();
+    exchange.conclude(&shard, Ended { integration_us, ..ended });
+    Ok(if connection.flush().await.is_ok() { ending } else { Ending::Abort })
+}
+
+pub(super) async fn answer_failure(
+    connection: &mut Connection,
+    mut forward: Box<Forward>,
     failure: Failure,
     integration_us: Option<u64>,
 ) -> Ending {
     let shard = Rc::clone(&connection.shard);
+    if forward.exchange.cache.is_some() && failure.is_of_origin() {
+        connection.out.clear();
+        forward.exchange.keep_alive &= forward.body.is_done() && !shard.is_draining();
+        match answer_stale(connection, forward, integration_us).await {
+            Ok(ending) => return ending,
+            Err(back) => forward = back,
+        }
+    }
     let Forward { mut exchange, body, .. } = *forward;
     let (error, why) = match failure {
         Failure::ClientGone => {

@@ -22,6 +22,7 @@ use crate::stats::Counter;
 use crate::vtl::{Body, Cause, Overrides, RenderError};
 
 use super::super::body::{Incoming, Outgoing, Pace};
+use super::super::cache::{self, Entered, Turn};
 use super::super::compress::{decoder, without_coding};
 use super::super::connection::{Connection, Ending};
 use super::super::exchange::{Ended, Exchange, answer_error, body_refusal};
@@ -155,6 +156,11 @@ pub async fn run(connection: &mut Connection, mut collect: Box<Collect>) -> Endi
             Err(error) => return conclude(connection, exchange, Err(error), None).await,
         }
     }
+    match ask_cache(connection, &mut exchange, &request).await {
+        Ok(None) => {}
+        Ok(Some(ended)) => return conclude(connection, exchange, Ok((ended.status, ended.response_bytes)), None).await,
+        Err(error) => return conclude(connection, exchange, Err(error), None).await,
+    }
     match method.map(|method| &method.integration) {
         Some(Integration::Mock(mock)) => {
             let answered = answer_mock(connection, &mut exchange, &request, mock);
@@ -174,6 +180,48 @@ pub async fn run(connection: &mut Connection, mut collect: Box<Collect>) -> Endi
             Ending::Abort
         }
     }
+}
+
+/// The answer that is kept, if it is or will be in a while. Who was there before its body came, has asked already.
+async fn ask_cache(
+    connection: &mut Connection,
+    exchange: &mut Exchange,
+    request: &WholeRequest,
+) -> Result<Option<Ended>, GatewayError> {
+    let Some((stage, method)) = exchange.found.filter(|_| exchange.cache.is_none()) else { return Ok(None) };
+    let (live, shard) = (Rc::clone(&exchange.live), Rc::clone(&connection.shard));
+    if live.cached_method(stage, method).is_none() {
+        return Ok(None);
+    }
+    let digest = (!request.body.is_empty()).then(|| sha256(&request.body));
+    let mut turn = Turn::First;
+    loop {
+        let mut out = std::mem::take(&mut connection.out);
+        let entered = with_inbound(connection, exchange, request, |inbound| {
+            let cached = live.cached(stage, method, inbound.head.method);
+            cached.map(|cached| cache::enter(cached, inbound, digest.as_ref(), turn, exchange, &shard, &mut out))
+        });
+        connection.out = out;
+        match entered?.transpose()? {
+            None => return Ok(None),
+            Some(Entered::Answered(ended)) => return Ok(Some(ended)),
+            Some(Entered::Ask(caching)) => {
+                exchange.cache = Some(caching);
+                return Ok(None);
+            }
+            Some(Entered::Wait(flight)) => {
+                // Answers to earlier requests do not wait for this one's. Whoever is gone is found out when answered.
+                let _ = connection.flush().await;
+                cache::wait(flight, &shard).await;
+                turn = Turn::AfterWaiting;
+            }
+        }
+    }
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
+    digest.as_ref().try_into().expect("a SHA-256 has 32 bytes")
 }
 
 /// Reads the rest of the body.
@@ -232,6 +280,12 @@ async fn conclude(
     exchange.keep_alive &= !shard.is_draining();
     let ((status, response_bytes), error) = match answered {
         Ok(answered) => (answered, None),
+        Err(error) if exchange.cache.is_some() && error.is_of_integration() => {
+            match cache::give_for_error(&exchange, &shard, &mut connection.out) {
+                Some(ended) => ((ended.status, ended.response_bytes), None),
+                None => (answer_error(connection, &exchange, error), Some(error.message())),
+            }
+        }
         Err(error) => (answer_error(connection, &exchange, error), Some(error.message())),
     };
     let ending = exchange.ending();
@@ -268,6 +322,7 @@ fn with_inbound<R>(
         content_type: head.content_type,
         framing: if has_body { Framing::Length(request.body.len() as u64) } else { Framing::None },
         body: Some(&body),
+        fills_cache: exchange.cache.as_ref().is_some_and(|caching| caching.fills()),
     }))
 }
 

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use crate::http::chunked::write_chunk;
 use crate::http::encode;
 use crate::http::field::FieldKind;
 use crate::http::head::{Framing, ResponseHead};
@@ -12,6 +13,7 @@ use crate::plan::template::BodyTemplate;
 use crate::stats::Counter;
 
 use super::super::body::{BodyError, Incoming, Outgoing};
+use super::super::cache::filling::{Capture, Filling, Seen};
 use super::super::compress::{Passage, compress_whole};
 use super::super::connection::Connection;
 use super::super::context::Facts;
@@ -26,6 +28,7 @@ use super::mock::{Origin, has_header, select, template_for, write_mapped_headers
 pub struct Passing {
     /// The client's.
     pub status: u16,
+    pub origin_status: u16,
     pub origin_keep_alive: bool,
     pub client_keep_alive: bool,
     /// The client's head, but for the gateway's own fields and the empty line.
@@ -36,6 +39,8 @@ pub struct Passing {
     replaced: Option<Vec<u8>>,
     /// Where the body is compressed.
     compressed: Option<Box<Passage>>,
+    /// Where the answer is kept while it passes.
+    capture: Option<Box<Capture>>,
     /// A longer body is an error: `responseTransferMode: BUFFERED`.
     bytes_max: u64,
     /// The body has to be collected and mapped; `head` is the origin's, as it came.
@@ -86,6 +91,7 @@ fn pass(
     }
     let mut passing = Passing {
         status: head.status,
+        origin_status: head.status,
         origin_keep_alive: head.keep_alive,
         client_keep_alive: true,
         head: Vec::with_capacity(HEAD_BYTES),
@@ -93,12 +99,16 @@ fn pass(
         outgoing: Outgoing::Plain,
         replaced: None,
         compressed: None,
+        capture: None,
         bytes_max,
         mapped: false,
     };
     match integration(exchange) {
         Some(http) if !http.proxy => passing.write_mapped(http, head, exchange, accept, shard)?,
         _ => passing.write_passed(head, shard),
+    }
+    if let Some(filling) = exchange.cache.as_ref().and_then(|caching| caching.take_filling()) {
+        passing.capture = passing.captured(filling, head, exchange, shard);
     }
     passing.write_framing(head, exchange, shard);
     Ok(passing)
@@ -108,6 +118,7 @@ impl Passing {
     fn kept(head: &ResponseHead<'_, '_>, raw: &[u8]) -> Passing {
         Passing {
             status: head.status,
+            origin_status: head.status,
             origin_keep_alive: head.keep_alive,
             client_keep_alive: true,
             head: raw.to_vec(),
@@ -115,6 +126,7 @@ impl Passing {
             outgoing: Outgoing::Plain,
             replaced: None,
             compressed: None,
+            capture: None,
             bytes_max: u64::MAX,
             mapped: true,
         }
@@ -197,6 +209,30 @@ impl Passing {
         Some(content_type.as_bytes())
     }
 
+    /// What keeps the answer, if it may be kept. Of one that ends with its connection nobody knows whether it is whole.
+    fn captured(
+        &self,
+        filling: Box<Filling>,
+        head: &ResponseHead<'_, '_>,
+        exchange: &Exchange,
+        shard: &Shard,
+    ) -> Option<Box<Capture>> {
+        let (stage, method) = exchange.found?;
+        let length = match (&self.replaced, self.framing) {
+            (Some(body), _) => Some(body.len() as u64),
+            (None, Framing::None) => Some(0),
+            (None, Framing::Length(length)) => Some(length),
+            (None, Framing::Chunked) => None,
+            (None, Framing::UntilClose) => {
+                filling.give_up(self.status, shard.now_ms());
+                return None;
+            }
+        };
+        let seen = Seen { status: self.status, head: &self.head, length };
+        let fields = head.fields.iter().map(|field| (field.name.as_bytes(), field.value));
+        filling.open(exchange.live.cached_method(stage, method)?, &seen, fields, shard.now_ms())
+    }
+
     fn write_framing(&mut self, head: &ResponseHead<'_, '_>, exchange: &Exchange, shard: &Shard) {
         let bodiless = exchange.to_head_request || matches!(self.status, 100..=199 | 204 | 304);
         if let Some(body) = &self.replaced {
@@ -253,12 +289,18 @@ impl Passing {
 
     /// Completes the head into `out`, and gives what relays the body.
     pub(super) fn relay(self, exchange: &Exchange, shard: &Shard, out: &mut Vec<u8>) -> Relay {
-        let Passing { mut head, framing, outgoing, replaced, compressed, bytes_max, .. } = self;
+        let Passing { mut head, framing, outgoing, replaced, compressed, mut capture, bytes_max, .. } = self;
+        if let Some(caching) = &exchange.cache {
+            caching.note.write(shard, &mut head);
+        }
         write_own_fields(&exchange.ids, exchange.persistence(), &mut head);
         head.extend_from_slice(b"\r\n");
         let mut replaced_bytes = 0;
         let incoming = match replaced {
             Some(body) => {
+                if let Some(capture) = capture.take() {
+                    capture.keep_whole(&body, shard.now_ms());
+                }
                 if !exchange.to_head_request {
                     head.extend_from_slice(&body);
                     let coded = compress_whole(exchange.compress, &shard.encoders, 0, &mut head);
@@ -266,6 +308,8 @@ impl Passing {
                 }
                 Incoming::new(Framing::None, Outgoing::Discard, 0)
             }
+            // A body that is kept comes unframed; it is framed when it goes on.
+            None if capture.is_some() => Incoming::new(framing, Outgoing::Plain, bytes_max),
             None => Incoming::new(framing, outgoing, bytes_max),
         };
         if out.is_empty() {
@@ -273,7 +317,13 @@ impl Passing {
         } else {
             out.extend_from_slice(&head);
         }
-        Relay { incoming, compressed, replaced_bytes, bytes_max }
+        Relay {
+            incoming,
+            compressed,
+            captured: capture.map(|capture| Captured { capture, outgoing }),
+            replaced_bytes,
+            bytes_max,
+        }
     }
 }
 
@@ -281,8 +331,15 @@ impl Passing {
 pub(super) struct Relay {
     incoming: Incoming,
     compressed: Option<Box<Passage>>,
+    captured: Option<Captured>,
     replaced_bytes: u64,
     bytes_max: u64,
+}
+
+/// What keeps a body while it passes, and how the body goes on.
+struct Captured {
+    capture: Box<Capture>,
+    outgoing: Outgoing,
 }
 
 /// What a body is read into at first, and when it turns out to be long.
@@ -296,17 +353,49 @@ impl Relay {
     }
 
     /// Takes what came with the head. Nothing has been sent yet: an error can still be answered.
-    pub(super) fn start(&mut self, buffer: &mut Buffer, out: &mut Vec<u8>) -> Result<(), RelayError> {
-        self.take(buffer, out)
+    pub(super) fn start(&mut self, buffer: &mut Buffer, out: &mut Vec<u8>, shard: &Shard) -> Result<(), RelayError> {
+        self.take(buffer, out, shard)
     }
 
-    fn take(&mut self, buffer: &mut Buffer, out: &mut Vec<u8>) -> Result<(), RelayError> {
+    fn take(&mut self, buffer: &mut Buffer, out: &mut Vec<u8>, shard: &Shard) -> Result<(), RelayError> {
+        if self.captured.is_some() {
+            return self.take_captured(buffer, out, shard);
+        }
         let Some(passage) = &mut self.compressed else {
             self.incoming.take(buffer, out).map_err(malformed)?;
             return self.refuse_large();
         };
         self.incoming.take(buffer, passage.piece()).map_err(malformed)?;
         compress(passage, self.incoming.is_done(), out)?;
+        self.refuse_large()
+    }
+
+    /// Keeps what comes, and passes it on. Others may wait for the answer: it is theirs as soon as it is all there, however
+    /// slowly this client takes it.
+    fn take_captured(&mut self, buffer: &mut Buffer, out: &mut Vec<u8>, shard: &Shard) -> Result<(), RelayError> {
+        let Some(Captured { capture, outgoing }) = &mut self.captured else { return Ok(()) };
+        let (room, start) = capture.room();
+        self.incoming.take(buffer, room).map_err(malformed)?;
+        let (piece, done) = (capture.piece(start), self.incoming.is_done());
+        match (&mut self.compressed, outgoing) {
+            (Some(passage), _) => {
+                passage.piece().extend_from_slice(piece);
+                compress(passage, done, out)?;
+            }
+            (None, Outgoing::Chunked) => {
+                if !piece.is_empty() {
+                    write_chunk(piece, out);
+                }
+                if done {
+                    out.extend_from_slice(b"0\r\n\r\n");
+                }
+            }
+            (None, Outgoing::Plain | Outgoing::Discard) => out.extend_from_slice(piece),
+        }
+        capture.grew(shard.now_ms());
+        if done {
+            capture.keep(shard.now_ms());
+        }
         self.refuse_large()
     }
 
@@ -349,7 +438,8 @@ impl Relay {
             if !read.is_ok_and(|read| read > 0) {
                 return self.origin_ended(connection, to_origin, &shard).await;
             }
-            let plain = if self.compressed.is_some() { None } else { self.incoming.plain_bytes(&buffer) };
+            let as_it_is = self.compressed.is_none() && self.captured.is_none();
+            let plain = if as_it_is { self.incoming.plain_bytes(&buffer) } else { None };
             match plain {
                 Some(bytes) => {
                     self.refuse_large()?;
@@ -360,7 +450,7 @@ impl Relay {
                     buffer.consume(bytes);
                 }
                 None => {
-                    self.take(&mut buffer, &mut connection.out)?;
+                    self.take(&mut buffer, &mut connection.out, &shard)?;
                     connection.flush().await.map_err(|()| RelayError::Client)?;
                 }
             }

@@ -273,6 +273,13 @@ fn integration() -> Integration {
         tls_config: Some(TlsConfig { insecure_skip_verification: true }),
         response_transfer_mode: Some(ResponseTransferMode::Stream),
         upstream: Some(Box::new(IntegrationUpstream::Described(Box::new(upstream())))),
+        cache: Some(CacheExtension {
+            stale_while_revalidate_in_seconds: Some(5),
+            stale_if_error_in_seconds: Some(600),
+            item_bytes_max: Some(4_194_304),
+            etag: Some(true),
+            shared_with_authorization: Some(false),
+        }),
     }
 }
 

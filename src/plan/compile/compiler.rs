@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::definition::{self, CompiledDefinition};
 use super::denial::Denials;
 use super::shared::{Shared, TextKey};
-use super::{Compilation, Deployment, Limits, Problem, StageSource, Unsupported, content, stage, throttle};
+use super::{Compilation, Deployment, Limits, Problem, StageSource, Unsupported, cache, content, stage, throttle};
 use crate::model::{ApiDefinition, DeploymentId, Pointer, RestApiId, Stage, StageVariables};
 use crate::plan::access_log::LogFormat;
 use crate::plan::release::Release;
@@ -138,6 +138,7 @@ impl Compiler {
         let StageSource { definition, stage, canary: of_canary } = source;
         stage::refuse_odd_variables(&mut compilation, stage);
         stage::refuse_what_is_not_served(&mut compilation, stage);
+        cache::refuse_odd_settings(&mut compilation, stage);
         let canary = stage::canary(&mut compilation, stage);
         let mut production = ReleaseSource {
             definition,
@@ -267,6 +268,7 @@ impl Compilation<'_> {
             access_log_format: self.access_log_format(stage),
             binary_media_types: content::binary_media_types(self, definition),
             minimum_compression_size: content::minimum_compression_size(self, definition),
+            cache: cache::of_stage(stage, source.release, definition, &compiled.methods),
         };
         let unnamed = source.deployment_id.is_none().then_some(source.unnamed);
         CompiledRelease { plan: Arc::new(plan), definition: compiled, deployment: source.deployment, unnamed }

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::protection::Protections;
-use super::{Compilation, PATH_SEGMENTS_MAX, Problem, StageSource, Unsupported, ValueName, gateway_responses, method};
+use super::{
+    Compilation, PATH_SEGMENTS_MAX, Problem, StageSource, Unsupported, ValueName, cache, gateway_responses, method,
+};
 use crate::model::{ApiDefinition, Pointer, Resource};
 use crate::plan::gateway_response::GatewayResponses;
 use crate::plan::integration::Origin;
@@ -27,6 +29,7 @@ pub struct CompiledDefinition {
 pub fn compile(compilation: &mut Compilation<'_>, source: StageSource<'_>) -> CompiledDefinition {
     (compilation.origins, compilation.protections) = (Origins::default(), Protections::default());
     compilation.models = HashMap::new();
+    compilation.shared_namespaces = cache::shared_namespaces(source.definition);
     refuse_what_is_not_served(compilation, source.definition);
     let responses = gateway_responses::compile(compilation, source.definition, source.stage);
     let (mut routes, mut methods) = (RouteTable::default(), Vec::new());

@@ -53,7 +53,7 @@ impl Denials {
         for (key, setting) in &stage.method_settings {
             let Some(method) = MethodKey::parse(key) else { continue };
             let pointer = pointer.child("methodSettings").child(key);
-            for unserved in UNSERVED_SETTINGS.iter().filter(|unserved| unserved.has_an_effect(setting, stage)) {
+            for unserved in UNSERVED_SETTINGS.iter().filter(|unserved| (unserved.asks)(setting)) {
                 let of = match &method {
                     MethodKey::Every => Concerned::Others(unserved),
                     one @ MethodKey::One { .. } => Concerned::One(one.clone()),
@@ -101,9 +101,7 @@ impl Denials {
                 Concerned::All => true,
                 Concerned::Http => makes_requests,
                 Concerned::One(one) => *one == method,
-                Concerned::Others(unserved) => {
-                    unserved.is_of_every(http_method) && !own.is_some_and(|own| (unserved.is_set)(own))
-                }
+                Concerned::Others(unserved) => !own.is_some_and(|own| (unserved.is_set)(own)),
             };
             if concerned {
                 reasons.push(denial.problem.message.clone());

@@ -1,6 +1,6 @@
 //! A method: what stands before its integration.
 
-use super::{Compilation, StageSource, integration, validation};
+use super::{Compilation, StageSource, cache, integration, validation};
 use crate::model::{ApiKeySource, AuthorizationType, Method, Pointer, Resource};
 use crate::plan::MethodPlan;
 use crate::plan::integration::{Denied, Integration};
@@ -29,6 +29,7 @@ pub fn compile(
     };
     let at = pointer.child("methodIntegration");
     let integration = integration::compile(compilation, source, path, &method.http_method, described, &at);
+    let cache = cache::definition(compilation, source.stage, resource, described, &at);
     let reason = compilation.reason_of_denial(path, &method.http_method, described, denied);
     let (validator, integration) = match reason {
         // Nothing is checked of a request that is denied anyway, and nobody is asked.
@@ -43,7 +44,8 @@ pub fn compile(
     let resource_id = resource.id.0.as_str().into();
     let resource_path = path.into();
     let api_key_required = method.api_key_required;
-    let plan = || MethodPlan { http_method, resource_path, resource_id, api_key_required, validator, integration };
+    let plan =
+        || MethodPlan { http_method, resource_path, resource_id, api_key_required, validator, cache, integration };
     (compilation.problems.len() == problems).then(plan)
 }
 

@@ -69,7 +69,6 @@ pub fn refuse_what_is_not_served(compilation: &mut Compilation<'_>, stage: &Stag
             compilation.refuse(pointer.child(member), message).help(help);
         }
     };
-    refuse("cacheClusterEnabled", stage.cache_cluster_enabled, NO_CACHE, "set it to false");
     refuse("webAclArn", stage.web_acl_arn.is_some(), WEB_ACL, TAKE_AWAY);
     refuse("clientCertificateId", stage.client_certificate_id.is_some(), CLIENT_CERTIFICATE, TAKE_AWAY);
     for (key, setting) in &stage.method_settings {
@@ -131,27 +130,17 @@ fn unknown_method(definition: &ApiDefinition, path: &str, http_method: &str, poi
     Some(Problem { value: ValueName::of(0, pointer), message, help: Some(help), related: None })
 }
 
-const NO_CACHE: &str = "answers are not cached by this version";
-
 /// A member of `methodSettings` that may ask for what is not served.
 pub struct UnservedSetting {
     pub member: &'static str,
     pub is_set: fn(&MethodSetting) -> bool,
-    asks: fn(&MethodSetting) -> bool,
+    pub asks: fn(&MethodSetting) -> bool,
     pub message: &'static str,
     pub help: &'static str,
 }
 
-/// What is not in it: metrics, which every method has anyway. What has no effect at AWS either, such as a time to live
-/// while caching is off, may stand.
-pub const UNSERVED_SETTINGS: [UnservedSetting; 3] = [
-    UnservedSetting {
-        member: CACHING,
-        is_set: |setting| setting.caching_enabled.is_some(),
-        asks: |setting| setting.caching_enabled == Some(true),
-        message: NO_CACHE,
-        help: "set it to false",
-    },
+/// What is not in it: metrics, which every method has anyway, and what [`super::cache`] and [`super::throttle`] have.
+pub const UNSERVED_SETTINGS: [UnservedSetting; 2] = [
     UnservedSetting {
         member: "loggingLevel",
         is_set: |setting| setting.logging_level.is_some(),
@@ -167,22 +156,6 @@ pub const UNSERVED_SETTINGS: [UnservedSetting; 3] = [
         help: "set it to false",
     },
 ];
-
-const CACHING: &str = "cachingEnabled";
-
-impl UnservedSetting {
-    /// Whether it changes anything for a method that has it. Without a cluster nothing is cached, whatever methods say.
-    /// (API reference, `API_MethodSetting`.)
-    pub fn has_an_effect(&self, setting: &MethodSetting, stage: &Stage) -> bool {
-        (self.asks)(setting) && (self.member != CACHING || stage.cache_cluster_enabled)
-    }
-
-    /// Whether a method has it from `*/*`: answers to other methods than GET are only cached where they say so themselves.
-    /// (Guide, `api-gateway-caching`.)
-    pub fn is_of_every(&self, http_method: &str) -> bool {
-        self.member != CACHING || matches!(http_method, "GET" | "ANY")
-    }
-}
 
 #[cfg(test)]
 mod tests {

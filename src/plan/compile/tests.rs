@@ -21,7 +21,7 @@ fn map(pairs: &[(&str, &str)]) -> OrderedMap<String> {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 
-fn http_proxy(uri: &str, request_parameters: &[(&str, &str)]) -> Integration {
+pub(super) fn http_proxy(uri: &str, request_parameters: &[(&str, &str)]) -> Integration {
     Integration {
         integration_type: IntegrationType::HttpProxy,
         http_method: Some("ANY".to_owned()),
@@ -31,7 +31,7 @@ fn http_proxy(uri: &str, request_parameters: &[(&str, &str)]) -> Integration {
     }
 }
 
-fn mock() -> Integration {
+pub(super) fn mock() -> Integration {
     let response = IntegrationResponse { status_code: "200".to_owned(), ..IntegrationResponse::default() };
     Integration {
         integration_type: IntegrationType::Mock,
@@ -41,22 +41,22 @@ fn mock() -> Integration {
     }
 }
 
-fn method(http_method: &str, integration: Integration) -> Method {
+pub(super) fn method(http_method: &str, integration: Integration) -> Method {
     Method { http_method: http_method.to_owned(), method_integration: Some(integration), ..Method::default() }
 }
 
-fn resource(path: &str, methods: Vec<Method>) -> Resource {
+pub(super) fn resource(path: &str, methods: Vec<Method>) -> Resource {
     let resource_methods = methods.into_iter().map(|method| (method.http_method.clone(), method)).collect();
     Resource { path: path.to_owned(), resource_methods, ..Resource::default() }
 }
 
-fn definition(resources: Vec<Resource>) -> ApiDefinition {
+pub(super) fn definition(resources: Vec<Resource>) -> ApiDefinition {
     let mut definition = ApiDefinition { resources, ..ApiDefinition::default() };
     definition.rest_api.id = RestApiId("abc123".to_owned());
     definition
 }
 
-fn stage() -> Stage {
+pub(super) fn stage() -> Stage {
     let variables = map(&[("backend", "Backend.test:8080"), ("path", "v1"), ("url", "a.test/x?y=1")]);
     Stage { stage_name: "prod".to_owned(), variables, ..Stage::default() }
 }
@@ -635,7 +635,6 @@ fn method_settings_are_served_or_refused() {
         "*/*",
         asking,
         &[
-            "/cachingEnabled: answers are not cached by this version",
             "/loggingLevel: executions are not logged by this version",
             "/dataTraceEnabled: requests and answers are not logged whole by this version",
         ],

@@ -1,21 +1,27 @@
 //! Comma-separated values: rows of fields, of which some are in quotes. (RFC 4180; guide, `api-key-file-format`, which
 //! has single quotes too.)
 
-/// The rows of a text; those without anything in them are left out.
+/// The rows of a text; those without anything in them are left out. An error is the last.
 ///
 /// # Errors
 /// A quoted field does not end, or something follows its end: with the number of its row.
-pub fn rows(text: &str) -> Result<Vec<Vec<String>>, String> {
-    let mut rows = Vec::new();
+pub fn rows(text: &str) -> impl Iterator<Item = Result<Vec<String>, String>> {
     let mut rest = text.trim_start_matches('\u{feff}');
-    while !rest.is_empty() {
-        let (row, after) = row(rest).map_err(|error| format!("Row {}: {error}", rows.len() + 1))?;
-        rest = after;
-        if row.iter().any(|field| !field.is_empty()) {
-            rows.push(row);
+    let mut number = 0;
+    std::iter::from_fn(move || {
+        while !rest.is_empty() {
+            let row = row(rest).map_err(|error| format!("Row {}: {error}", number + 1));
+            rest = row.as_ref().map_or("", |(_, after)| after);
+            match row {
+                Ok((row, _)) if row.iter().all(String::is_empty) => {}
+                found => {
+                    number += 1;
+                    return Some(found.map(|(row, _)| row));
+                }
+            }
         }
-    }
-    Ok(rows)
+        None
+    })
 }
 
 /// The first row, and what follows it.
@@ -73,7 +79,7 @@ mod tests {
     fn check(text: &str, expected: &[&[&str]]) {
         let expected: Vec<Vec<String>> =
             expected.iter().map(|row| row.iter().map(|field| (*field).to_owned()).collect()).collect();
-        assert_eq!(rows(text), Ok(expected));
+        assert_eq!(rows(text).collect::<Result<Vec<_>, _>>(), Ok(expected));
     }
 
     #[test]
@@ -88,7 +94,8 @@ mod tests {
 
     #[test]
     fn quotes_must_be_closed() {
-        assert_eq!(rows("a\n\"b"), Err("Row 2: a quoted field does not end".to_owned()));
-        assert_eq!(rows("'a'b"), Err("Row 1: something follows a quoted field".to_owned()));
+        let refused = |text: &str| rows(text).collect::<Result<Vec<_>, _>>().expect_err("a quote is wrong");
+        assert_eq!(refused("a\n\"b"), "Row 2: a quoted field does not end");
+        assert_eq!(refused("'a'b"), "Row 1: something follows a quoted field");
     }
 }

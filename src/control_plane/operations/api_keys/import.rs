@@ -6,7 +6,7 @@
 
 use serde_json::json;
 
-use super::{check, check_value, csv, new_id, rows};
+use super::{check, check_value, csv, new_id, put};
 use crate::control_plane::exception::Exception;
 use crate::control_plane::operation::{Call, Reply};
 use crate::control_plane::operations::usage_plans;
@@ -19,13 +19,13 @@ pub fn import_api_keys(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exce
     }
     let text =
         std::str::from_utf8(call.body).map_err(|_| Exception::bad_request("The file of API keys is not UTF-8"))?;
-    let mut file = csv::rows(text).map_err(Exception::bad_request)?.into_iter();
-    let columns = Columns::of(&file.next().unwrap_or_default())?;
+    let mut file = csv::rows(text);
+    let columns = Columns::of(&file.next().transpose().map_err(Exception::bad_request)?.unwrap_or_default())?;
     let (mut ids, mut warnings) = (Vec::new(), Vec::new());
     for (position, fields) in file.enumerate() {
         // The first row has the names of the columns.
         let warn = |warning: String| format!("Row {}: {warning}", position + 2);
-        match columns.read(&fields).and_then(|row| import(store, call, row)) {
+        match columns.read(&fields.map_err(Exception::bad_request)?).and_then(|row| import(store, call, row)) {
             Ok((id, refused)) => {
                 ids.push(id);
                 warnings.extend(refused.into_iter().map(warn));
@@ -94,8 +94,7 @@ impl Columns {
 /// Puts the key, over the one that has its value; its id, and which plans it could not be put in.
 fn import(store: &mut Store, call: &Call<'_>, row: Row) -> Result<(String, Vec<String>), String> {
     check_value(&row.value)?;
-    let known = store.api_key_values.row(&[call.region, &row.value]);
-    let known = known.and_then(|id| store.api_keys.row(&[call.region, id.as_str()])).cloned();
+    let known = store.api_keys.with_value(call.region, &row.value);
     let known = known.unwrap_or_else(|| ApiKey {
         id: new_id(store, call),
         value: row.value,
@@ -112,7 +111,7 @@ fn import(store: &mut Store, call: &Call<'_>, row: Row) -> Result<(String, Vec<S
     };
     check(store, call, &key, &key.stage_keys).map_err(|exception| exception.message)?;
     let id = key.id.clone();
-    rows::put(store, call.region, key);
+    put(store, call.region, key);
     let attach = |plan: &String| {
         let is_in = store.usage_plan_keys.has(&[call.region, plan, id.as_str()]);
         let attached = if is_in { Ok(()) } else { usage_plans::attach(store, call, plan, &id) };

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::super::api_keys;
 use crate::control_plane::exception::Exception;
 use crate::control_plane::operation::{Call, Reply};
-use crate::control_plane::page::{answer, page_of_range};
+use crate::control_plane::page::{answer, page_of_places};
 use crate::control_plane::store::Store;
 use crate::control_plane::store::table::own_name;
 use crate::model::{ApiKey, ApiKeyId, ApiStage, UsagePlan, UsagePlanId, UsagePlanKey};
@@ -29,10 +29,8 @@ pub fn create_usage_plan_key(store: &mut Store, call: &Call<'_>) -> Result<Reply
     let key_id = input.key_id.filter(|id| !id.is_empty());
     let key_id = key_id.ok_or_else(|| Exception::bad_request("Invalid request input: keyId is required"))?;
     let key = api_keys::find(store, call, &key_id)?;
-    let shown = shape(key);
-    let id = key.id.clone();
-    attach(store, call, call.parameter("usageplanId"), &id)?;
-    Ok(Reply::Json(shown))
+    attach(store, call, call.parameter("usageplanId"), &key.id)?;
+    Ok(Reply::Json(shape(&key)))
 }
 
 fn shape(key: &ApiKey) -> Value {
@@ -54,8 +52,8 @@ pub fn attach(store: &mut Store, call: &Call<'_>, plan: &str, key: &ApiKeyId) ->
     if store.usage_plan_keys.has(&[call.region, plan, key.as_str()]) {
         return Err(Exception::conflict(format!("API Key {key} is already associated with Usage Plan {plan}")));
     }
-    for (other, _) in store.api_key_plans.below(&[call.region, key.as_str()]) {
-        let other = store.usage_plans.row(&[call.region, own_name(other)]);
+    for other in store.usage_plan_keys.plans_of(call.region, key.as_str(), None) {
+        let other = store.usage_plans.row(&[call.region, &other]);
         let shared = other.and_then(|other| Some((other, shared_stage(found, other)?)));
         if let Some((other, stage)) = shared {
             return Err(taken(key, &other.id, stage));
@@ -63,7 +61,6 @@ pub fn attach(store: &mut Store, call: &Call<'_>, plan: &str, key: &ApiKeyId) ->
     }
     let row = UsagePlanKey { id: key.clone(), key_type: API_KEY.to_owned(), ..UsagePlanKey::default() };
     store.usage_plan_keys.put(&[call.region, plan, key.as_str()], row);
-    store.api_key_plans.put(&[call.region, key.as_str(), plan], ());
     Ok(())
 }
 
@@ -99,8 +96,8 @@ pub fn check_shared(store: &Store, region: &str, plan: &UsagePlan, stage: &ApiSt
 /// it takes twice as many steps as the smaller plan has keys, at most.
 fn shared_key(store: &Store, region: &str, one: &UsagePlanId, other: &UsagePlanId) -> Option<String> {
     let next = |plan: &UsagePlanId, after: Option<&str>| {
-        let mut keys = store.usage_plan_keys.range(&[region, plan.as_str()], "", after);
-        keys.next().map(|(key, _)| own_name(key).to_owned())
+        let mut keys = store.usage_plan_keys.range(&[region, plan.as_str()], after);
+        keys.next().map(|(key, _)| own_name(&key).to_owned())
     };
     let (mut has, mut lacks) = (one, other);
     let mut key = next(has, None)?;
@@ -115,7 +112,7 @@ fn shared_key(store: &Store, region: &str, one: &UsagePlanId, other: &UsagePlanI
 ///
 /// # Errors
 /// `NotFoundException`.
-pub fn of<'s>(store: &'s Store, call: &Call<'_>) -> Result<(&'s ApiKey, &'s UsagePlanKey), Exception> {
+pub fn of(store: &Store, call: &Call<'_>) -> Result<(ApiKey, UsagePlanKey), Exception> {
     let key = api_keys::find(store, call, call.parameter("keyId"))?;
     let row = store.usage_plan_keys.row(&[call.region, call.parameter("usageplanId"), key.id.as_str()]);
     let row = row.ok_or_else(|| Exception::not_found("Invalid Usage Plan ID specified"))?;
@@ -124,48 +121,50 @@ pub fn of<'s>(store: &'s Store, call: &Call<'_>) -> Result<(&'s ApiKey, &'s Usag
 
 pub fn get_usage_plan_key(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exception> {
     let (key, _) = of(store, call)?;
-    Ok(Reply::Json(shape(key)))
+    Ok(Reply::Json(shape(&key)))
 }
 
 /// All, or those whose name begins with `name`.
 pub fn get_usage_plan_keys(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exception> {
-    let plan = super::of(store, call)?.id.as_str();
-    let shown = |id: &str| store.api_keys.row(&[call.region, id]).map(shape);
+    let (region, plan, keys) = (call.region, super::of(store, call)?.id.as_str(), &store.api_keys);
     let (items, position) = match call.query("name").filter(|name| !name.is_empty()) {
-        None => page_of_range(call, &store.usage_plan_keys, &[call.region, plan], "", |id, _| shown(id)),
-        Some(name) => page_of_range(call, &store.api_key_names, &[call.region], name, |found, ()| {
-            let id = own_name(found);
-            store.usage_plan_keys.has(&[call.region, plan, id]).then(|| shown(id)).flatten()
-        }),
+        None => {
+            let of_plan = |after: Option<&str>| {
+                store.usage_plan_keys.range(&[region, plan], after).map(|(_, row)| (row.id.0.clone(), row))
+            };
+            page_of_places(call, of_plan, |id, _| keys.row(&[region, id]).map(|key| shape(&key)))
+        }
+        Some(name) => page_of_places(
+            call,
+            |after| keys.named(region, name, after),
+            |_, key| store.usage_plan_keys.has(&[region, plan, key.id.as_str()]).then(|| shape(&key)),
+        ),
     }?;
     Ok(answer(items, position))
 }
 
 pub fn delete_usage_plan_key(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exception> {
     let (key, _) = of(store, call)?;
-    let id = key.id.clone();
-    detach(store, call.region, call.parameter("usageplanId"), id.as_str());
+    detach(store, call.region, call.parameter("usageplanId"), key.id.as_str());
     Ok(Reply::Empty)
 }
 
 /// Takes a key out of a plan, with what is known of its usage.
 fn detach(store: &mut Store, region: &str, plan: &str, key: &str) {
     store.usage_plan_keys.remove(&[region, plan, key]);
-    store.api_key_plans.remove(&[region, key, plan]);
     store.usage.remove_below(&[region, plan, key]);
 }
 
 /// Takes a key out of all plans.
 pub fn detach_key(store: &mut Store, region: &str, key: &ApiKeyId) {
-    let plans = store.api_key_plans.below(&[region, key.as_str()]).map(|(plan, _)| own_name(plan).to_owned());
-    for plan in plans.collect::<Vec<_>>() {
+    for plan in store.usage_plan_keys.plans_of(region, key.as_str(), None).collect::<Vec<_>>() {
         detach(store, region, &plan, key.as_str());
     }
 }
 
 /// Takes all keys out of a plan.
 pub fn detach_plan(store: &mut Store, region: &str, plan: &UsagePlanId) {
-    let keys = store.usage_plan_keys.below(&[region, plan.as_str()]).map(|(key, _)| own_name(key).to_owned());
+    let keys = store.usage_plan_keys.below(&[region, plan.as_str()]).map(|(key, _)| own_name(&key).to_owned());
     for key in keys.collect::<Vec<_>>() {
         detach(store, region, plan.as_str(), &key);
     }

@@ -13,7 +13,7 @@ use super::keys;
 use super::quota;
 use crate::control_plane::exception::Exception;
 use crate::control_plane::operation::{Call, Reply};
-use crate::control_plane::page::page_of_range;
+use crate::control_plane::page::page_of_places;
 use crate::control_plane::patch::{Op, Rule, patched};
 use crate::control_plane::store::Store;
 use crate::meter::{Day, Quota};
@@ -39,10 +39,15 @@ pub fn get_usage(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exception>
     let of_plan = [call.region, plan.id.as_str()];
     let pairs = |key: &UsagePlanKey| (key.id.0.clone(), days(store, call.region, &plan.id, quota, key, interval));
     let (values, position) = match call.query("keyId").filter(|key| !key.is_empty()) {
-        None => page_of_range(call, &store.usage_plan_keys, &of_plan, "", |_, key| Some(pairs(key)))?,
+        None => {
+            let rows = |after: Option<&str>| {
+                store.usage_plan_keys.range(&of_plan, after).map(|(_, row)| (row.id.0.clone(), row))
+            };
+            page_of_places(call, rows, |_, key| Some(pairs(&key)))?
+        }
         Some(id) => {
             let key = store.usage_plan_keys.row(&[call.region, plan.id.as_str(), id]);
-            (vec![pairs(key.ok_or_else(|| Exception::not_found("Invalid API Key identifier specified"))?)], None)
+            (vec![pairs(&key.ok_or_else(|| Exception::not_found("Invalid API Key identifier specified"))?)], None)
         }
     };
     let mut answer = shape(&plan.id, interval, values);
@@ -135,10 +140,10 @@ pub fn update_usage(store: &mut Store, call: &Call<'_>) -> Result<Reply, Excepti
     let (_, key) = keys::of(store, call)?;
     let today = Day::of(call.now_s);
     let interval = Interval { first: today, last: today };
-    let now = days(store, call.region, &plan.id, quota, key, interval);
+    let now = days(store, call.region, &plan.id, quota, &key, interval);
     let before = Remaining { requests: now[0][1].as_i64().unwrap_or_default() };
     let after = patched(call, RULES, &before)?;
-    let mut changed = key.clone();
+    let mut changed = key;
     let oldest = Day(today.0 - DAYS_MAX - PERIOD_DAYS_MAX).to_string();
     changed.extensions.retain(|day, _| *day >= oldest);
     *changed.extensions.entry(today.to_string()).or_default() += after.requests - before.requests;

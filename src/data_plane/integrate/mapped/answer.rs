@@ -14,6 +14,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::super::super::body::{BodyError, Incoming, Outgoing};
+use super::super::super::cache::filling::{Filling, Seen};
 use super::super::super::compress::compress_whole;
 use super::super::super::connection::{Connection, Ending};
 use super::super::super::exchange::Exchange;
@@ -282,6 +283,12 @@ fn write_answer(
     if !bodiless {
         encode::content_length(body.len() as u64, out);
     }
+    if let Some(caching) = &exchange.cache {
+        if let Some(filling) = caching.take_filling() {
+            keep(filling, status, &out[start..], if bodiless { b"" } else { &body }, answer, exchange, shard);
+        }
+        caching.note.write(shard, out);
+    }
     write_own_fields(&exchange.ids, exchange.persistence(), out);
     out.extend_from_slice(b"\r\n");
     if bodiless || exchange.to_head_request {
@@ -290,6 +297,25 @@ fn write_answer(
     out.extend_from_slice(&body);
     let coded = compress_whole(exchange.compress, &shard.encoders, start, out);
     Ok((status, coded.unwrap_or(body.len() as u64)))
+}
+
+/// Keeps an answer for others, if it may be kept.
+fn keep(
+    filling: Box<Filling>,
+    status: u16,
+    head: &[u8],
+    body: &[u8],
+    answer: &Answer<'_>,
+    exchange: &Exchange,
+    shard: &Shard,
+) {
+    let method = exchange.found.and_then(|(stage, method)| exchange.live.cached_method(stage, method));
+    let seen = Seen { status, head, length: Some(body.len() as u64) };
+    let fields = answer.origin.fields.iter().map(|field| (field.name.as_bytes(), field.value));
+    let capture = method.and_then(|method| filling.open(method, &seen, fields, shard.now_ms()));
+    if let Some(capture) = capture {
+        capture.keep_whole(body, shard.now_ms());
+    }
 }
 
 /// `$context.responseOverride.status`.

@@ -11,7 +11,6 @@ const DENY: Options = Options {
 };
 
 const LOGS: &str = "executions are not logged by this version";
-const CACHING: &str = "answers are not cached by this version";
 
 #[track_caller]
 fn check_stage(definition: &ApiDefinition, stage: &Stage, expected: &[(&str, &str)], noted: &[&str]) -> CompiledStage {
@@ -122,8 +121,8 @@ fn three_methods() -> ApiDefinition {
 }
 
 #[track_caller]
-fn check_settings(settings: &[(&str, MethodSetting)], cached: bool, expected: [&str; 3], noted: &[&str]) {
-    let mut stage = Stage { cache_cluster_enabled: cached, ..stage() };
+fn check_settings(settings: &[(&str, MethodSetting)], expected: [&str; 3], noted: &[&str]) {
+    let mut stage = stage();
     stage.method_settings = settings.iter().map(|(key, setting)| ((*key).to_owned(), setting.clone())).collect();
     let expected = [("GET /a", expected[0]), ("POST /a", expected[1]), ("ANY /b/{c}", expected[2])];
     let noted: Vec<String> = noted.iter().map(|place| format!("/stages/prod/methodSettings/{place}")).collect();
@@ -135,19 +134,17 @@ fn check_settings(settings: &[(&str, MethodSetting)], cached: bool, expected: [&
 fn a_setting_denies_the_methods_that_have_it() {
     let logs = |level: &str| MethodSetting { logging_level: Some(level.to_owned()), ..MethodSetting::default() };
     let cache = |enabled| MethodSetting { caching_enabled: Some(enabled), ..MethodSetting::default() };
-    check_settings(&[("*/*", logs("OFF"))], true, ["-", "-", "-"], &[]);
-    check_settings(&[("*/*", logs("INFO"))], false, [LOGS, LOGS, LOGS], &["*~1*/loggingLevel"]);
+    check_settings(&[("*/*", logs("OFF"))], ["-", "-", "-"], &[]);
+    check_settings(&[("*/*", logs("INFO"))], [LOGS, LOGS, LOGS], &["*~1*/loggingLevel"]);
     let one_without = [("*/*", logs("INFO")), ("a/GET", logs("OFF"))];
-    check_settings(&one_without, false, ["-", LOGS, LOGS], &["*~1*/loggingLevel"]);
+    check_settings(&one_without, ["-", LOGS, LOGS], &["*~1*/loggingLevel"]);
     let one_with = [("~1b~1{c}/ANY", logs("ERROR")), ("a/GET", cache(false))];
-    check_settings(&one_with, false, ["-", "-", LOGS], &["~01b~01{c}~1ANY/loggingLevel"]);
-    check_settings(&[("gone/GET", logs("INFO"))], false, ["-", "-", "-"], &[]);
-    check_settings(&[("*/*", cache(true))], false, ["-", "-", "-"], &[]);
-    check_settings(&[("*/*", cache(true))], true, [CACHING, "-", CACHING], &["*~1*/cachingEnabled"]);
-    check_settings(&[("a/POST", cache(true))], true, ["-", CACHING, "-"], &["a~1POST/cachingEnabled"]);
+    check_settings(&one_with, ["-", "-", LOGS], &["~01b~01{c}~1ANY/loggingLevel"]);
+    check_settings(&[("gone/GET", logs("INFO"))], ["-", "-", "-"], &[]);
+    check_settings(&[("*/*", cache(true))], ["-", "-", "-"], &[]);
     let both = MethodSetting { data_trace_enabled: Some(true), ..logs("INFO") };
     let why = "executions are not logged by this version; requests and answers are not logged whole by this version";
-    check_settings(&[("a/GET", both)], false, [why, "-", "-"], &["a~1GET/loggingLevel", "a~1GET/dataTraceEnabled"]);
+    check_settings(&[("a/GET", both)], [why, "-", "-"], &["a~1GET/loggingLevel", "a~1GET/dataTraceEnabled"]);
     let malformed = Stage { method_settings: [("a".to_owned(), logs("INFO"))].into_iter().collect(), ..stage() };
     let definition = three_methods();
     let source = StageSource { definition: &definition, stage: &malformed, canary: None };

@@ -27,6 +27,7 @@ fn text(body: &str, noted: Noted, answer: Answer) -> String {
         resource_path: "/pets/{petId}".into(),
         resource_id: "abc".into(),
         validator: Some(Box::default()),
+        cache: None,
         integration: Integration::Mock(Box::new(mock)),
     };
     let request = TestInvocationRequest {
