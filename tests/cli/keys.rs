@@ -190,6 +190,18 @@ fn keys_are_imported_and_listed_by_plan() {
 }
 
 #[test]
+fn status_has_nothing_against_keys_and_throttles() {
+    let gateway = gateway();
+    plan(&gateway, "basic", &["--rate", "1", "--burst", "1", "--quota", "1/day"]);
+    let operation = |path: &str| json!({ "op": "replace", "path": path, "value": "100" });
+    let throttle = ["/*/*/throttling/rateLimit", "/*/*/throttling/burstLimit"].map(operation);
+    gateway.manage("PATCH", "/restapis/api1/stages/default", &json!({ "patchOperations": throttle }));
+    let status = parsed(&succeeds(gateway.command("status"), &["--format", "json"]));
+    let stage = &status["apis"][0]["stages"][0];
+    assert_eq!((&stage["served"], &stage["denied"]), (&json!(true), &json!([])), "{stage}");
+}
+
+#[test]
 fn wrong_words_are_told() {
     let gateway = gateway();
     fails(gateway.command("keys"), &["create"], 2, "--name");
