@@ -118,6 +118,14 @@ impl Start {
         self
     }
 
+    /// Gives a command something to read.
+    pub fn input(mut self, text: &str) -> Start {
+        let file = self.folder.path().join("standard-input");
+        std::fs::write(&file, text).expect("the folder is ours");
+        self.command.stdin(std::fs::File::open(file).expect("it was just written"));
+        self
+    }
+
     /// Runs a command to its end.
     pub fn run(mut self) -> Ended {
         let output = self.command.args(&self.arguments).output().expect("the binary runs");
