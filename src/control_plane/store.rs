@@ -12,7 +12,7 @@ pub mod disk;
 pub mod snapshot;
 pub mod table;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -214,10 +214,29 @@ impl Store {
         self.usage_plans.mark() > mark.usage_plans
     }
 
+    /// Each plan whose quota changed since `mark`, and each key of a plan that came or was granted something.
+    pub fn quotas_changed_since(&self, mark: Mark) -> Vec<QuotaChange<'_>> {
+        let mut seen = BTreeSet::new();
+        let plans = self.usage_plans.replaced_since(mark.usage_plans).filter(|(key, _)| seen.insert(*key));
+        let quota = |plan: Option<&Arc<UsagePlan>>| plan.and_then(|plan| plan.quota);
+        let of_plans = plans.filter(|(key, before)| quota(*before) != quota(self.usage_plans.at(key)));
+        let mut changes: Vec<_> = of_plans.map(|(key, _)| QuotaChange::OfPlan(key)).collect();
+        let memberships = self.usage_plan_keys.replaced_since(mark.usage_plan_keys);
+        changes.extend(memberships.map(|(key, _)| QuotaChange::OfMembership(key)));
+        changes
+    }
+
     /// Whether custom domain names or their mappings changed.
     pub fn domains_changed_since(&self, mark: Mark) -> bool {
         self.domain_names.mark() > mark.domain_names || self.base_path_mappings.mark() > mark.base_path_mappings
     }
+}
+
+/// Whose quota changed: a key of `usage_plans` or `usage_plan_keys`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QuotaChange<'s> {
+    OfPlan(&'s str),
+    OfMembership(&'s str),
 }
 
 /// What a stage pointed to before, the latest first: where `tollgate rollback` goes.

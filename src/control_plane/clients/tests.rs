@@ -24,10 +24,15 @@ impl MembershipIndices for Noted {
         Ok(index)
     }
 
-    fn release(&mut self, identity: MembershipIdentity, index: MembershipIndex) {
+    fn retire(&mut self, identity: MembershipIdentity, index: MembershipIndex) -> bool {
         let (meters, held) = &mut *self.0.lock().expect("no test panics in here");
-        assert_eq!(held.remove(&index.0), Some(identity), "what is released was held");
-        meters.release(identity, index);
+        let was_there = meters.retire(identity, index);
+        assert_eq!(held.remove(&index.0), was_there.then_some(identity), "what is retired was held");
+        was_there
+    }
+
+    fn free(&mut self, index: MembershipIndex) {
+        self.0.lock().expect("no test panics in here").0.free(index);
     }
 }
 
