@@ -77,9 +77,11 @@ pub fn serve(
     let admin = config.admin.map(bind_admin).transpose()?;
     let registry = Registry::new(shards);
     let access_log = start_access_log(config, &registry)?;
+    // The store first: it makes the folder, and says who has it.
+    let disk = config.data.as_deref().map(Disk::open).transpose()?;
     let meters = Arc::new(open_meters(config)?);
     let fleet = Arc::new(handles(shards)?);
-    let (keeper, fresh) = start_keeper(config, Arc::clone(&meters), Arc::clone(&fleet))?;
+    let (keeper, fresh) = start_keeper(config, disk, Arc::clone(&meters), Arc::clone(&fleet))?;
     let usage_sync = start_usage_sync(config, &meters, &registry)?;
     let management = management(config, keeper.clone(), &registry, &infos)?;
     let builder = builder(keeper);
@@ -215,14 +217,14 @@ fn start_access_log(config: &Config, registry: &Arc<Registry>) -> Result<Option<
 /// How long the disk may take for the last of what was counted.
 const LAST_SYNC: std::time::Duration = std::time::Duration::from_secs(2);
 
-/// Opens the store, or makes one in memory, and compiles what it has. A stage that cannot be served any more (a newer
+/// Loads the store, or makes one in memory, and compiles what it has. A stage that cannot be served any more (a newer
 /// version may refuse what an older one took) is left out, and named: the others are served.
 fn start_keeper(
     config: &Config,
+    disk: Option<Disk>,
     meters: Arc<Meters>,
     fleet: Arc<Vec<ShardHandle>>,
 ) -> Result<(KeeperHandle, tokio::sync::mpsc::UnboundedReceiver<Fresh>), String> {
-    let disk = config.data.as_deref().map(Disk::open).transpose()?;
     let store = disk.as_ref().map(Disk::load).transpose()?.unwrap_or_default();
     let mut serving = Serving::new(compile::Options { root: false, ..managed_options(config) });
     for (stage, unservable) in serving.load(&store) {

@@ -1,4 +1,4 @@
-"""All outside tests of the management API, or those named: suite.py [moto] [model] [cli] [session] [durability]
+"""All outside tests of the management API, or those named: suite.py [moto] [model] [cli] [session] [durability] [quotas]
 
 Each can be run by itself too, and then takes names or numbers of its own: see the top of its file. The gateway is
 target/debug/tollgate, or TOLLGATE_BINARY; logs and reports are below target/management.
@@ -15,6 +15,7 @@ SUITES = {
     "cli": "cli_examples",
     "session": "session",
     "durability": "durability",
+    "quotas": "quotas",
 }
 
 
