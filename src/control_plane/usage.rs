@@ -5,7 +5,8 @@
 //! over goes the other way: into the store's table `usage`, to disk, and only then is it marked as moved. After a crash
 //! between the two it is moved once more, which changes nothing.
 //!
-//! - [`rollover`]: when days are moved. - [`sync`]: the thread that writes the meters' file through to the disk.
+//! - [`rollover`]: when days are moved.
+//! - [`sync`]: the thread that writes the meters' file through to the disk.
 
 mod rollover;
 pub mod sync;
