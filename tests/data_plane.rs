@@ -21,4 +21,5 @@ mod streaming;
 mod tls;
 mod upstream_faults;
 mod upstream_pool;
+mod usage_plans;
 mod validation;

@@ -134,6 +134,10 @@ settings! {
         /// How often counts are written through to the disk: what a loss of power may cost. The end of the process, however
         /// sudden, costs nothing.
         sync_ms: u64 = 1_000 => Facts::milliseconds(10, HOUR_MS);
+        /// For how many days counts are kept, for each API key in each plan; about 120 bytes of memory for each day with
+        /// requests. The default is the 90 days that `GetUsage` tells at a time, and the month before them, on which depends
+        /// what was left.
+        history_days: u32 = 121 => Facts::count(31, 3_660);
     }
 
     /// Connections to backends. An origin is a backend's scheme, host and port.
