@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::keys::{gateway, key, parsed, plan};
+use super::keys::{gateway, key, opens, parsed, plan};
 use super::{fails, run, succeeds};
 use crate::harness::Gateway;
 
@@ -15,19 +15,20 @@ fn usage(gateway: &Gateway, arguments: &[&str]) -> Value {
 fn what_is_left_is_told_and_granted() {
     let gateway = gateway();
     let basic = plan(&gateway, "basic", &["--quota", "10/month"]);
-    let (id, _) = key(&gateway, &["--name", "web", "--plan", "basic"]);
+    let (id, value) = key(&gateway, &["--name", "web", "--plan", "basic"]);
     key(&gateway, &["--name", "other", "--plan", "basic"]);
+    assert_eq!([opens(&gateway, &value), opens(&gateway, &value)], [200, 200]);
     let told = usage(&gateway, &["--plan", "basic", "--key", "web"]);
     let row = &told[0];
     assert_eq!((&row["usagePlanId"], &row["keyId"], &row["keyName"]), (&json!(basic), &json!(id), &json!("web")));
-    assert_eq!((&row["used"], &row["remaining"]), (&json!(0), &json!(10)));
+    assert_eq!((&row["used"], &row["remaining"]), (&json!(2), &json!(8)));
     assert_eq!(usage(&gateway, &["--key", "web"]), told);
     assert_eq!(usage(&gateway, &[]).as_array().map(Vec::len), Some(2));
 
     let granted = ["grant", "--plan", "basic", "--key", "web", "--remaining", "1"];
     let told = succeeds(gateway.command("usage"), &granted);
-    assert_eq!(told, format!("basic ({basic}), web ({id}): 1 remaining, 0 used today\n"));
-    assert_eq!(usage(&gateway, &["--key", "web"])[0]["remaining"], json!(1));
+    assert_eq!(told, format!("basic ({basic}), web ({id}): 1 remaining, 2 used today\n"));
+    assert_eq!([opens(&gateway, &value), opens(&gateway, &value)], [200, 429]);
 
     let days = usage(&gateway, &["--plan", &basic, "--from", "2020-02-28", "--to", "2020-03-01"]);
     let rows = days.as_array().expect("a list");
