@@ -17,6 +17,7 @@ on_both_drivers! {
     so_many_at_a_time,
     a_crowd_of_addresses,
     clients_are_told_how_long_to_wait,
+    who_has_used_up_a_quota_is_told_when_the_next_begins,
     misspelt_rules_are_refused,
 }
 
@@ -254,6 +255,33 @@ fn clients_are_told_how_long_to_wait(driver: Driver) {
     let refused = never.set("throttle.headers", "all").start().get("/a");
     let told = ["retry-after", "ratelimit-policy", "ratelimit"].map(|name| refused.field(name));
     assert_eq!(told, [None, Some(r#""operation";q=0;w=1"#), Some(r#""operation";r=0"#)]);
+}
+
+fn who_has_used_up_a_quota_is_told_when_the_next_begins(driver: Driver) {
+    const VALUE: &str = "aB3-value-of-the-first-key";
+    let scheme = json!({ "type": "apiKey", "name": "x-api-key", "in": "header" });
+    let api = api(json!([]), json!([]))
+        .on("GET /a", "security", json!([{ "api_key": [] }]))
+        .with("components", json!({ "securitySchemes": { "api_key": scheme } }));
+    let gateway = gateway(&api, driver).set("throttle.headers", "all").start();
+    let plan = json!({
+        "name": "plan",
+        "apiStages": [{ "apiId": "api1", "stage": "default" }],
+        "quota": { "limit": 1, "period": "DAY" },
+    });
+    let id = |created: &Value| created["id"].as_str().expect("it has an id").to_owned();
+    let plan = id(&gateway.manage("POST", "/usageplans", &plan));
+    let key = id(&gateway.manage("POST", "/apikeys", &json!({ "value": VALUE, "enabled": true })));
+    gateway.manage("POST", &format!("/usageplans/{plan}/keys"), &json!({ "keyId": key, "keyType": "API_KEY" }));
+    let client = &mut gateway.connect();
+    let mut answer = || send(client, "/a", &format!("x-api-key: {VALUE}\r\n"));
+    assert_eq!(answer().status(), 200);
+    let refused = answer();
+    assert_eq!((refused.status(), refused.text()), (429, r#"{"message":"Limit Exceeded"}"#));
+    let wait: u64 = refused.field("retry-after").expect("it is told").parse().expect("a number");
+    assert!((1..=86_400).contains(&wait), "{wait}");
+    assert_eq!(refused.field("ratelimit-policy"), Some(r#""quota";q=1;w=86400"#));
+    assert_eq!(refused.field("ratelimit"), Some(&*format!(r#""quota";r=0;t={wait}"#)));
 }
 
 fn misspelt_rules_are_refused(driver: Driver) {

@@ -14,6 +14,7 @@ on_both_drivers! {
     no_window_gets_more_on_one_shard,
     no_window_gets_more_on_two_shards,
     no_window_gets_more_on_eight_shards,
+    no_window_gets_more_by_rules,
     no_window_gets_more_while_the_rate_is_deployed_anew,
     a_burst_and_no_more,
     each_method_has_a_bucket_of_its_own,
@@ -84,24 +85,37 @@ fn history(gateway: &Gateway, clients: usize, meanwhile: impl FnOnce()) -> (Vec<
     })
 }
 
-fn check(driver: Driver, shards: usize) {
-    let gateway = gateway(&throttled(json!({ "a/GET": limit(RATE, BURST.into()) })), driver).shards(shards).start();
+fn check(driver: Driver, shards: usize, api: &Api, scope: &str) {
+    let gateway = gateway(api, driver).shards(shards).start();
     let (passed, refused) = history(&gateway, 2 * shards + 2, || std::thread::sleep(Duration::from_millis(1_200)));
     assert_eq!(check_history(&passed, RATE, BURST), Ok(()));
     assert!(passed.len() >= BURST as usize && refused > 0, "{} passed, {refused} did not", passed.len());
-    assert_eq!(gateway.metric(r#"throttled_requests_total{scope="method"}"#), refused as f64);
+    assert_eq!(gateway.metric(&format!(r#"throttled_requests_total{{scope="{scope}"}}"#)), refused as f64);
+}
+
+fn check_method(driver: Driver, shards: usize) {
+    check(driver, shards, &throttled(json!({ "a/GET": limit(RATE, BURST.into()) })), "method");
+}
+
+/// All clients have one address.
+fn no_window_gets_more_by_rules(driver: Driver) {
+    let rule = json!({ "rateLimit": RATE, "burstLimit": BURST });
+    let per_address = json!({ "rateLimit": RATE, "burstLimit": BURST, "per": "clientIp" });
+    for (rule, scope) in [(rule, "api"), (per_address, "client_ip")] {
+        check(driver, 2, &throttled(json!({})).with("x-tollgate-throttle", json!([rule])), scope);
+    }
 }
 
 fn no_window_gets_more_on_one_shard(driver: Driver) {
-    check(driver, 1);
+    check_method(driver, 1);
 }
 
 fn no_window_gets_more_on_two_shards(driver: Driver) {
-    check(driver, 2);
+    check_method(driver, 2);
 }
 
 fn no_window_gets_more_on_eight_shards(driver: Driver) {
-    check(driver, 8);
+    check_method(driver, 8);
 }
 
 fn no_window_gets_more_while_the_rate_is_deployed_anew(driver: Driver) {
