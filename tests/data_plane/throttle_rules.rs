@@ -12,6 +12,7 @@ on_both_drivers! {
     each_value_of_a_header_has_its_own,
     all_methods_share_the_apis_rules,
     what_is_refused_takes_nothing,
+    what_settings_refuse_takes_nothing_of_rules,
     a_deploy_keeps_what_was_taken,
     a_canary_shares_what_is_the_same,
     so_many_at_a_time,
@@ -122,6 +123,18 @@ fn what_is_refused_takes_nothing(driver: Driver) {
     assert_eq!(gateway.reload().status(), 200);
     let mut again = || from(client, "/a", "203.0.113.4");
     assert_eq!([again(), again(), again()], [200, 200, 429]);
+}
+
+/// The method's settings come after the rules.
+fn what_settings_refuse_takes_nothing_of_rules(driver: Driver) {
+    let settings = json!({ "a/GET": { "throttlingRateLimit": HARDLY, "throttlingBurstLimit": 1 } });
+    let api =
+        api(json!([burst(4)]), json!([])).with("x-tollgate-stages", json!({ "prod": { "methodSettings": settings } }));
+    let gateway = gateway(&api, driver).start();
+    let client = &mut gateway.connect();
+    let mut passed = |target: &str| (0..9).filter(|_| client.get(target).status() == 200).count();
+    assert_eq!([passed("/a"), passed("/b")], [1, 3]);
+    assert_eq!((throttled(&gateway, "method"), throttled(&gateway, "api")), (8.0, 6.0));
 }
 
 fn a_deploy_keeps_what_was_taken(driver: Driver) {
