@@ -13,7 +13,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
-use crate::config::{Config, LogDestination, UnderscoreTwins};
+use crate::config::{self, Config, LogDestination, UnderscoreTwins};
 use crate::control_plane::access::Access;
 use crate::control_plane::access_log::{AccessLog, AccessLogSender, AccessLogTarget};
 use crate::control_plane::audit::AuditLog;
@@ -31,8 +31,8 @@ use crate::control_plane::usage::sync::UsageSync;
 use crate::control_plane::{self, Control, ControlPlane, ExitReason};
 use crate::data_plane::access_log::LogSink;
 use crate::data_plane::settings::{
-    AccessLogSettings, CacheSettings, Cidr, CompressionSettings, ForwardingSettings, Settings, ThrottleSettings,
-    UpstreamSettings,
+    AccessLogSettings, CacheSettings, Cidr, CompressionSettings, ForwardingSettings, Settings, ThrottleHeaders,
+    ThrottleSettings, UpstreamSettings,
 };
 use crate::data_plane::shard::{Letter, ListenerInfo, ShardHandle, ShardParts, ShardState, run};
 use crate::data_plane::throttle::SharedLimits;
@@ -421,6 +421,11 @@ fn settings(config: &Config, shards: usize) -> Result<Settings, String> {
         throttle: ThrottleSettings {
             account: account_rate(&config.throttle)?,
             keyed_buckets_max: config.throttle.keyed_buckets_max as usize,
+            headers: match config.throttle.headers {
+                config::ThrottleHeaders::Off => ThrottleHeaders::Off,
+                config::ThrottleHeaders::RetryAfter => ThrottleHeaders::RetryAfter,
+                config::ThrottleHeaders::All => ThrottleHeaders::All,
+            },
         },
         cache: CacheSettings {
             shard_bytes_max: config.cache.shard_bytes_max,

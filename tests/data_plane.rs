@@ -18,6 +18,8 @@ mod refusals;
 mod routing;
 mod stages;
 mod streaming;
+mod throttle_rules;
+mod throttles;
 mod tls;
 mod upstream_faults;
 mod upstream_pool;

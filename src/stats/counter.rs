@@ -53,6 +53,12 @@ counters! {
         ThrottledByUsagePlan r#"scope="usage_plan""#,
         ThrottledByUsagePlanMethod r#"scope="usage_plan_method""#,
         ThrottledByQuota r#"scope="quota""#,
+        /// A rule of `x-tollgate-throttle`, and so the four after it.
+        ThrottledByClientIp r#"scope="client_ip""#,
+        ThrottledByHeader r#"scope="header""#,
+        ThrottledByApi r#"scope="api""#,
+        ThrottledByOperation r#"scope="operation""#,
+        ThrottledByConcurrency r#"scope="concurrency""#,
     }
     "api_key_checks_total" "Requests to methods that demand an API key, by what came of it." {
         ApiKeyOk r#"result="ok""#,
