@@ -21,13 +21,19 @@ use super::settings::ThrottleHeaders;
 use super::shard::Shard;
 use super::throttle::{Asking, Called, Throttled, ThrottledBy, ThrottledLimit};
 
-/// A request that may go on.
-#[derive(Default)]
+/// What is known of a request, and whether it may go on.
 pub struct Admission<'b> {
-    /// `None`: the method does not ask who calls.
+    /// `None`: the method does not ask who calls, or there is no such key. Who is throttled is known.
     pub by_key: Option<Admitted<'b>>,
-    /// Where it is counted as under way; to be kept for as long as it is.
-    pub under_way: Vec<Entered>,
+    /// Where it is counted as under way, to be kept for as long as it is; or why it may not go on.
+    pub verdict: Result<Vec<Entered>, Refusal>,
+}
+
+impl Admission<'_> {
+    /// Of a request that nothing is asked of.
+    pub fn free() -> Self {
+        Admission { by_key: None, verdict: Ok(Vec::new()) }
+    }
 }
 
 /// Who called, and the key that it was known by.
@@ -41,11 +47,9 @@ pub struct Refusal {
     pub detail: Option<ErrorDetail>,
 }
 
-/// A method is tried without a key and without limits, as in AWS's test console.
-///
-/// # Errors
-/// - [`GatewayError::InvalidApiKey`], whatever is wrong with the key: a client does not learn what it was near to.
-/// - [`GatewayError::Throttled`], [`GatewayError::QuotaExceeded`].
+/// A method is tried without a key and without limits, as in AWS's test console. It is refused with
+/// [`GatewayError::InvalidApiKey`], whatever is wrong with the key: a client does not learn what it was near to; with
+/// [`GatewayError::Throttled`] or [`GatewayError::QuotaExceeded`].
 pub fn admit<'b>(
     live: &Live,
     (stage, method): (StageIndex, MethodIndex),
@@ -53,19 +57,23 @@ pub fn admit<'b>(
     source_ip: IpAddr,
     shard: &Shard,
     now: Instant,
-) -> Result<Admission<'b>, Refusal> {
+) -> Admission<'b> {
     if shard.trace.is_some() {
-        return Ok(Admission::default());
+        return Admission::free();
     }
     let required = live.plan.stage(stage).method(method).api_key_required;
-    let by_key = if required { Some(known(live, stage, head, shard)?) } else { None };
+    let by_key = match required.then(|| known(live, stage, head, shard)).transpose() {
+        Ok(by_key) => by_key,
+        Err(refusal) => return Admission { by_key: None, verdict: Err(refusal) },
+    };
     let caller = by_key.as_ref().map(|admitted| &admitted.caller);
     let (called, asking) = (Called { stage, method, caller }, Asking { head, source_ip });
-    let under_way = shard.limits.take(live, &called, asking, now).map_err(|throttled| refusal(&throttled, shard))?;
-    if let Some(caller) = caller {
-        count(live, caller, shard, now)?;
-    }
-    Ok(Admission { by_key, under_way })
+    let taken = shard.limits.take(live, &called, asking, now).map_err(|throttled| refusal(&throttled, shard));
+    let verdict = taken.and_then(|under_way| {
+        caller.map_or(Ok(()), |caller| count(live, caller, shard, now))?;
+        Ok(under_way)
+    });
+    Admission { by_key, verdict }
 }
 
 #[cold]

@@ -320,14 +320,15 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         Some(found) if !unseen => {
             admit::admit(&live, found, head, forwarded_ip.unwrap_or(connection.client.address), shard, started)
         }
-        Some(_) | None => Ok(Admission::default()),
+        Some(_) | None => Admission::free(),
     };
-    let (by_key, admission, mut detail) = match admitted {
-        Ok(Admission { by_key, under_way }) => {
+    let Admission { by_key, verdict } = admitted;
+    let (admission, mut detail) = match verdict {
+        Ok(under_way) => {
             exchange.under_way = under_way;
-            (by_key, Ok(()), None)
+            (Ok(()), None)
         }
-        Err(refusal) => (None, Err(refusal.error), refusal.detail),
+        Err(refusal) => (Err(refusal.error), refusal.detail),
     };
     let (caller, api_key) = match &by_key {
         Some(admitted) => (Some(&admitted.caller), admitted.api_key),

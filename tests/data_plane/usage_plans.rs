@@ -18,6 +18,7 @@ on_both_drivers! {
     a_stage_throttles_its_methods,
     the_account_is_throttled,
     a_throttled_request_is_not_counted,
+    the_log_names_whom_a_limit_met,
 }
 
 const VALUE: &str = "aB3-value-of-the-first-key";
@@ -362,4 +363,16 @@ fn a_throttled_request_is_not_counted(driver: Driver) {
     assert_eq!(passed(&gateway, "/a", VALUE), 2);
     check_too_many_requests(&send(&mut gateway.connect(), "/a", VALUE));
     assert_eq!(usage(&gateway, &plan, &key), json!([2, 3]));
+}
+
+fn the_log_names_whom_a_limit_met(driver: Driver) {
+    let gateway = gateway(driver).start();
+    let plan = plan(&gateway, daily(1));
+    let key = key_in(&gateway, &plan, VALUE);
+    assert_eq!(statuses(&gateway, "/a", VALUE, 2), [200, 429]);
+    assert_eq!(statuses(&gateway, "/a", OTHER, 1), [403]);
+    let log = gateway.log(3);
+    let named = log.iter().map(|line| (line["status"].clone(), line["apiKeyId"].clone()));
+    let expected = [(200, json!(key)), (429, json!(key)), (403, Value::Null)];
+    assert!(named.eq(expected.map(|(status, key)| (json!(status), key))), "{log:?}");
 }
