@@ -254,3 +254,21 @@ fn ids_are_drawn_for_everything_and_references_follow() {
     assert_eq!(definition.rest_api.id.as_str(), "new");
     assert!(definition.documentation_parts.iter().all(|part| part.id.as_str().starts_with("id")));
 }
+
+/// AWS's import would pass over a key that it does not know; who misspells a limit must not believe in it.
+#[test]
+fn a_misspelt_limit_is_an_error_everywhere() {
+    #[track_caller]
+    fn check(operation: &str, expected: &str) {
+        let text = with_operation(operation);
+        for options in [ImportOptions::default(), lenient()] {
+            assert!(load_text("t.yaml", &text, &options).is_err(), "{text}");
+            assert_eq!(problems(&text, &options), [expected], "{text}");
+        }
+    }
+    let with = |rules: &str| format!("x-tollgate-throttle: {rules}\n{MOCK}");
+    check(&with("[{concurency: 5}]"), "6:30: unknown key `concurency` in a rule of `x-tollgate-throttle`");
+    check(&with("[{rateLimit: often, burstLimit: 5}]"), "6:41: `rateLimit` must be a number, not a string");
+    check(&with("[{rateLimit: 5, burstLimit: 5.5}]"), "6:56: `burstLimit` must be a whole number, not a number");
+    check(&with("{concurrency: 5}"), "6:28: `x-tollgate-throttle` must be a list, not a mapping");
+}
