@@ -14,6 +14,9 @@ use crate::plan::throttle::Throttles;
 const RATE_LIMIT: f64 = 10_000.0;
 const BURST_LIMIT: i32 = 5_000;
 
+/// What AWS's tools write for no limit.
+const UNLIMITED: f64 = -1.0;
+
 pub fn compile(compilation: &mut Compilation<'_>, stage: &Stage, methods: &[MethodPlan]) -> Option<Throttles> {
     let mut every = None;
     let mut own = HashMap::new();
@@ -42,16 +45,17 @@ pub fn compile(compilation: &mut Compilation<'_>, stage: &Stage, methods: &[Meth
     compilation.deployment = Deployment::Production;
     for (key, message) in problems {
         let pointer = Pointer::stage(&stage.stage_name).child("methodSettings").child(&key);
-        compilation.refuse(pointer, message).help("`throttlingRateLimit` is a number of requests per second from 0 on");
+        compilation.refuse(pointer, message).help("both limits are numbers from 0 on, or -1: no limit");
     }
     Throttles::new(rates)
 }
 
-/// The limit by a method's own settings, and those of `*/*` for what they leave open; a negative number is no limit.
+/// The limit by a method's own settings, and those of `*/*` for what they leave open.
 fn rate(settings: [Option<&MethodSetting>; 2]) -> Result<Option<Rate>, String> {
     let first = |read: fn(&MethodSetting) -> Option<f64>| settings.iter().flatten().find_map(|setting| read(setting));
-    let rate_limit = first(|setting| setting.throttling_rate_limit).filter(|rate| rate.is_nan() || *rate >= 0.0);
-    let burst_limit = first(|setting| setting.throttling_burst_limit.map(f64::from)).filter(|burst| *burst >= 0.0);
+    let limit = |read| first(read).filter(|limit| *limit != UNLIMITED);
+    let rate_limit = limit(|setting| setting.throttling_rate_limit);
+    let burst_limit = limit(|setting| setting.throttling_burst_limit.map(f64::from));
     if rate_limit.is_none() && burst_limit.is_none() {
         return Ok(None);
     }
@@ -59,4 +63,43 @@ fn rate(settings: [Option<&MethodSetting>; 2]) -> Result<Option<Rate>, String> {
     Rate::new(rate_limit.unwrap_or(RATE_LIMIT), burst_limit)
         .map(Some)
         .map_err(|odd| format!("the limit cannot be used: {odd}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn setting(rate_limit: Option<f64>, burst_limit: Option<i32>) -> MethodSetting {
+        MethodSetting {
+            throttling_rate_limit: rate_limit,
+            throttling_burst_limit: burst_limit,
+            ..MethodSetting::default()
+        }
+    }
+
+    #[test]
+    fn what_a_method_leaves_open_is_of_every_method() {
+        #[track_caller]
+        fn check(own: (Option<f64>, Option<i32>), every: (Option<f64>, Option<i32>), expected: Option<(f64, i32)>) {
+            let [own, every] = [own, every].map(|(rate_limit, burst_limit)| setting(rate_limit, burst_limit));
+            let expected = expected.map(|(rate_limit, burst_limit)| Rate::new(rate_limit, burst_limit));
+            assert_eq!(rate([Some(&own), Some(&every)]).expect("it can be used"), expected.and_then(Result::ok));
+        }
+        check((None, None), (None, None), None);
+        check((Some(1.5), Some(2)), (Some(9.0), Some(9)), Some((1.5, 2)));
+        check((Some(1.5), None), (Some(9.0), Some(8)), Some((1.5, 8)));
+        check((None, None), (Some(9.0), Some(8)), Some((9.0, 8)));
+        check((Some(-1.0), Some(-1)), (Some(9.0), Some(8)), None);
+        check((Some(3.0), Some(-1)), (None, None), Some((3.0, BURST_LIMIT)));
+        check((None, Some(3)), (None, None), Some((RATE_LIMIT, 3)));
+        check((Some(0.0), Some(0)), (None, None), Some((0.0, 0)));
+    }
+
+    #[test]
+    fn odd_limits_are_refused() {
+        for (rate_limit, burst_limit) in [(-5.0, 1), (f64::NAN, 1), (f64::INFINITY, 1), (1.0, -2)] {
+            let own = setting(Some(rate_limit), Some(burst_limit));
+            assert!(rate([Some(&own), None]).is_err(), "{rate_limit} {burst_limit}");
+        }
+    }
 }
