@@ -102,7 +102,7 @@ class Tollgate(Proxy):
         arguments = ["--listen", listen, "--admin", admin, "--shards", "1", "--root", "--config", config]
         if place.policy:
             # Where what is counted outlives the process.
-            arguments += ["--data", place.directory / "data"]
+            arguments += ["--data", place.directory]
         return [program, "serve", api, *arguments, *tls]
 
     def api(self, place):
