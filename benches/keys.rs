@@ -15,6 +15,7 @@ use tollgate::control_plane::operation::{Call, Random, Reply, SystemRandom};
 use tollgate::control_plane::operations::OPERATIONS;
 use tollgate::control_plane::store::disk::Disk;
 use tollgate::control_plane::store::{Mark, Store};
+use tollgate::meter::Meters;
 use tollgate::model::{ApiKey, UsagePlan};
 
 const KEYS: usize = 1_000_000;
@@ -107,6 +108,7 @@ fn value(number: usize) -> String {
 fn import(store: &mut Store, file: &str) -> usize {
     let operation = OPERATIONS.iter().find(|operation| operation.name == "ImportApiKeys").expect("it is there");
     let random: &dyn Random = &SystemRandom;
+    let meters = Meters::in_memory(1).expect("a page is to be had");
     let call = Call {
         region: REGION,
         account_id: "123456789012",
@@ -116,6 +118,7 @@ fn import(store: &mut Store, file: &str) -> usize {
         body: file.as_bytes(),
         now_s: 1_764_108_780,
         random,
+        meters: &meters,
     };
     match (operation.run)(store, &call) {
         Ok(Reply::Json(answer)) => answer["ids"].as_array().map_or(0, Vec::len),

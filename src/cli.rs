@@ -1,9 +1,10 @@
 //! The command line: what can be written there, and which command it calls.
 //!
 //! One file a command. On documents and settings, with their arguments in [`arguments`]: `serve`, `check`, `routes`,
-//! `test-invoke`, [`config`], [`completions`]. On a running gateway, through [`admin`] and [`managed`]: `status`, `diff`, `deploy`,
-//! `rollback`, `cache`, `export`, `backup`, `restore`. Exit codes: 0 all is well, 1 something is wrong with what was given (documents,
-//! settings) or with what was asked of a gateway, 2 the command line itself is wrong.
+//! `test-invoke`, [`config`], [`completions`]. On a running gateway, through [`admin`]: with [`managed`], `status`, `diff`,
+//! `deploy`, `rollback`, `cache`, `export`, `backup`, `restore`; with [`lookup`], `keys`, `plans`, `usage`. Exit codes: 0 all
+//! is well, 1 something is wrong with what was given (documents, settings) or with what was asked of a gateway, 2 the command
+//! line itself is wrong.
 
 pub mod admin;
 pub mod arguments;
@@ -17,13 +18,18 @@ mod demo;
 pub mod deploy;
 pub mod diff;
 pub mod export;
+pub mod keys;
+mod lookup;
 pub mod managed;
+pub mod plans;
 pub mod restore;
 pub mod rollback;
 pub mod routes;
 pub mod serve;
 pub mod status;
+mod table;
 pub mod test_invoke;
+pub mod usage;
 
 use crate::config::{BasePath, Config, Environment, Problems, Settings};
 use crate::openapi::{self, ImportOptions};
@@ -71,6 +77,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
         Command::Export(args) => done(export::run(&args, environment)),
         Command::Backup(args) => done(backup::run(&args, environment)),
         Command::Restore(args) => done(restore::run(&args, environment)),
+        Command::Keys(args) => done(keys::run(&args, environment)),
+        Command::Plans(args) => done(plans::run(&args, environment)),
+        Command::Usage(args) => done(usage::run(&args, environment)),
     }
 }
 
@@ -169,6 +178,8 @@ Examples:
   tollgate config --config tollgate.toml  every setting, and where its value comes from
   tollgate deploy petstore.yaml --api pets --stage prod --create
                                           a document to a gateway that runs, and tollgate rollback back
+  tollgate keys create --name web --plan basic
+                                          an API key for the stages of a usage plan
 
 Settings may also come from a file (--config) and from TOLLGATE_ variables; a flag is the strongest.
 Exit codes: 0 all is well, 1 a document or a setting is wrong, 2 the command line is wrong.";
@@ -203,6 +214,12 @@ enum Command {
     Backup(backup::BackupArgs),
     /// Make everything what a backup says, on a running gateway or in a folder
     Restore(restore::RestoreArgs),
+    /// List, make, rotate and revoke API keys
+    Keys(keys::KeysArgs),
+    /// List, make and change usage plans, and say which stages and keys are in them
+    Plans(plans::PlansArgs),
+    /// Tell what keys have used of their quotas, or set what they have left
+    Usage(usage::UsageArgs),
 }
 
 #[cfg(test)]

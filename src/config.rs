@@ -24,7 +24,9 @@ mod special;
 mod table;
 mod value;
 
-pub use choice::{BasePath, Driver, KeyScope, LogLevel, Parity, UnderscoreTwins, Unresolved, Unsupported};
+pub use choice::{
+    BasePath, Driver, KeyScope, LogLevel, Parity, ThrottleHeaders, UnderscoreTwins, Unresolved, Unsupported,
+};
 pub use credentials::{AccessKey, AccessToken, Secret, SecretSource};
 pub use environment::{ADMIN_URL, Environment, TOKEN, variable};
 pub use problem::{Problem, Problems, Source, did_you_mean};

@@ -17,6 +17,7 @@
 //! - [`operations`]: the table, a file a kind of resource; [`operation`]: what a call is, and which operation it asks for.
 //! - [`sdk`]: clients of an API, generated.
 //! - [`clients`]: API keys and usage plans, as shards know them.
+//! - [`usage`]: what API keys have used of their quotas.
 //! - [`domains`]: custom domain names, as plans know them.
 //! - [`store`]: the rows; [`exception`]: why a call is refused; [`patch`]: PATCH; [`page`]: lists.
 //! - [`status`]: what of the store is served, since when, and what is not yet.
@@ -50,6 +51,7 @@ pub mod store;
 #[cfg(test)]
 mod tests;
 pub mod totals;
+pub mod usage;
 pub mod watch;
 
 use std::net::TcpListener;

@@ -8,6 +8,7 @@
 //! - [`lease`]: a shard's few tokens in advance of a budget. Two loads and two stores a request.
 //! - [`keyed`]: buckets for keys that nobody listed in advance (client addresses, claims), in bounded memory.
 //! - [`concurrency`]: how many at a time.
+//! - [`registry`]: what shards share, found again by its identity.
 //!
 //! The room knows no clock. `now_ns` is passed in: nanoseconds of one monotonic clock that all shards share, from any
 //! start, read *after* the request came and before it is let through. A moment read earlier makes a bucket emptier than
@@ -31,15 +32,17 @@ pub mod lease;
 #[cfg(test)]
 mod model;
 pub mod rate;
+pub mod registry;
 
 pub use bucket::{Standing, Wait};
 pub use budget::Budget;
 pub use budgets::Budgets;
 pub use cell::{Cell, CellOf, Taken};
 pub use concurrency::{Concurrency, Entered};
-pub use keyed::KeyedCells;
+pub use keyed::{KeyedCells, KeyedTaken};
 pub use lease::{Lease, Leases};
 pub use rate::{OddRate, Rate};
+pub use registry::Registry;
 
 /// Stands before every access to a word that threads share. Models let another thread in here; it is nothing otherwise.
 #[cfg(not(test))]

@@ -152,10 +152,16 @@ impl Meters {
         Ok(owners.take(self.arena.records(), identity))
     }
 
-    /// Forgets a membership and its counts. Its record becomes another's: only when no shard counts in it any more, as
-    /// all of them have taken clients without it.
+    /// Forgets a membership and its counts. Shards that have not heard of it may go on counting in its record, which is
+    /// nobody's until it is [`freed`](Self::free). Whether it was anybody's.
+    pub fn retire(&self, index: MembershipIndex) -> bool {
+        self.owners().retire(self.arena.records(), index)
+    }
+
+    /// A record that was retired may become another membership's: only when no shard counts in it any more, as all of
+    /// them have taken clients without it.
     pub fn free(&self, index: MembershipIndex) {
-        self.owners().free(self.arena.records(), index);
+        self.owners().free.push_back(index.0);
     }
 
     /// Every membership with its identity.
@@ -221,14 +227,13 @@ impl Owners {
         MembershipIndex(index)
     }
 
-    fn free(&mut self, records: &[Meter], index: MembershipIndex) {
+    fn retire(&mut self, records: &[Meter], index: MembershipIndex) -> bool {
         let record = &records[index.0 as usize];
         let found = self.taken.find_entry(record::mixed(record.identity()), |taken| *taken == index.0);
-        if let Ok(entry) = found {
-            entry.remove();
-            record.release();
-            self.free.push_back(index.0);
-        }
+        let Ok(entry) = found else { return false };
+        entry.remove();
+        record.release();
+        true
     }
 }
 

@@ -16,6 +16,7 @@ pub mod domain;
 pub mod pointer;
 pub mod rest;
 pub mod stage;
+pub mod throttle;
 pub mod upstream;
 pub mod usage;
 
@@ -25,6 +26,7 @@ pub use domain::*;
 pub use pointer::Pointer;
 pub use rest::*;
 pub use stage::*;
+pub use throttle::*;
 pub use upstream::*;
 pub use usage::*;
 

@@ -33,6 +33,7 @@ mod schema;
 mod security;
 mod source;
 mod stage;
+mod throttle;
 mod tree;
 mod upstream;
 mod yaml;

@@ -56,7 +56,7 @@ use release::Release;
 use route::RouteTable;
 use select::Selector;
 use select::domain::DomainAddress;
-use throttle::Throttles;
+use throttle::{Rule, RuleIndex, Throttles};
 use validation::Validator;
 
 /// The position of a stage in [`Plan::stages`]. 32 bits: more stages than memory has room for.
@@ -97,13 +97,15 @@ pub struct StagePlan {
     /// `$stageVariables`, for templates.
     pub variables: Vec<(Box<str>, Box<str>)>,
     pub release: Release,
-    /// These five are shared by stages that serve the same definition with the same variables.
+    /// These six are shared by stages that serve the same definition with the same variables.
     pub routes: Arc<RouteTable>,
     pub methods: Arc<[MethodPlan]>,
     /// Where its methods' requests go, each once.
     pub origins: Arc<[Arc<Origin>]>,
     /// What protects them, where something does.
     pub protections: Arc<[Arc<Protection>]>,
+    /// What `x-tollgate-throttle` says of it and of its methods.
+    pub rules: Arc<[Rule]>,
     pub gateway_responses: Arc<GatewayResponses>,
     /// By its own settings; `None` where no method has a limit.
     pub throttles: Option<Throttles>,
@@ -125,6 +127,8 @@ pub struct MethodPlan {
     pub resource_path: Box<str>,
     pub resource_id: Box<str>,
     pub api_key_required: bool,
+    /// In the order in which they are asked.
+    pub rules: Box<[RuleIndex]>,
     /// What is checked before the integration is begun.
     pub validator: Option<Box<Validator>>,
     /// How its answers are kept where a stage keeps them; `None` where the integration says nothing of it.

@@ -13,30 +13,32 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
-use crate::config::{Config, LogDestination, UnderscoreTwins};
+use crate::config::{self, Config, LogDestination, UnderscoreTwins};
 use crate::control_plane::access::Access;
 use crate::control_plane::access_log::{AccessLog, AccessLogSender, AccessLogTarget};
 use crate::control_plane::audit::AuditLog;
 use crate::control_plane::clients::ClientsFollower;
 use crate::control_plane::clients::memberships::Metered;
-use crate::control_plane::keeper::{self, Fresh, KeeperHandle, KeeperSettings};
+use crate::control_plane::keeper::{self, Fresh, KeeperHandle, KeeperParts, KeeperSettings};
 use crate::control_plane::operation::{Random, SystemRandom};
 use crate::control_plane::publish::Builder;
 use crate::control_plane::resolver::lookup::SystemLookup;
 use crate::control_plane::server::{Management, TESTS_MAX};
 use crate::control_plane::serving::Serving;
 use crate::control_plane::store::disk::Disk;
+use crate::control_plane::usage::Usage;
+use crate::control_plane::usage::sync::UsageSync;
 use crate::control_plane::{self, Control, ControlPlane, ExitReason};
 use crate::data_plane::access_log::LogSink;
 use crate::data_plane::settings::{
-    AccessLogSettings, CacheSettings, Cidr, CompressionSettings, ForwardingSettings, Settings, ThrottleSettings,
-    UpstreamSettings,
+    AccessLogSettings, CacheSettings, Cidr, CompressionSettings, ForwardingSettings, Settings, ThrottleHeaders,
+    ThrottleSettings, UpstreamSettings,
 };
 use crate::data_plane::shard::{Letter, ListenerInfo, ShardHandle, ShardParts, ShardState, run};
 use crate::data_plane::throttle::SharedLimits;
 use crate::http::head::HeadLimits;
 use crate::limit::Rate;
-use crate::meter::Meters;
+use crate::meter::{Day, Meters, Today};
 use crate::net::listener::Bound;
 use crate::net::mailbox::Mailbox;
 use crate::net::runtime::{Driver, Mode, Runtime, allowed_cpus, pin_to_cpu};
@@ -77,12 +79,15 @@ pub fn serve(
     let admin = config.admin.map(bind_admin).transpose()?;
     let registry = Registry::new(shards);
     let access_log = start_access_log(config, &registry)?;
+    // The store first: it makes the folder, and says who has it.
+    let disk = config.data.as_deref().map(Disk::open).transpose()?;
     let meters = Arc::new(open_meters(config)?);
-    let (keeper, fresh) = start_keeper(config, Arc::clone(&meters))?;
+    let fleet = Arc::new(handles(shards)?);
+    let (keeper, fresh) = start_keeper(config, disk, Arc::clone(&meters), Arc::clone(&fleet))?;
+    let usage_sync = start_usage_sync(config, &meters, &registry)?;
     let management = management(config, keeper.clone(), &registry, &infos)?;
     let builder = builder(keeper);
 
-    let fleet = Arc::new(handles(shards)?);
     let settings = Arc::new(settings(config, shards)?);
     let limits = Arc::new(SharedLimits::new(shards, &settings.throttle, meters));
     let serving = Arc::new(AtomicUsize::new(0));
@@ -148,7 +153,11 @@ pub fn serve(
             tokio::time::sleep(std::time::Duration::from_millis(1)).await;
         }
         started(&facts);
-        Ok(control_plane.run().await)
+        let reason = control_plane.run().await;
+        if let Some(sync) = usage_sync {
+            sync.finish(LAST_SYNC);
+        }
+        Ok(reason)
     })
 }
 
@@ -208,13 +217,17 @@ fn start_access_log(config: &Config, registry: &Arc<Registry>) -> Result<Option<
     AccessLog::start(target, bytes_max, Arc::clone(registry)).map(Some)
 }
 
-/// Opens the store, or makes one in memory, and compiles what it has. A stage that cannot be served any more (a newer
+/// How long the disk may take for the last of what was counted.
+const LAST_SYNC: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// Loads the store, or makes one in memory, and compiles what it has. A stage that cannot be served any more (a newer
 /// version may refuse what an older one took) is left out, and named: the others are served.
 fn start_keeper(
     config: &Config,
+    disk: Option<Disk>,
     meters: Arc<Meters>,
+    fleet: Arc<Vec<ShardHandle>>,
 ) -> Result<(KeeperHandle, tokio::sync::mpsc::UnboundedReceiver<Fresh>), String> {
-    let disk = config.data.as_deref().map(Disk::open).transpose()?;
     let store = disk.as_ref().map(Disk::load).transpose()?.unwrap_or_default();
     let mut serving = Serving::new(compile::Options { root: false, ..managed_options(config) });
     for (stage, unservable) in serving.load(&store) {
@@ -222,8 +235,10 @@ fn start_keeper(
     }
     let mut secret = [0; 16];
     SystemRandom.fill(&mut secret);
-    let mut clients = ClientsFollower::new(Secret::new(secret), Box::new(Metered(meters)));
+    let mut clients = ClientsFollower::new(Secret::new(secret), Box::new(Metered(Arc::clone(&meters))));
     clients.load(&store);
+    let mut usage = Usage::new(meters, config.quota.history_days);
+    usage.load(&store, &Today::of(Day::of(keeper::unix_s())));
     if disk.is_none() {
         tracing::info!("without --data, what the management API makes is kept in memory only");
     }
@@ -233,8 +248,33 @@ fn start_keeper(
         region: config.management.region.clone(),
         give_way: yield_to_shards,
     };
-    let keeper = keeper::start(store, disk, serving, clients, settings, Box::new(SystemRandom), sender)?;
+    let oldest_revision = move || fleet.iter().map(|shard| shard.state.adopted_clients.load(Ordering::Acquire)).min();
+    let keeper = keeper::start(KeeperParts {
+        store,
+        disk,
+        serving,
+        clients,
+        usage,
+        adopted_clients: Box::new(move || oldest_revision().unwrap_or(0)),
+        settings,
+        random: Box::new(SystemRandom),
+        fresh: sender,
+    })?;
     Ok((keeper, fresh))
+}
+
+/// `None`: what is counted is in memory only.
+fn start_usage_sync(
+    config: &Config,
+    meters: &Arc<Meters>,
+    registry: &Arc<Registry>,
+) -> Result<Option<UsageSync>, String> {
+    if config.data.is_none() {
+        return Ok(None);
+    }
+    let every = std::time::Duration::from_millis(config.quota.sync_ms);
+    let started = UsageSync::start(Arc::clone(meters), every, Arc::clone(registry));
+    started.map(Some).map_err(|error| format!("cannot start the thread that writes usage to the disk: {error}"))
 }
 
 fn management(
@@ -381,6 +421,11 @@ fn settings(config: &Config, shards: usize) -> Result<Settings, String> {
         throttle: ThrottleSettings {
             account: account_rate(&config.throttle)?,
             keyed_buckets_max: config.throttle.keyed_buckets_max as usize,
+            headers: match config.throttle.headers {
+                config::ThrottleHeaders::Off => ThrottleHeaders::Off,
+                config::ThrottleHeaders::RetryAfter => ThrottleHeaders::RetryAfter,
+                config::ThrottleHeaders::All => ThrottleHeaders::All,
+            },
         },
         cache: CacheSettings {
             shard_bytes_max: config.cache.shard_bytes_max,

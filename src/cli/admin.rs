@@ -14,7 +14,7 @@ use axum::body::{Body, Bytes};
 use clap::Args;
 use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1;
-use hyper::{Request, Response};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
@@ -78,6 +78,21 @@ pub struct Ask<'a> {
     pub body: Vec<u8>,
 }
 
+impl Ask<'_> {
+    pub fn get(target: String) -> Self {
+        Ask { method: "GET", target, ..Ask::default() }
+    }
+
+    /// With a body of JSON.
+    pub fn with(method: &'static str, target: String, body: &Value) -> Self {
+        Ask { method, target, body: body.to_string().into(), ..Ask::default() }
+    }
+
+    pub fn delete(target: String) -> Self {
+        Ask { method: "DELETE", target, ..Ask::default() }
+    }
+}
+
 impl Admin {
     /// # Errors
     /// The address cannot be one, or only half of a pair of credentials is there.
@@ -105,10 +120,23 @@ impl Admin {
     /// Nobody answers, or it is refused.
     pub fn json(&self, ask: Ask<'_>) -> Result<Value, String> {
         let body = self.bytes(ask)?;
-        if body.is_empty() {
-            return Ok(Value::Null);
-        }
-        serde_json::from_slice(&body).map_err(|error| format!("the gateway at {} answers no JSON: {error}", self.url))
+        self.parsed(&body)
+    }
+
+    /// The same, and nothing where there is no such thing.
+    ///
+    /// # Errors
+    /// Nobody answers, or it is refused otherwise than by 404.
+    pub fn found(&self, ask: Ask<'_>) -> Result<Option<Value>, String> {
+        let body = self.run(async {
+            let response = self.send(ask).await?;
+            if response.status() == StatusCode::NOT_FOUND {
+                return Ok(None);
+            }
+            let response = self.accepted(response).await?;
+            self.collected(response).await.map(Some)
+        })?;
+        body.map(|body| self.parsed(&body)).transpose()
     }
 
     /// # Errors
@@ -137,6 +165,13 @@ impl Admin {
         })
     }
 
+    fn parsed(&self, body: &[u8]) -> Result<Value, String> {
+        if body.is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_slice(body).map_err(|error| format!("the gateway at {} answers no JSON: {error}", self.url))
+    }
+
     fn run<T>(&self, work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
         let late = |_| Err(format!("the gateway at {} has not answered in {} s", self.url, ANSWER_TIMEOUT.as_secs()));
         self.runtime.block_on(async { tokio::time::timeout(ANSWER_TIMEOUT, work).await.unwrap_or_else(late) })
@@ -144,6 +179,12 @@ impl Admin {
 
     /// A response with a status of success.
     async fn exchange(&self, ask: Ask<'_>) -> Result<Response<Incoming>, String> {
+        let response = self.send(ask).await?;
+        self.accepted(response).await
+    }
+
+    /// A response with any status.
+    async fn send(&self, ask: Ask<'_>) -> Result<Response<Incoming>, String> {
         let connecting = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(&self.authority)).await;
         let connected = connecting.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()));
         let stream = connected.map_err(|error| self.nobody(&error))?;
@@ -151,7 +192,10 @@ impl Admin {
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
         // What goes wrong with it, the request hears of.
         tokio::spawn(connection);
-        let response = sender.send_request(self.request(ask)?).await.map_err(broken)?;
+        sender.send_request(self.request(ask)?).await.map_err(broken)
+    }
+
+    async fn accepted(&self, response: Response<Incoming>) -> Result<Response<Incoming>, String> {
         if response.status().is_success() {
             return Ok(response);
         }

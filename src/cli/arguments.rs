@@ -164,6 +164,8 @@ pub struct CompletionsArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
+    // Lists are tables.
+    #[value(alias = "table")]
     Text,
     Json,
 }

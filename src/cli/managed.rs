@@ -113,12 +113,16 @@ pub fn title(api: &ApiStatus) -> String {
 }
 
 /// `a`, `b` and 3 more.
-fn listed<'n>(names: impl Iterator<Item = &'n str>) -> String {
+pub fn listed<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    enumerated(&names.map(|name| format!("`{name}`")).collect::<Vec<_>>())
+}
+
+/// The same of what is more than a name each.
+pub fn enumerated(items: &[String]) -> String {
     /// More help nobody.
     const TOLD_MAX: usize = 10;
-    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
-    let told = names.iter().take(TOLD_MAX).cloned().collect::<Vec<_>>().join(", ");
-    if names.len() > TOLD_MAX { format!("{told} and {} more", names.len() - TOLD_MAX) } else { told }
+    let told = items.iter().take(TOLD_MAX).cloned().collect::<Vec<_>>().join(", ");
+    if items.len() > TOLD_MAX { format!("{told} and {} more", items.len() - TOLD_MAX) } else { told }
 }
 
 /// `1 change`, `3 changes`.

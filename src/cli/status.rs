@@ -9,6 +9,7 @@ use clap::Args;
 use super::Format;
 use super::admin::{Admin, AdminArgs, credentials_help};
 use super::managed::{counted, status, time, title};
+use super::table::table;
 use crate::config::Environment;
 use crate::control_plane::status::{ApiStatus, StageStatus, Status};
 
@@ -77,18 +78,6 @@ fn row(api: &ApiStatus, stage: &StageStatus) -> [String; 6] {
         None => "?".to_owned(),
     };
     [title(api), api.region.clone(), stage.name.clone(), deployment, since, undeployed]
-}
-
-fn table(rows: &[[String; 6]]) -> String {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
-    let widths: [usize; 6] = std::array::from_fn(width);
-    let mut text = String::new();
-    for row in rows {
-        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
-        let line = cells.collect::<Vec<_>>().join("  ");
-        let _ = writeln!(text, "{}", line.trim_end());
-    }
-    text
 }
 
 /// What the table has no room for.

@@ -128,7 +128,7 @@ fn the_help_and_the_table_agree() {
 
 #[test]
 fn every_command_has_help_and_version() {
-    for command in ["", "serve", "check", "routes", "test-invoke", "config", "completions"] {
+    for command in ["", "serve", "check", "routes", "test-invoke", "config", "completions", "keys", "plans", "usage"] {
         let error = parse(&format!("tollgate {command} --help")).expect_err("help is printed");
         assert_eq!((error.kind(), error.exit_code()), (ErrorKind::DisplayHelp, 0), "{command}");
     }

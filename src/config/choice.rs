@@ -89,6 +89,16 @@ choices! {
         Drop = "drop",
     }
 
+    /// What clients learn of the limit that answered them 429.
+    ThrottleHeaders {
+        /// Nothing, as at AWS.
+        Off = "off",
+        /// `Retry-After`: how many seconds to wait.
+        RetryAfter = "retry-after",
+        /// `Retry-After`, `RateLimit-Policy` and `RateLimit`.
+        All = "all",
+    }
+
     /// What the holder of an access key or token may do.
     KeyScope {
         Full = "full",

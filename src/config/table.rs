@@ -1,6 +1,6 @@
 //! The table of settings. To add one is to add a row; `docs/settings.md` is printed from it.
 
-use super::choice::{BasePath, Driver, LogLevel, Parity, UnderscoreTwins, Unresolved, Unsupported};
+use super::choice::{BasePath, Driver, LogLevel, Parity, ThrottleHeaders, UnderscoreTwins, Unresolved, Unsupported};
 use super::credentials::{AccessKey, AccessToken};
 use super::define::{Setting, settings};
 use super::kind::{Facts, Kind};
@@ -122,8 +122,12 @@ settings! {
         /// How many requests may come at once on top of `account_rate_limit`.
         account_burst_limit: u32 = 5_000 => Facts::count(1, i32::MAX as u64).aws("5000").parity(5_000);
         /// For how many callers at a time limits are kept that nobody has listed, such as those of single methods for each
-        /// API key; 18 bytes each. One more takes the place of the one that has used least of its own.
+        /// API key, or of client addresses; 18 bytes each. One more takes the place of the one that has used least of its
+        /// own.
         keyed_buckets_max: u32 = 262_144 => Facts::count(7, 1 << 30);
+        /// What answers of 429 say of the limit: nothing, how many seconds to wait (`Retry-After`), or also how much it
+        /// allows (`RateLimit-Policy` and `RateLimit`, draft-ietf-httpapi-ratelimit-headers-10).
+        headers: ThrottleHeaders = ThrottleHeaders::Off => Facts::plain();
     }
 
     /// Quotas of usage plans, and what is counted for them.
@@ -134,6 +138,10 @@ settings! {
         /// How often counts are written through to the disk: what a loss of power may cost. The end of the process, however
         /// sudden, costs nothing.
         sync_ms: u64 = 1_000 => Facts::milliseconds(10, HOUR_MS);
+        /// For how many days counts are kept, for each API key in each plan; about 120 bytes of memory for each day with
+        /// requests. The default is the 90 days that `GetUsage` tells at a time, and the month before them, on which depends
+        /// what was left.
+        history_days: u32 = 121 => Facts::count(31, 3_660);
     }
 
     /// Connections to backends. An origin is a backend's scheme, host and port.

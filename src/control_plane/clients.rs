@@ -6,14 +6,14 @@
 pub mod memberships;
 mod source;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::operations::usage_plans::quota;
 use super::store::table::{key as key_of, part};
 use super::store::{Mark, Store};
 use crate::limit::Rate;
-use crate::meter::AllocateError;
+use crate::meter::{AllocateError, MembershipIndex};
 use crate::model::{ApiStage, ThrottleSettings, UsagePlan};
 use crate::plan::clients::digest::{KeyDigest, Secret};
 use crate::plan::clients::usage_plans::{PlannedStage, UsagePlanEntry, UsagePlans};
@@ -29,6 +29,10 @@ pub struct ClientsFollower {
     memberships: Box<dyn MembershipIndices + Send>,
     /// Memberships that are over once the change is on disk.
     ended: Vec<Ended>,
+    /// Those that are over, each with the first revision that is without it: until every shard has that one.
+    retired: VecDeque<(u64, MembershipIndex)>,
+    /// Memberships that the change begins.
+    begun: Vec<(MembershipIdentity, MembershipIndex)>,
     /// Something was followed that is not on disk yet.
     unsettled: bool,
     /// Why a key cannot be counted in a plan: it is not in it then.
@@ -39,7 +43,7 @@ struct Ended {
     region: Arc<str>,
     plan_id: Box<str>,
     key_id: Box<str>,
-    membership: Membership,
+    index: MembershipIndex,
 }
 
 impl ClientsFollower {
@@ -50,6 +54,8 @@ impl ClientsFollower {
             free_indices: BTreeSet::new(),
             memberships,
             ended: Vec::new(),
+            retired: VecDeque::new(),
+            begun: Vec::new(),
             unsettled: false,
             uncounted: None,
         }
@@ -61,7 +67,6 @@ impl ClientsFollower {
 
     /// Takes over all that the store has. A key that stays in a plan keeps its number there.
     pub fn load(&mut self, store: &Store) {
-        self.ended.clear();
         let gone = self.number_plans(store);
         let before = self.clients();
         let mut memberships = Vec::new();
@@ -69,6 +74,7 @@ impl ClientsFollower {
             source::each_key(store, |key, plans| {
                 let digest = before.region_secret(key.region).digest(key.value.as_bytes());
                 memberships.clear();
+                self.begun.clear();
                 self.number(before.memberships(&digest), key.region, key.id, plans, &mut memberships);
                 put(digest, KeyEntry { id: key.id, enabled: key.enabled, memberships: &memberships });
             });
@@ -98,8 +104,11 @@ impl ClientsFollower {
         let gone = if plans { self.number_plans(store) } else { Vec::new() };
         let before = self.clients();
         let with_plans = plans.then(|| before.with_plans(self.usage_plans(store)));
+        self.begun.clear();
         let changes = self.changes(&before, &keys);
+        let begun = std::mem::take(&mut self.begun);
         if let Some(error) = self.uncounted.take() {
+            self.give_back(begun);
             return Err(error);
         }
         let changes: Vec<_> = changes.iter().map(KeyChange::as_entry).collect();
@@ -116,15 +125,36 @@ impl ClientsFollower {
 
     /// What was followed is on disk, and stays. A key that left a plan and came back meanwhile may have its number still.
     pub fn settle(&mut self, store: &Store) {
-        for Ended { region, plan_id, key_id, membership } in self.ended.drain(..) {
+        for Ended { region, plan_id, key_id, index } in self.ended.drain(..) {
             let value = source::value(store, &region, &key_id);
             let digest = value.map(|value| self.clients.region_secret(&region).digest(value.as_bytes()));
-            if !digest.is_some_and(|digest| self.clients.memberships(&digest).contains(&membership)) {
-                let identity = MembershipIdentity::new(&region, &plan_id, &key_id);
-                self.memberships.release(identity, membership.index);
+            if digest.is_some_and(|digest| has(self.clients.memberships(&digest), index)) {
+                continue;
+            }
+            let identity = MembershipIdentity::new(&region, &plan_id, &key_id);
+            if self.memberships.retire(identity, index) {
+                self.retired.push_back((self.clients.revision, index));
             }
         }
         self.unsettled = false;
+    }
+
+    /// Every shard has clients of this revision, or later ones: what is not in them is counted no more.
+    pub fn adopted(&mut self, revision: u64) {
+        while let Some((_, index)) = self.retired.pop_front_if(|(since, _)| *since <= revision) {
+            self.memberships.free(index);
+        }
+    }
+
+    /// Numbers that were taken for a change that is not followed: no shard has heard of them. One that was in use before
+    /// ([`Self::settle`]) stays.
+    fn give_back(&mut self, begun: Vec<(MembershipIdentity, MembershipIndex)>) {
+        for (identity, index) in begun {
+            let was_used = self.ended.iter().any(|ended| ended.index == index);
+            if !was_used && self.memberships.retire(identity, index) {
+                self.memberships.free(index);
+            }
+        }
     }
 
     /// What was followed is not on disk, and has been taken back.
@@ -206,24 +236,30 @@ impl ClientsFollower {
         to: &mut Vec<Membership>,
     ) {
         for id in plans {
-            let Some(plan) = self.plan_indices.get(&*key_of(&[region, id])) else { continue };
-            let known = earlier.iter().find(|membership| membership.plan == *plan);
+            let Some(plan) = self.plan_indices.get(&*key_of(&[region, id])).copied() else { continue };
+            let known = earlier.iter().find(|membership| membership.plan == plan);
             let index = match known {
                 Some(known) => Ok(known.index),
-                None => self.memberships.index(MembershipIdentity::new(region, id, key)),
+                None => self.begin(MembershipIdentity::new(region, id, key)),
             };
             match index {
-                Ok(index) => to.push(Membership { plan: *plan, index }),
+                Ok(index) => to.push(Membership { plan, index }),
                 Err(error) => self.uncounted = Some(error),
             }
         }
     }
 
+    fn begin(&mut self, identity: MembershipIdentity) -> Result<MembershipIndex, AllocateError> {
+        let index = self.memberships.index(identity)?;
+        self.begun.push((identity, index));
+        Ok(index)
+    }
+
     fn note_ended(&mut self, before: &Clients, key: &str, earlier: &[Membership], later: &[Membership]) {
-        for ended in earlier.iter().filter(|membership| !later.contains(membership)) {
+        for ended in earlier.iter().filter(|membership| !has(later, membership.index)) {
             if let Some(plan) = before.plans().entry(ended.plan) {
                 let (region, plan_id) = (Arc::clone(&plan.region), plan.id.clone());
-                self.ended.push(Ended { region, plan_id, key_id: key.into(), membership: *ended });
+                self.ended.push(Ended { region, plan_id, key_id: key.into(), index: ended.index });
             }
         }
     }
@@ -243,6 +279,10 @@ impl KeyChange<'_> {
         let entry = |enabled| KeyEntry { id: self.id, enabled, memberships: &self.memberships };
         (self.digest, self.enabled.map(entry))
     }
+}
+
+fn has(memberships: &[Membership], index: MembershipIndex) -> bool {
+    memberships.iter().any(|membership| membership.index == index)
 }
 
 fn usage_plan(region: &str, plan: &UsagePlan) -> UsagePlanEntry {

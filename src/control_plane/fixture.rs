@@ -15,6 +15,7 @@ pub fn plan(generation: u64, methods: &[&str]) -> Arc<Plan> {
 pub fn plan_value(generation: u64, methods: &[&str], hosts: &[&str]) -> Plan {
     let stage = StagePlan {
         throttles: None,
+        rules: Default::default(),
         region: "us-east-1".into(),
         api_id: "abc123".into(),
         api_name: "Pet \"Store\"".into(),
@@ -47,6 +48,7 @@ fn mock(method: &str) -> MethodPlan {
     };
     MethodPlan {
         validator: None,
+        rules: Box::default(),
         cache: None,
         http_method: http_method.to_owned().into(),
         resource_path: resource_path.into(),

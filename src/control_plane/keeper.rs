@@ -20,6 +20,8 @@ use super::operation::{Call, Operation, Random, Reply};
 use super::serving::{Census, Serving, StageKey, Unservable};
 use super::store::disk::Disk;
 use super::store::{Mark, Store};
+use super::usage::Usage;
+use crate::meter::{Day, Today};
 use crate::plan::Plan;
 use crate::plan::clients::Clients;
 
@@ -28,6 +30,9 @@ const JOBS_MAX: usize = 1024;
 
 /// Calls that are written in one transaction.
 const BATCH_MAX: usize = 128;
+
+/// How often the keeper looks at the clock when nobody calls.
+const IDLE: Duration = Duration::from_secs(10);
 
 /// What is served of the store as it is now.
 #[derive(Debug)]
@@ -107,34 +112,45 @@ pub struct KeeperHandle {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended;
 
+/// What the keeper starts from: the store, and what others have been told of it.
+pub struct KeeperParts {
+    pub store: Store,
+    /// `None`: the store is in memory only.
+    pub disk: Option<Disk>,
+    pub serving: Serving,
+    pub clients: ClientsFollower,
+    pub usage: Usage,
+    /// The oldest revision of the clients that a shard has.
+    pub adopted_clients: Box<dyn Fn() -> u64 + Send>,
+    pub settings: KeeperSettings,
+    pub random: Box<dyn Random + Send>,
+    /// Gets a plan whenever what is served has changed; at most one waits there for each batch of calls that wait for it,
+    /// so it is bounded by [`JOBS_MAX`].
+    pub fresh: mpsc::UnboundedSender<Fresh>,
+}
+
 struct Keeper {
     store: Store,
-    /// `None`: the store is in memory only.
     disk: Option<Disk>,
     serving: Serving,
     clients: ClientsFollower,
+    usage: Usage,
+    adopted_clients: Box<dyn Fn() -> u64 + Send>,
     settings: KeeperSettings,
     random: Box<dyn Random + Send>,
     fresh: mpsc::UnboundedSender<Fresh>,
     revision: u64,
 }
 
-/// Starts the keeper on a thread of its own. `fresh` gets a plan whenever what is served has changed; at most one
-/// waits there for each batch of calls that wait for it, so it is bounded by [`JOBS_MAX`].
+/// Starts the keeper on a thread of its own.
 ///
 /// # Errors
 /// There is no thread to be had.
-pub fn start(
-    store: Store,
-    disk: Option<Disk>,
-    serving: Serving,
-    clients: ClientsFollower,
-    settings: KeeperSettings,
-    random: Box<dyn Random + Send>,
-    fresh: mpsc::UnboundedSender<Fresh>,
-) -> Result<KeeperHandle, String> {
+pub fn start(parts: KeeperParts) -> Result<KeeperHandle, String> {
     let (jobs, asked) = sync_channel(JOBS_MAX);
-    let mut keeper = Keeper { store, disk, serving, clients, settings, random, fresh, revision: 0 };
+    let KeeperParts { store, disk, serving, clients, usage, adopted_clients, settings, random, fresh } = parts;
+    let mut keeper =
+        Keeper { store, disk, serving, clients, usage, adopted_clients, settings, random, fresh, revision: 0 };
     let thread = std::thread::Builder::new().name("keeper".to_owned());
     let run = move || {
         (keeper.settings.give_way)();
@@ -240,7 +256,8 @@ impl Changed {
 impl Keeper {
     fn run(&mut self, jobs: &Receiver<Job>) {
         loop {
-            let first = match jobs.recv_timeout(Duration::from_secs(3600)) {
+            let patience = if self.roll_over() { Duration::ZERO } else { IDLE };
+            let first = match jobs.recv_timeout(patience) {
                 Ok(job) => job,
                 Err(RecvTimeoutError::Timeout) => continue,
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -251,8 +268,31 @@ impl Keeper {
             {
                 batch.push(job);
             }
+            self.clients.adopted((self.adopted_clients)());
             self.serve(batch);
         }
+    }
+
+    /// A turn of moving the usage of days that are over to the store, where one is due. Whether there was.
+    fn roll_over(&mut self) -> bool {
+        let now_s = unix_s();
+        if !self.usage.is_due(now_s) {
+            return false;
+        }
+        let mark = self.store.mark();
+        let finished = self.usage.roll_over(&mut self.store, now_s);
+        match self.write() {
+            Ok(()) => {
+                self.store.settle();
+                self.usage.moved(&finished);
+            }
+            Err(reason) => {
+                tracing::error!("the usage of the days before cannot be stored, and stays where it is: {reason}");
+                self.store.undo_to(mark);
+                self.usage.put_off(now_s);
+            }
+        }
+        true
     }
 
     fn serve(&mut self, batch: Vec<Job>) {
@@ -291,6 +331,7 @@ impl Keeper {
             body: &asked.body,
             now_s: unix_s(),
             random: &*self.random,
+            meters: self.usage.meters(),
         };
         let run = std::panic::AssertUnwindSafe(|| (asked.operation.run)(&mut self.store, &call));
         let outcome = std::panic::catch_unwind(run).unwrap_or_else(|_| {
@@ -307,6 +348,7 @@ impl Keeper {
         match outcome {
             Ok((answer, changed)) => {
                 self.store.note_moves(mark, unix_s());
+                self.usage.follow(&self.store, mark);
                 Pending { reply, outcome: Ok(answer), changed }
             }
             Err(exception) => {
@@ -322,6 +364,7 @@ impl Keeper {
         let emptied = self.serving.follow(&self.store, mark);
         debug_assert!(emptied.is_ok(), "nothing is compiled of an empty store");
         self.clients.load(&self.store);
+        self.usage.everything_changed();
         Pending { reply, outcome: Ok(Reply::Empty), changed: Changed::ALL }
     }
 
@@ -334,6 +377,7 @@ impl Keeper {
         }
         let unserved = self.serving.load(&self.store);
         self.clients.load(&self.store);
+        self.usage.everything_changed();
         self.settled();
         let (done, served) = oneshot::channel();
         let fresh = self.fresh(Changed::ALL, vec![done]);
@@ -380,6 +424,7 @@ impl Keeper {
     fn settled(&mut self) {
         self.store.settle();
         self.clients.settle(&self.store);
+        self.usage.settle(&self.store, &Today::of(Day::of(unix_s())));
     }
 
     fn write(&self) -> Result<(), String> {
@@ -409,6 +454,7 @@ impl Keeper {
                 body: &[],
                 now_s: 0,
                 random: &*self.random,
+                meters: self.usage.meters(),
             };
             call.new_id(length)
         };
@@ -431,10 +477,12 @@ impl Keeper {
             tracing::error!("{}: {problem:?}", stage.replace('\0', "/"));
         }
         self.clients.go_back(&self.store);
+        self.usage.go_back();
     }
 }
 
-fn unix_s() -> i64 {
+/// Seconds since 1970.
+pub fn unix_s() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }
 
@@ -454,8 +502,18 @@ mod tests {
         let settings =
             KeeperSettings { account_id: "123456789012".to_owned(), region: "r".to_owned(), give_way: || {} };
         let serving = Serving::new(compile::Options::default());
-        let clients = ClientsFollower::new(Secret::new([0; 16]), Box::new(Metered::in_memory()));
-        let keeper = start(Store::default(), None, serving, clients, settings, Box::new(SystemRandom), sender);
+        let Metered(meters) = Metered::in_memory();
+        let keeper = start(KeeperParts {
+            store: Store::default(),
+            disk: None,
+            serving,
+            clients: ClientsFollower::new(Secret::new([0; 16]), Box::new(Metered(Arc::clone(&meters)))),
+            usage: Usage::new(meters, 121),
+            adopted_clients: Box::new(|| 0),
+            settings,
+            random: Box::new(SystemRandom),
+            fresh: sender,
+        });
         (keeper.expect("a thread can be had"), fresh)
     }
 

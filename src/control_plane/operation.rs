@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::exception::{Exception, ExceptionKind};
 use super::store::Store;
+use crate::meter::Meters;
 use crate::model::{ApiDefinition, Stage};
 
 /// One operation of the service model.
@@ -50,6 +51,8 @@ pub struct Call<'c> {
     /// Seconds since 1970.
     pub now_s: i64,
     pub random: &'c dyn Random,
+    /// What API keys have used until now.
+    pub meters: &'c Meters,
 }
 
 /// Where ids and secrets come from.

@@ -17,6 +17,8 @@ pub mod snapshot;
 pub mod table;
 pub mod usage_plan_keys;
 
+use std::sync::Arc;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -251,10 +253,28 @@ impl Store {
         self.usage_plans.changed_since(mark.usage_plans).map(|(key, row)| (key, row.map(|row| &**row)))
     }
 
+    /// Each plan whose quota changed since `mark`, and each key of a plan that came or was granted something.
+    pub fn quotas_changed_since(&self, mark: Mark) -> Vec<QuotaChange> {
+        let quota = |plan: Option<&Arc<UsagePlan>>| plan.and_then(|plan| plan.quota);
+        let plans = self.usage_plans.changed_since(mark.usage_plans);
+        let of_plans = plans.filter(|(key, now)| quota(self.usage_plans.before(mark.usage_plans, key)) != quota(*now));
+        let mut changes: Vec<_> = of_plans.map(|(key, _)| QuotaChange::OfPlan(key.into())).collect();
+        let memberships = self.usage_plan_keys_changed_since(mark);
+        changes.extend(memberships.map(|changed| QuotaChange::OfMembership(changed.key)));
+        changes
+    }
+
     /// Whether custom domain names or their mappings changed.
     pub fn domains_changed_since(&self, mark: Mark) -> bool {
         self.domain_names.mark() > mark.domain_names || self.base_path_mappings.mark() > mark.base_path_mappings
     }
+}
+
+/// Whose quota changed: a key of `usage_plans` or `usage_plan_keys`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum QuotaChange {
+    OfPlan(Box<str>),
+    OfMembership(Box<str>),
 }
 
 /// What a stage pointed to before, the latest first: where `tollgate rollback` goes.

@@ -16,12 +16,13 @@ use super::clients::ClientsFollower;
 use super::clients::memberships::Metered;
 use super::fixture::{FakeFleet, plan_value};
 use super::health::Prober;
-use super::keeper::KeeperSettings;
+use super::keeper::{KeeperParts, KeeperSettings};
 use super::operation::SystemRandom;
 use super::publish::{Builder, Built, Published, Unresolved};
 use super::resolver::lookup::{Answer, Lookup};
 use super::serving::Serving;
 use super::store::Store;
+use super::usage::Usage;
 use super::*;
 use crate::plan::Plan;
 use crate::plan::clients::Clients;
@@ -117,8 +118,18 @@ fn management() -> (Management, mpsc::UnboundedSender<Fresh>, mpsc::UnboundedRec
     let region = "us-east-1".to_owned();
     let settings = KeeperSettings { account_id: "123456789012".to_owned(), region: region.clone(), give_way: || {} };
     let serving = Serving::new(Default::default());
-    let clients = ClientsFollower::new(Secret::new([0; 16]), Box::new(Metered::in_memory()));
-    let keeper = keeper::start(Store::default(), None, serving, clients, settings, Box::new(SystemRandom), sender);
+    let Metered(meters) = Metered::in_memory();
+    let keeper = keeper::start(KeeperParts {
+        store: Store::default(),
+        disk: None,
+        serving,
+        clients: ClientsFollower::new(Secret::new([0; 16]), Box::new(Metered(Arc::clone(&meters)))),
+        usage: Usage::new(meters, 121),
+        adopted_clients: Box::new(|| 0),
+        settings,
+        random: Box::new(SystemRandom),
+        fresh: sender,
+    });
     let access = AccessSettings { access_keys: Vec::new(), tokens: Vec::new(), region, clock_skew_ms: 300_000 };
     let management = Management {
         keeper: keeper.expect("a thread can be had"),

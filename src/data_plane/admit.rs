@@ -4,18 +4,31 @@
 //! Nothing here waits or allocates, and a method that demands no key costs one branch. A key that comes to such a method
 //! is not looked up, as at AWS: it is not metered either. Backends see `x-api-key` as any field of the client's.
 
+use std::net::IpAddr;
 use std::time::Instant;
 
 use crate::http::head::RequestHead;
+use crate::limit::Entered;
+use crate::meter::Quota;
 use crate::plan::clients::{Caller, KeyRefusal, Membership};
 use crate::plan::{MethodIndex, StageIndex};
 use crate::stats::Counter;
 
 use super::context::ApiKeyFacts;
 use super::live::Live;
-use super::respond::GatewayError;
+use super::respond::{ErrorDetail, GatewayError, LimitDetail, LimitPolicy};
+use super::settings::ThrottleHeaders;
 use super::shard::Shard;
-use super::throttle::ThrottledBy;
+use super::throttle::{Asking, Called, Throttled, ThrottledBy, ThrottledLimit};
+
+/// A request that may go on.
+#[derive(Default)]
+pub struct Admission<'b> {
+    /// `None`: the method does not ask who calls.
+    pub by_key: Option<Admitted<'b>>,
+    /// Where it is counted as under way; to be kept for as long as it is.
+    pub under_way: Vec<Entered>,
+}
 
 /// Who called, and the key that it was known by.
 pub struct Admitted<'b> {
@@ -23,38 +36,71 @@ pub struct Admitted<'b> {
     pub api_key: &'b [u8],
 }
 
-/// `None`: the method does not ask who calls. A method is tried without a key and without limits, as in AWS's test console.
+pub struct Refusal {
+    pub error: GatewayError,
+    pub detail: Option<ErrorDetail>,
+}
+
+/// A method is tried without a key and without limits, as in AWS's test console.
 ///
 /// # Errors
 /// - [`GatewayError::InvalidApiKey`], whatever is wrong with the key: a client does not learn what it was near to.
 /// - [`GatewayError::Throttled`], [`GatewayError::QuotaExceeded`].
 pub fn admit<'b>(
     live: &Live,
-    stage: StageIndex,
-    method: MethodIndex,
+    (stage, method): (StageIndex, MethodIndex),
     head: &RequestHead<'_, 'b>,
+    source_ip: IpAddr,
     shard: &Shard,
     now: Instant,
-) -> Result<Option<Admitted<'b>>, GatewayError> {
+) -> Result<Admission<'b>, Refusal> {
     if shard.trace.is_some() {
-        return Ok(None);
+        return Ok(Admission::default());
     }
     let required = live.plan.stage(stage).method(method).api_key_required;
-    let admitted = if required { Some(known(live, stage, head, shard)?) } else { None };
-    let caller = admitted.as_ref().map(|admitted| &admitted.caller);
-    shard.limits.take(live, stage, method, caller, now).map_err(|throttled| {
-        shard.recorder.count(match throttled.by {
-            ThrottledBy::Account => Counter::ThrottledByAccount,
-            ThrottledBy::Method => Counter::ThrottledByMethod,
-            ThrottledBy::UsagePlan => Counter::ThrottledByUsagePlan,
-            ThrottledBy::UsagePlanMethod => Counter::ThrottledByUsagePlanMethod,
-        });
-        GatewayError::Throttled
-    })?;
+    let by_key = if required { Some(known(live, stage, head, shard)?) } else { None };
+    let caller = by_key.as_ref().map(|admitted| &admitted.caller);
+    let (called, asking) = (Called { stage, method, caller }, Asking { head, source_ip });
+    let under_way = shard.limits.take(live, &called, asking, now).map_err(|throttled| refusal(&throttled, shard))?;
     if let Some(caller) = caller {
-        count(live, caller, shard)?;
+        count(live, caller, shard, now)?;
     }
-    Ok(admitted)
+    Ok(Admission { by_key, under_way })
+}
+
+#[cold]
+fn refusal(throttled: &Throttled, shard: &Shard) -> Refusal {
+    let (counter, name) = match throttled.by {
+        ThrottledBy::Account => (Counter::ThrottledByAccount, "account"),
+        ThrottledBy::Method => (Counter::ThrottledByMethod, "method"),
+        ThrottledBy::UsagePlan => (Counter::ThrottledByUsagePlan, "usage_plan"),
+        ThrottledBy::UsagePlanMethod => (Counter::ThrottledByUsagePlanMethod, "usage_plan_method"),
+        ThrottledBy::ClientIp => (Counter::ThrottledByClientIp, "client_ip"),
+        ThrottledBy::Header => (Counter::ThrottledByHeader, "header"),
+        ThrottledBy::Api => (Counter::ThrottledByApi, "api"),
+        ThrottledBy::Operation => (Counter::ThrottledByOperation, "operation"),
+        ThrottledBy::Concurrency => (Counter::ThrottledByConcurrency, "concurrency"),
+    };
+    shard.recorder.count(counter);
+    let limit = || match throttled.limit {
+        ThrottledLimit::Rate { rate, wait } => {
+            let window_seconds = Some(rate.fills_in_ns().div_ceil(1_000_000_000).max(1));
+            (wait.seconds(), LimitPolicy { name, quota: rate.burst().into(), window_seconds })
+        }
+        ThrottledLimit::Concurrency(max) => (None, LimitPolicy { name, quota: max.into(), window_seconds: None }),
+    };
+    Refusal { error: GatewayError::Throttled, detail: told(shard, limit) }
+}
+
+/// What the client learns of the limit, by the setting: how long to wait, and what is allowed.
+fn told(shard: &Shard, limit: impl FnOnce() -> (Option<u64>, LimitPolicy)) -> Option<ErrorDetail> {
+    let tells_all = match shard.settings.throttle.headers {
+        ThrottleHeaders::Off => return None,
+        ThrottleHeaders::RetryAfter => false,
+        ThrottleHeaders::All => true,
+    };
+    let (wait_seconds, policy) = limit();
+    Some(ErrorDetail::limit(LimitDetail { wait_seconds, policy: tells_all.then_some(policy) }))
 }
 
 /// Who has the request's key.
@@ -63,7 +109,7 @@ fn known<'b>(
     stage: StageIndex,
     head: &RequestHead<'_, 'b>,
     shard: &Shard,
-) -> Result<Admitted<'b>, GatewayError> {
+) -> Result<Admitted<'b>, Refusal> {
     let known = match only_api_key(head) {
         None => Err(Counter::ApiKeyMissing),
         Some(api_key) => match live.clients.caller(live.stage_clients(stage), api_key) {
@@ -74,18 +120,32 @@ fn known<'b>(
         },
     };
     shard.recorder.count(known.as_ref().err().copied().unwrap_or(Counter::ApiKeyOk));
-    known.map_err(|_| GatewayError::InvalidApiKey)
+    known.map_err(|_| Refusal { error: GatewayError::InvalidApiKey, detail: None })
 }
 
 /// Counts the request for its key, where the plan's quota allows it.
-fn count(live: &Live, caller: &Caller, shard: &Shard) -> Result<(), GatewayError> {
+fn count(live: &Live, caller: &Caller, shard: &Shard, now: Instant) -> Result<(), Refusal> {
     let Membership { plan, index } = caller.membership;
     let quota = live.clients.plans().entry(plan).and_then(|entry| entry.quota);
-    let counted = shard.limits.shared.meters.record(index).count(quota, &shard.today());
-    counted.map(drop).map_err(|_| {
-        shard.recorder.count(Counter::ThrottledByQuota);
-        GatewayError::QuotaExceeded
-    })
+    match (shard.limits.shared.meters.record(index).count(quota, &shard.today()), quota) {
+        (Ok(_), _) => Ok(()),
+        (Err(_), quota) => Err(exceeded(quota, shard, now)),
+    }
+}
+
+#[cold]
+fn exceeded(quota: Option<Quota>, shard: &Shard, now: Instant) -> Refusal {
+    const DAY_SECONDS: i64 = 86_400;
+    shard.recorder.count(Counter::ThrottledByQuota);
+    let detail = quota.and_then(|Quota { limit, period }| {
+        let today = shard.today().day;
+        let (start, end) = (period.start(today), period.next_start(today));
+        let seconds = |seconds: i64| u64::try_from(seconds).unwrap_or(0).max(1);
+        let wait = seconds(end.0 * DAY_SECONDS - (shard.unix_ms(now) / 1000) as i64);
+        let window_seconds = Some(seconds((end.0 - start.0) * DAY_SECONDS));
+        told(shard, || (Some(wait), LimitPolicy { name: "quota", quota: limit.into(), window_seconds }))
+    });
+    Refusal { error: GatewayError::QuotaExceeded, detail }
 }
 
 /// The value of `x-api-key`; none where it comes twice, since others on the way may have read either.

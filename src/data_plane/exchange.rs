@@ -12,6 +12,7 @@ use std::time::Instant;
 use crate::http::coding::Coding;
 use crate::http::head::{self, FieldSpace, Framing, HeadError, RequestHead};
 use crate::http::target::{self, Target};
+use crate::limit;
 use crate::plan::access_log::LogFormat;
 use crate::plan::clients::Caller;
 use crate::plan::integration::Integration;
@@ -21,7 +22,7 @@ use crate::plan::{MethodIndex, MethodPlan, StageIndex, StagePlan};
 use crate::stats::Counter;
 
 use super::access_log::{Outcome, begin_line};
-use super::admit;
+use super::admit::{self, Admission};
 use super::body::{BodyError, Incoming, Outgoing};
 use super::cache::filling::Caching;
 use super::cache::{self, Entered, Turn};
@@ -69,6 +70,8 @@ pub struct Exchange {
     pub cache: Option<Box<Caching>>,
     /// Nobody waits for its answer but the cache: it is neither counted nor logged.
     unseen: bool,
+    /// What rules of concurrency count it as, until it has ended.
+    under_way: Vec<limit::Entered>,
     remembered: Remembered,
     request_parts: RequestParts,
     line: Option<Vec<u8>>,
@@ -193,6 +196,7 @@ impl Exchange {
             let format = log_format(&self.live, self.selected, shard);
             shard.count_log(shard.access_log.record(format, line, &outcome));
         }
+        drop(self.under_way);
     }
 }
 
@@ -274,6 +278,7 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         compress: None,
         cache: None,
         unseen,
+        under_way: Vec::new(),
         remembered: Remembered::default(),
         request_parts: RequestParts::default(),
         line: if unseen { None } else { shard.access_log.line() },
@@ -285,7 +290,8 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
     let mut scratch = String::new();
     let parsed = target::parse(head.target, &mut scratch);
     let target = parsed.unwrap_or(Target { authority: None, path: "", query: None });
-    let forwarded_ip = source_ip(head, &connection.client, &shard.settings.forwarding).map(ip_text);
+    let forwarded_ip = source_ip(head, &connection.client, &shard.settings.forwarding);
+    let forwarded_ip_text = forwarded_ip.map(ip_text);
     let mut facts = Facts {
         account_id: &shard.settings.account_id,
         ids: &ids,
@@ -295,7 +301,7 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         path: target.path,
         base_path_bytes: 0,
         minor: head.minor,
-        source_ip: forwarded_ip.as_deref().unwrap_or(&connection.client.address_text),
+        source_ip: forwarded_ip_text.as_deref().unwrap_or(&connection.client.address_text),
         user_agent: head.user_agent.unwrap_or(b""),
         host: target.authority.or(head.host).unwrap_or(""),
         time_ms: shard.unix_ms(started),
@@ -311,12 +317,21 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
     exchange.found = found.as_ref().ok().map(|found| (found.stage, found.method));
     let admitted = match exchange.found {
         // Who asked has been charged for it already.
-        Some((stage, method)) if !unseen => admit::admit(&live, stage, method, head, shard, started),
-        Some(_) | None => Ok(None),
+        Some(found) if !unseen => {
+            admit::admit(&live, found, head, forwarded_ip.unwrap_or(connection.client.address), shard, started)
+        }
+        Some(_) | None => Ok(Admission::default()),
     };
-    let (caller, api_key) = match &admitted {
-        Ok(Some(admitted)) => (Some(&admitted.caller), admitted.api_key),
-        Ok(None) | Err(_) => (None, &b""[..]),
+    let (by_key, admission, mut detail) = match admitted {
+        Ok(Admission { by_key, under_way }) => {
+            exchange.under_way = under_way;
+            (by_key, Ok(()), None)
+        }
+        Err(refusal) => (None, Err(refusal.error), refusal.detail),
+    };
+    let (caller, api_key) = match &by_key {
+        Some(admitted) => (Some(&admitted.caller), admitted.api_key),
+        None => (None, &b""[..]),
     };
     exchange.caller = caller.cloned();
     facts.api_key = admit::api_key_facts(shard, caller, api_key);
@@ -331,10 +346,8 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         matches!(method.integration, Integration::Mock(_) | Integration::Denied(_)) && !method.needs_body()
     };
     exchange.keep_alive &= !(unread && exchange.method().is_some_and(unasked));
-    let mut detail = None;
-    let admission = admitted.as_ref().err().copied();
     let outcome = found.and_then(|found| {
-        admission.map_or(Ok(()), Err)?;
+        admission?;
         refuse_large(head.framing, shard)?;
         let path = &target.path[found.prefix_bytes..];
         if let Some(validator) = facts.method.and_then(|method| method.validator.as_deref()) {
@@ -622,6 +635,7 @@ pub fn refuse(connection: &mut Connection, error: GatewayError) {
         compress: None,
         cache: None,
         unseen: false,
+        under_way: Vec::new(),
         remembered: Remembered::default(),
         request_parts: RequestParts::default(),
         line: None,

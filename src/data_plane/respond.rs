@@ -161,15 +161,60 @@ pub struct ErrorDetail {
     pub message: Option<Box<str>>,
     /// `$context.error.validationErrorString`.
     pub validation_error: Option<Box<str>>,
+    /// What the client learns of the limit that it met.
+    pub limit: Option<LimitDetail>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LimitDetail {
+    /// `None` where nobody can say.
+    pub wait_seconds: Option<u64>,
+    /// `None` where only the wait is told.
+    pub policy: Option<LimitPolicy>,
+}
+
+/// (draft-ietf-httpapi-ratelimit-headers-10, sections 3.1 and 4.1.)
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitPolicy {
+    pub name: &'static str,
+    pub quota: u64,
+    /// `None` where the quota is of requests at a time.
+    pub window_seconds: Option<u64>,
 }
 
 impl ErrorDetail {
     pub fn message(message: String) -> ErrorDetail {
-        ErrorDetail { message: Some(message.into()), validation_error: None }
+        ErrorDetail { message: Some(message.into()), ..ErrorDetail::default() }
     }
 
     pub fn validation_error(text: String) -> ErrorDetail {
-        ErrorDetail { message: None, validation_error: Some(text.into()) }
+        ErrorDetail { validation_error: Some(text.into()), ..ErrorDetail::default() }
+    }
+
+    pub fn limit(limit: LimitDetail) -> ErrorDetail {
+        ErrorDetail { limit: Some(limit), ..ErrorDetail::default() }
+    }
+}
+
+impl LimitDetail {
+    /// The fields, but those that the stage sets itself.
+    fn write(&self, configured: Option<&GatewayResponse>, out: &mut Vec<u8>) {
+        let mut field = |name: &str, value: String| {
+            let headers = configured.map_or(&[][..], |response| &response.headers);
+            if !headers.iter().any(|header| header.name.eq_ignore_ascii_case(name)) {
+                encode::field(name, value.as_bytes(), out);
+            }
+        };
+        if let Some(seconds) = self.wait_seconds {
+            field("Retry-After", seconds.to_string());
+        }
+        if let Some(LimitPolicy { name, quota, window_seconds }) = &self.policy {
+            let window = window_seconds.map(|seconds| format!(";w={seconds}"));
+            let window = window.unwrap_or_else(|| ";qu=\"concurrent-requests\"".to_owned());
+            field("RateLimit-Policy", format!("\"{name}\";q={quota}{window}"));
+            let wait = self.wait_seconds.map(|seconds| format!(";t={seconds}")).unwrap_or_default();
+            field("RateLimit", format!("\"{name}\";r=0{wait}"));
+        }
     }
 }
 
@@ -232,6 +277,9 @@ pub fn write_error(
     encode::content_length(body.len() as u64, out);
     write_own_fields(facts.ids, persistence, out);
     encode::field("x-amzn-ErrorType", error.error_type().as_bytes(), out);
+    if let Some(limit) = detail.and_then(|detail| detail.limit.as_ref()) {
+        limit.write(configured, out);
+    }
     for header in configured.map_or(&[][..], |response| &response.headers) {
         let mut value = Vec::new();
         facts.write_text(&header.value, &mut value);

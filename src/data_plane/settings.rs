@@ -77,6 +77,16 @@ pub struct ThrottleSettings {
     pub account: Option<Rate>,
     /// Buckets that are kept for keys that nobody has listed.
     pub keyed_buckets_max: usize,
+    /// What clients that are answered 429 are told.
+    pub headers: ThrottleHeaders,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ThrottleHeaders {
+    Off,
+    RetryAfter,
+    /// `RateLimit-Policy` and `RateLimit` too.
+    All,
 }
 
 #[derive(Clone, Copy, Debug)]

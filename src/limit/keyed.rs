@@ -44,6 +44,14 @@ struct Set {
     entries: [AtomicU128; WAYS],
 }
 
+/// What [`KeyedCells::take`] did, so that it can be undone.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyedTaken {
+    hash: u64,
+    before: Bucket,
+    after: Bucket,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Entry {
     /// Zero if it belongs to nobody.
@@ -60,13 +68,24 @@ impl KeyedCells {
     }
 
     /// Takes so many tokens from a key's bucket, or none.
-    pub fn take(&self, hash: u64, rate: &Rate, tokens: u32, now_ns: u64) -> Result<(), Wait> {
+    pub fn take(&self, hash: u64, rate: &Rate, tokens: u32, now_ns: u64) -> Result<KeyedTaken, Wait> {
         let (hash, now) = (hash.max(1), moment(now_ns));
         let set = self.set(hash);
         if let Some(taken) = set.take(hash, rate, tokens, now) {
             return taken;
         }
         self.enter(set, hash, rate, tokens, now)
+    }
+
+    /// Puts tokens back that were taken and not used, because a later limit refused the request; only while nobody has
+    /// taken after that. See [`CellOf::undo`](super::CellOf::undo).
+    pub fn undo(&self, taken: KeyedTaken) {
+        let KeyedTaken { hash, before, after } = taken;
+        let (from, to) = (Entry { hash, bucket: after }, Entry { hash, bucket: before });
+        if let Some(entry) = self.set(hash).in_order(hash).find(|entry| load(entry) == from) {
+            step();
+            let _ = exchange(entry, from, to);
+        }
     }
 
     pub fn standing(&self, hash: u64, rate: &Rate, now_ns: u64) -> Standing {
@@ -93,7 +112,7 @@ impl KeyedCells {
 
     #[cold]
     #[inline(never)]
-    fn enter(&self, set: &Set, hash: u64, rate: &Rate, tokens: u32, now: u64) -> Result<(), Wait> {
+    fn enter(&self, set: &Set, hash: u64, rate: &Rate, tokens: u32, now: u64) -> Result<KeyedTaken, Wait> {
         let bucket = Bucket(0).take(rate, tokens, 0, now)?;
         let _latched = set.latch();
         loop {
@@ -105,7 +124,7 @@ impl KeyedCells {
                 if current.hash != 0 && current.bucket.0 + CLOCKS_DIFFER > now {
                     self.forgotten.fetch_add(1, Ordering::Relaxed);
                 }
-                return Ok(());
+                return Ok(KeyedTaken { hash, before: Bucket(0), after: bucket });
             }
         }
     }
@@ -113,14 +132,14 @@ impl KeyedCells {
 
 impl Set {
     /// Takes from the key's entry; nothing if it has none.
-    fn take(&self, hash: u64, rate: &Rate, tokens: u32, now: u64) -> Option<Result<(), Wait>> {
+    fn take(&self, hash: u64, rate: &Rate, tokens: u32, now: u64) -> Option<Result<KeyedTaken, Wait>> {
         self.in_order(hash).find_map(|entry| {
             step();
             let mut current = load(entry);
             while current.hash == hash {
                 let bucket = current.bucket.on_this_clock(rate, now);
                 let (after, taken) = match bucket.take(rate, tokens, 0, now) {
-                    Ok(after) => (after, Ok(())),
+                    Ok(after) => (after, Ok(KeyedTaken { hash, before: bucket, after })),
                     Err(wait) if bucket == current.bucket => return Some(Err(wait)),
                     Err(wait) => (bucket, Err(wait)),
                 };
@@ -213,8 +232,25 @@ mod tests {
         assert!(cells.take(hash(7), &rate(), 1, SECOND + 100 * MS).is_ok());
         assert_eq!(cells.standing(hash(8), &rate(), 2 * SECOND).remaining, 10);
         assert_eq!(cells.standing(hash(99), &rate(), 2 * SECOND).remaining, 20);
-        assert_eq!(cells.take(hash(99), &rate(), 21, SECOND), Err(Wait::NEVER));
+        assert_eq!(cells.take(hash(99), &rate(), 21, SECOND).err(), Some(Wait::NEVER));
         assert_eq!(cells.forgotten(), 0);
+    }
+
+    #[test]
+    fn what_was_not_used_is_put_back_while_nobody_took_more() {
+        let cells = KeyedCells::new(7);
+        let remaining = || cells.standing(hash(1), &rate(), SECOND).remaining;
+        let first = cells.take(hash(1), &rate(), 5, SECOND).expect("full");
+        cells.undo(first);
+        assert_eq!(remaining(), 20);
+        cells.undo(first);
+        assert_eq!(remaining(), 20);
+        let second = cells.take(hash(1), &rate(), 5, SECOND).expect("full");
+        let third = cells.take(hash(1), &rate(), 5, SECOND).expect("there are 15");
+        cells.undo(second);
+        assert_eq!(remaining(), 10, "somebody took after it");
+        cells.undo(third);
+        assert_eq!(remaining(), 15);
     }
 
     #[test]

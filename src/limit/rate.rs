@@ -59,6 +59,11 @@ impl Rate {
         self.burst
     }
 
+    /// How long an empty bucket takes to become full.
+    pub fn fills_in_ns(&self) -> u64 {
+        nanoseconds(self.depth())
+    }
+
     pub(super) fn interval(&self) -> u64 {
         self.interval
     }

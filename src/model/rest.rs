@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AuthorizerId, DocumentationPartId, IntegrationUpstream, ModelId, OrderedMap, RequestValidatorId, ResourceId,
-    RestApiId, Upstream, VpcLinkId,
+    RestApiId, ThrottleRule, Upstream, VpcLinkId,
 };
 
 /// A REST API with all that belongs to it: what an import makes, and what a deployment takes a copy of.
@@ -62,6 +62,9 @@ pub struct RestApi {
         deserialize_with = "super::exact"
     )]
     pub upstreams: OrderedMap<Upstream>,
+    /// What all methods of a stage share; not AWS's.
+    #[serde(rename = "x-tollgate-throttle", skip_serializing_if = "<[ThrottleRule]>::is_empty")]
+    pub throttle: Box<[ThrottleRule]>,
 }
 
 /// Where a caller's API key is read from.
@@ -144,6 +147,9 @@ pub struct Method {
     pub method_integration: Option<Integration>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub authorization_scopes: Vec<String>,
+    /// Not AWS's.
+    #[serde(rename = "x-tollgate-throttle", skip_serializing_if = "<[ThrottleRule]>::is_empty")]
+    pub throttle: Box<[ThrottleRule]>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

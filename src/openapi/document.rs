@@ -9,7 +9,7 @@ use super::schema::Models;
 use super::security::SecuritySchemes;
 use super::tree::{Mapping, Node, Position};
 use super::{ImportOptions, Strictness};
-use super::{description, extension, path, security, stage, upstream};
+use super::{description, extension, path, security, stage, throttle, upstream};
 use crate::model::{
     ApiDefinition, ApiKeySource, EndpointConfiguration, EndpointType, Pointer, RequestValidatorId, RestApi, RestApiId,
 };
@@ -195,6 +195,7 @@ fn rest_api<'d>(reader: &mut Reader<'d>, version: Version, root: &'d Mapping) ->
     rest_api.security_policy = reader.string(root, "x-amazon-apigateway-security-policy").map(str::to_owned);
     rest_api.endpoint_access_mode = reader.string(root, "x-amazon-apigateway-endpoint-access-mode").map(str::to_owned);
     rest_api.upstreams = upstream::named(reader, root);
+    rest_api.throttle = throttle::rules(reader, root, &Pointer::rest_api);
     endpoint_configuration(reader, version, root, &mut rest_api);
     rest_api
 }

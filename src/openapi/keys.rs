@@ -18,7 +18,7 @@ pub struct Unknown {
 }
 
 /// Every extension that AWS or this gateway knows, wherever it belongs.
-const EXTENSIONS: [(&str, &str); 28] = [
+const EXTENSIONS: [(&str, &str); 29] = [
     ("x-amazon-apigateway-any-method", "a path"),
     ("x-amazon-apigateway-api-key-source", "the document's root"),
     ("x-amazon-apigateway-auth", "an operation"),
@@ -45,6 +45,7 @@ const EXTENSIONS: [(&str, &str); 28] = [
     ("x-tollgate-stage-name", "the document's root"),
     ("x-tollgate-stage-variables", "the document's root"),
     ("x-tollgate-stages", "the document's root"),
+    ("x-tollgate-throttle", "the document's root, or an operation"),
     ("x-tollgate-upstream", "an integration"),
     ("x-tollgate-upstreams", "the document's root"),
 ];
@@ -157,6 +158,7 @@ const ROOT_EXTENSIONS: &[&str] = &[
     "x-tollgate-stage-name",
     "x-tollgate-stage-variables",
     "x-tollgate-stages",
+    "x-tollgate-throttle",
     "x-tollgate-upstreams",
 ];
 
@@ -250,8 +252,12 @@ pub const OPERATION_V3: Keys = Keys {
     extensions: OPERATION_EXTENSIONS,
 };
 
-const OPERATION_EXTENSIONS: &[&str] =
-    &["x-amazon-apigateway-auth", "x-amazon-apigateway-integration", "x-amazon-apigateway-request-validator"];
+const OPERATION_EXTENSIONS: &[&str] = &[
+    "x-amazon-apigateway-auth",
+    "x-amazon-apigateway-integration",
+    "x-amazon-apigateway-request-validator",
+    "x-tollgate-throttle",
+];
 
 pub const PARAMETER_V2: Keys = Keys::new(
     "a parameter",
@@ -362,6 +368,9 @@ pub const INTEGRATION: Keys = Keys {
     ],
     extensions: &["x-tollgate-cache", "x-tollgate-upstream"],
 };
+
+pub const THROTTLE_RULE: Keys =
+    Keys::new("a rule of `x-tollgate-throttle`", &["rateLimit", "burstLimit", "per", "concurrency"]);
 
 pub const UPSTREAM: Keys =
     Keys::new("an upstream", &["targets", "healthCheck", "outlier", "circuitBreaker", "retries", "mirror"]);

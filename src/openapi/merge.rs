@@ -229,6 +229,7 @@ fn merged(existing: &RestApi, new: RestApi, imported: &Imported) -> RestApi {
         security_policy: new.security_policy.or_else(|| existing.security_policy.clone()),
         endpoint_access_mode: new.endpoint_access_mode.or_else(|| existing.endpoint_access_mode.clone()),
         upstreams: existing.upstreams.clone().into_iter().chain(new.upstreams).collect(),
+        throttle: if says("x-tollgate-throttle") { new.throttle } else { existing.throttle.clone() },
         id: new.id,
         name: new.name,
         created_date: new.created_date,

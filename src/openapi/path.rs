@@ -8,7 +8,7 @@ use super::keys::{self, Keys};
 use super::reader::Reader;
 use super::schema::Models;
 use super::tree::{Entry, Mapping, Node, Value};
-use super::{integration, security};
+use super::{integration, security, throttle};
 use crate::model::{Method, MethodResponse, OrderedMap, Pointer, Resource, ResourceId};
 
 /// The keys of a path item that are operations, and the method that each is.
@@ -208,6 +208,7 @@ fn method<'d>(
     responses(reader, document, models, operation, &mut method, pointer);
     security::apply(reader, document, operation, &mut method, pointer);
     request_validator(reader, document, operation, &mut method);
+    method.throttle = throttle::rules(reader, operation, &|key| pointer.child(key));
     method.method_integration = integration::read(reader, document, operation, entry, pointer);
     Some((method, operation.get("security").is_none()))
 }

@@ -153,7 +153,6 @@ impl Clients {
     }
 
     /// Without what plans say of single methods, which takes the stage's methods to know.
-
     pub fn of_stage(&self, region: &str, api_id: &str, stage: &str) -> StageClients {
         let plans = self.plans.of_stage(region, api_id, stage);
         StageClients { secret: self.region_secret(region), plans, throttles: Box::default() }

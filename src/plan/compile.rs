@@ -16,6 +16,7 @@
 //! - `gateway_responses`: the stage's error answers.
 //! - `denial`: what methods are denied for, where that is asked for.
 //! - `stage`: what a stage itself says: variables, canary, method settings.
+//! - `throttle`: how often methods may be called, by their settings; `throttle_rules`: by `x-tollgate-throttle`.
 //! - `shared`: what compiled stages have in common.
 
 mod cache;
@@ -31,6 +32,7 @@ mod protection;
 mod shared;
 mod stage;
 mod throttle;
+mod throttle_rules;
 mod uri;
 mod validation;
 
@@ -47,6 +49,7 @@ use compiler::Known;
 use definition::Origins;
 use denial::Denials;
 use protection::Protections;
+use throttle_rules::Rules;
 
 pub use compiler::{CompiledStage, Compiler};
 
@@ -215,6 +218,7 @@ struct Compilation<'c> {
     deployment: Deployment,
     origins: Origins,
     protections: Protections,
+    rules: Rules,
     /// The definition's models by name; `None` for one that was refused.
     models: HashMap<String, Option<Arc<Schema>>>,
     /// What several of the definition's resources name as their `cacheNamespace`.
@@ -231,6 +235,7 @@ impl<'c> Compilation<'c> {
             deployment: Deployment::Production,
             origins: Origins::default(),
             protections: Protections::default(),
+            rules: Rules::default(),
             models: HashMap::new(),
             shared_namespaces: HashSet::new(),
         }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::config::Config;
 use crate::control_plane::resolver::lookup::{Answer as Found, Lookup, SystemLookup};
 use crate::data_plane::access_log::AccessLog;
-use crate::data_plane::settings::{Settings, ThrottleSettings};
+use crate::data_plane::settings::{Settings, ThrottleHeaders, ThrottleSettings};
 use crate::data_plane::shard::{ShardHandle, ShardParts, ShardState, run_traced};
 use crate::data_plane::throttle::SharedLimits;
 use crate::data_plane::trace::Noted;
@@ -235,7 +235,7 @@ impl TestInvoke {
         let fleet = Arc::new(vec![ShardHandle { mailbox: Mailbox::new()?, state: ShardState::default() }]);
         let (settings, client_tls) = (Arc::clone(&self.settings), Arc::clone(&self.client_tls));
         // Nothing is taken from a limit, and nobody is counted.
-        let throttle = ThrottleSettings { account: None, keyed_buckets_max: 1 };
+        let throttle = ThrottleSettings { account: None, keyed_buckets_max: 1, headers: ThrottleHeaders::Off };
         let limits = Arc::new(SharedLimits::new(1, &throttle, Arc::new(Meters::in_memory(1)?)));
         Ok(move || ShardParts {
             index: 0,

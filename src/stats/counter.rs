@@ -53,6 +53,12 @@ counters! {
         ThrottledByUsagePlan r#"scope="usage_plan""#,
         ThrottledByUsagePlanMethod r#"scope="usage_plan_method""#,
         ThrottledByQuota r#"scope="quota""#,
+        /// A rule of `x-tollgate-throttle`, and so the four after it.
+        ThrottledByClientIp r#"scope="client_ip""#,
+        ThrottledByHeader r#"scope="header""#,
+        ThrottledByApi r#"scope="api""#,
+        ThrottledByOperation r#"scope="operation""#,
+        ThrottledByConcurrency r#"scope="concurrency""#,
     }
     "api_key_checks_total" "Requests to methods that demand an API key, by what came of it." {
         ApiKeyOk r#"result="ok""#,
@@ -118,6 +124,9 @@ counters! {
     }
     "access_log_records_total" "Access log records handed to the writer." { AccessLogRecords "", }
     "access_log_write_errors_total" "Writes of access log records that failed." { AccessLogWriteErrors "", }
+    "usage_sync_errors_total" "Attempts to write the usage of API keys through to the disk that failed." {
+        UsageSyncErrors "",
+    }
     "audit_log_write_errors_total" "Lines of the audit log that could not be written." { AuditLogWriteErrors "", }
     "telemetry_dropped_total" "Telemetry given up rather than let it delay requests or grow memory, by signal." {
         /// Records: the writer's queue was full, or a write failed.

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::gateway::{Ended, Start};
+use super::{fails, run, succeeds};
+use crate::harness::gateway::Start;
 use crate::harness::{Api, Gateway, mock};
 
 /// `/pets` says what it is told to, with the stage's variable `kind` behind.
@@ -21,27 +22,6 @@ const TARGET: [&str; 4] = ["--api", "pets", "--stage", "prod"];
 /// These words, and then [`TARGET`].
 fn at_target<'w>(words: &[&'w str]) -> Vec<&'w str> {
     [words, &TARGET].concat()
-}
-
-#[track_caller]
-fn run(start: Start, arguments: &[&str]) -> Ended {
-    arguments.iter().fold(start, |start, argument| start.arg(*argument)).run()
-}
-
-/// The standard output of a command that succeeds.
-#[track_caller]
-fn succeeds(start: Start, arguments: &[&str]) -> String {
-    let ended = run(start, arguments);
-    assert_eq!(ended.code(), 0, "{arguments:?}: {}{}", ended.stdout, ended.stderr);
-    ended.stdout
-}
-
-/// One that fails with this exit code, and with this part of a text on its standard error.
-#[track_caller]
-fn fails(start: Start, arguments: &[&str], code: i32, part: &str) {
-    let ended = run(start, arguments);
-    assert_eq!(ended.code(), code, "{arguments:?}: {}{}", ended.stdout, ended.stderr);
-    assert!(ended.stderr.contains(part), "{arguments:?}: {}", ended.stderr);
 }
 
 /// The one API's only stage.

@@ -42,7 +42,7 @@ fn a_backup_that_is_not_whole_changes_nothing() {
     for (body, part) in [
         (whole[..whole.len() - 1].to_owned(), "cut short"),
         (whole.replacen("\"Tested\"", "\"Altered\"", 1), "was altered"),
-        (whole.replacen("Backup\":1", "Backup\":2", 1), "use a newer one"),
+        (whole.replacen("Backup\":2", "Backup\":3", 1), "use a newer one"),
         (String::new(), "no backup"),
     ] {
         let answer = ask(&gateway, "POST /restore", HOST, &body);

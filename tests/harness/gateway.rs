@@ -118,6 +118,14 @@ impl Start {
         self
     }
 
+    /// Gives a command something to read.
+    pub fn input(mut self, text: &str) -> Start {
+        let file = self.folder.path().join("standard-input");
+        std::fs::write(&file, text).expect("the folder is ours");
+        self.command.stdin(std::fs::File::open(file).expect("it was just written"));
+        self
+    }
+
     /// Runs a command to its end.
     pub fn run(mut self) -> Ended {
         let output = self.command.args(&self.arguments).output().expect("the binary runs");
@@ -265,15 +273,21 @@ impl Gateway {
     /// The same with a body of another type. Without credentials in its settings the gateway takes any signature.
     #[track_caller]
     pub fn manage_text(&self, method: &str, path: &str, content_type: &str, body: &str) -> Value {
+        let answer = self.management(method, path, content_type, body);
+        assert!((200..300).contains(&answer.status()), "{method} {path}: {} {}", answer.status(), answer.text());
+        serde_json::from_str(answer.text()).unwrap_or(Value::Null)
+    }
+
+    /// The same for a call that may be refused.
+    #[track_caller]
+    pub fn management(&self, method: &str, path: &str, content_type: &str, body: &str) -> Message {
         let signature = "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20250101/us-east-1/apigateway/aws4_request, \
                          SignedHeaders=host;x-amz-date, Signature=00";
         let length = body.len();
-        let answer = Client::connect(self.admin.expect("there is an admin listener")).exchange(format!(
+        Client::connect(self.admin.expect("there is an admin listener")).exchange(format!(
             "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Amz-Date: 20250101T000000Z\r\nAuthorization: {signature}\r\nContent-Type: {content_type}\r\n\
              Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
-        ));
-        assert!((200..300).contains(&answer.status()), "{method} {path}: {} {}", answer.status(), answer.text());
-        serde_json::from_str(answer.text()).unwrap_or(Value::Null)
+        ))
     }
 
     /// `tollgate COMMAND` for this gateway.

@@ -1,4 +1,4 @@
-"""All outside tests of the management API, or those named: suite.py [moto] [model] [cli] [session] [durability]
+"""All outside tests of the management API, or those named: suite.py [moto] [model] [cli] [session] [durability] [quotas]
 
 Several run beside one another, each a process with a gateway of its own, as many at a time as there are cores: they
 wait for disks and for programs to start. Each can be run by itself too, and then takes names or numbers of its own: see
@@ -20,6 +20,7 @@ SUITES = {
     "cli": "cli_examples",
     "session": "session",
     "model": "model_driven",
+    "quotas": "quotas",
 }
 
 

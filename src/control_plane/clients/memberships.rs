@@ -32,8 +32,11 @@ pub trait MembershipIndices {
     /// There are too many; or there is no room on disk.
     fn index(&mut self, identity: MembershipIdentity) -> Result<MembershipIndex, AllocateError>;
 
-    /// The membership is over.
-    fn release(&mut self, identity: MembershipIdentity, index: MembershipIndex);
+    /// The membership is over, and its counts are forgotten; shards may not know yet. Whether it was there.
+    fn retire(&mut self, identity: MembershipIdentity, index: MembershipIndex) -> bool;
+
+    /// No shard knows of it any more: another may have its number.
+    fn free(&mut self, index: MembershipIndex);
 }
 
 /// Those of the meters, which count under them.
@@ -44,7 +47,11 @@ impl MembershipIndices for Metered {
         self.0.allocate(identity.0)
     }
 
-    fn release(&mut self, _: MembershipIdentity, index: MembershipIndex) {
+    fn retire(&mut self, _: MembershipIdentity, index: MembershipIndex) -> bool {
+        self.0.retire(index)
+    }
+
+    fn free(&mut self, index: MembershipIndex) {
         self.0.free(index);
     }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::control_plane::store::table::{own_name, parent, part};
+use crate::control_plane::store::packed_table::Changed;
+use crate::control_plane::store::table::{key as key_of, own_name, part};
 use crate::control_plane::store::{Mark, Store};
 use crate::model::ApiKey;
 
@@ -46,20 +47,21 @@ pub fn value(store: &Store, region: &str, id: &str) -> Option<String> {
 }
 
 pub fn changed_keys(store: &Store, mark: Mark) -> Vec<ChangedKey> {
-    let mut changed: BTreeMap<(Box<str>, Box<str>), (Option<ApiKey>, Option<ApiKey>)> = BTreeMap::new();
-    for key in store.api_keys_changed_since(mark) {
-        changed.insert((parent(&key.key).into(), own_name(&key.key).into()), (key.before, key.now));
-    }
+    let changed = store.api_keys_changed_since(mark).map(|key| (key.key.clone(), key));
+    let mut changed: BTreeMap<Box<str>, Changed<ApiKey>> = changed.collect();
     for membership in store.usage_plan_keys_changed_since(mark) {
         let (region, id) = (part(&membership.key, 0), own_name(&membership.key));
-        changed.entry((region.into(), id.into())).or_insert_with(|| {
+        let key = key_of(&[region, id]);
+        changed.entry(key.clone()).or_insert_with(|| {
             let row = store.api_keys.row(&[region, id]);
-            (row.clone(), row)
+            Changed { key, before: row.clone(), now: row }
         });
     }
-    let rows = changed.into_iter().map(|((region, id), (before, now))| {
-        let plans = store.usage_plan_keys.plans_of(&region, &id, None).collect();
-        ChangedKey { region, id, value_before: before.map(|row| row.value), now, plans }
+    let rows = changed.into_values().map(|Changed { key, before, now }| {
+        let (region, id) = (part(&key, 0), own_name(&key));
+        let plans = store.usage_plan_keys.plans_of(region, id, None).collect();
+        let value_before = before.map(|row| row.value);
+        ChangedKey { region: region.into(), id: id.into(), value_before, now, plans }
     });
     rows.collect()
 }

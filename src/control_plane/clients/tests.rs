@@ -20,14 +20,20 @@ impl MembershipIndices for Noted {
     fn index(&mut self, identity: MembershipIdentity) -> Result<MembershipIndex, AllocateError> {
         let (meters, held) = &mut *self.0.lock().expect("no test panics in here");
         let index = meters.index(identity)?;
-        assert_eq!(held.insert(index.0, identity), None, "a number is given once");
+        let holder = held.insert(index.0, identity);
+        assert!(holder.is_none_or(|holder| holder == identity), "a number is given to one");
         Ok(index)
     }
 
-    fn release(&mut self, identity: MembershipIdentity, index: MembershipIndex) {
+    fn retire(&mut self, identity: MembershipIdentity, index: MembershipIndex) -> bool {
         let (meters, held) = &mut *self.0.lock().expect("no test panics in here");
-        assert_eq!(held.remove(&index.0), Some(identity), "what is released was held");
-        meters.release(identity, index);
+        let was_there = meters.retire(identity, index);
+        assert_eq!(held.remove(&index.0), was_there.then_some(identity), "what is retired was held");
+        was_there
+    }
+
+    fn free(&mut self, index: MembershipIndex) {
+        self.0.lock().expect("no test panics in here").0.free(index);
     }
 }
 
@@ -261,7 +267,7 @@ fn what_was_not_written_is_taken_back() {
 }
 
 #[test]
-fn a_key_that_leaves_and_comes_back_in_one_batch_is_counted_anew() {
+fn a_key_that_leaves_and_comes_back_in_one_batch_keeps_its_number() {
     let mut desk = Desk::new();
     desk.change(|store| {
         put_plan(store, "p", &["prod"]);
@@ -273,6 +279,42 @@ fn a_key_that_leaves_and_comes_back_in_one_batch_is_counted_anew() {
     desk.settle();
     desk.check("1", "prod", Ok(()));
     assert_eq!(desk.noted.held(), 1);
+}
+
+#[test]
+fn a_number_is_anothers_once_every_shard_has_heard_of_its_end() {
+    let mut desk = Desk::new();
+    desk.change(|store| {
+        put_plan(store, "p", &["prod"]);
+        for id in ["1", "2", "3"] {
+            put_key(store, id, &value(id), true);
+        }
+        attach(store, "p", "1");
+    });
+    let number = desk.number("1", "prod");
+    desk.change(|store| detach(store, "p", "1"));
+    let without = desk.follower.clients.revision;
+    desk.follower.adopted(without - 1);
+    desk.change(|store| attach(store, "p", "2"));
+    assert_ne!(desk.number("2", "prod"), number);
+    desk.follower.adopted(without);
+    desk.change(|store| attach(store, "p", "3"));
+    assert_eq!(desk.number("3", "prod"), number);
+}
+
+#[test]
+fn what_was_begun_and_ended_before_a_write_failed_is_given_back() {
+    let mut desk = Desk::new();
+    desk.change(|store| {
+        put_plan(store, "p", &["prod"]);
+        put_key(store, "1", &value("1"), true);
+    });
+    assert!(desk.follow(|store| attach(store, "p", "1")));
+    assert!(desk.follow(|store| detach(store, "p", "1")));
+    desk.store.undo_to(Mark::default());
+    desk.follower.go_back(&desk.store);
+    desk.settle();
+    assert_eq!(desk.noted.held(), 0);
 }
 
 #[test]

@@ -97,16 +97,22 @@ fn rank(id: &str) -> u32 {
 mod tests {
     use super::super::SystemRandom;
     use super::*;
+    use crate::meter::Meters;
 
-    fn call() -> Call<'static> {
+    fn meters() -> Meters {
+        Meters::in_memory(1).expect("a page is to be had")
+    }
+
+    fn call(meters: &Meters) -> Call<'_> {
         let (path, query) = (Vec::new(), Vec::new());
         let random = &SystemRandom;
-        Call { region: "r", account_id: "1", path, query, accept: None, body: b"", now_s: 0, random }
+        Call { region: "r", account_id: "1", path, query, accept: None, body: b"", now_s: 0, random, meters }
     }
 
     #[test]
     fn a_list_is_in_the_order_of_its_rows() {
-        let (call, mut table) = (call(), Table::default());
+        let meters = meters();
+        let (call, mut table) = (call(&meters), Table::default());
         let made: Vec<String> = (0..8000)
             .map(|row| {
                 let id = call.next_id(6, &table, &["r", "a"]);
@@ -121,7 +127,8 @@ mod tests {
 
     #[test]
     fn an_id_is_behind_the_last_where_there_is_room() {
-        let call = call();
+        let meters = meters();
+        let call = call(&meters);
         for last in ["222222", "abcdef", "abc", "a0l1o!", "zzxzzz", "yzzzzz", "abcdefzzzz"] {
             let later = call.later_id(last, 10).expect("there is room");
             assert!(later.as_str() > last && later.len() == 10, "{last} {later}");

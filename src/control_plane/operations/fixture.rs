@@ -8,11 +8,19 @@ use super::OPERATIONS;
 use crate::control_plane::exception::Exception;
 use crate::control_plane::operation::{self, Call, Random, Reply};
 use crate::control_plane::store::Store;
+use crate::meter::Meters;
 
-#[derive(Default)]
 pub struct Desk {
     pub store: Store,
+    pub meters: Meters,
     random: Counting,
+}
+
+impl Default for Desk {
+    fn default() -> Desk {
+        let meters = Meters::in_memory(16).expect("a page is to be had");
+        Desk { store: Store::default(), meters, random: Counting::default() }
+    }
 }
 
 /// The bytes of one sequence, always the same.
@@ -39,7 +47,7 @@ impl Desk {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let query = operation::query_pairs(query)?;
         let (operation, path) = operation::find(OPERATIONS, method, path, &query)?;
-        let call = new_call(path, query, body, &self.random);
+        let call = new_call(path, query, body, &self.random, &self.meters);
         let mark = self.store.mark();
         let outcome = (operation.run)(&mut self.store, &call);
         if outcome.is_err() {
@@ -51,7 +59,7 @@ impl Desk {
     /// For tests of what operations share: a call with such a query, of no operation.
     pub fn with_call<T>(&mut self, query: &str, test: impl FnOnce(&mut Store, &Call<'_>) -> T) -> T {
         let query = operation::query_pairs(query).expect("a query");
-        test(&mut self.store, &new_call(Vec::new(), query, b"", &self.random))
+        test(&mut self.store, &new_call(Vec::new(), query, b"", &self.random, &self.meters))
     }
 
     /// What a call answers that has to succeed; null where it has no body.
@@ -96,10 +104,11 @@ fn new_call<'c>(
     query: Vec<(String, String)>,
     body: &'c [u8],
     random: &'c dyn Random,
+    meters: &'c Meters,
 ) -> Call<'c> {
     // 2023-11-14, 22:13:20.
     let now_s = 1_700_000_000;
-    Call { region: "us-east-1", account_id: "123456789012", path, query, accept: None, body, now_s, random }
+    Call { region: "us-east-1", account_id: "123456789012", path, query, accept: None, body, now_s, random, meters }
 }
 
 /// The body of a `PATCH`: see [`Desk::patch`].

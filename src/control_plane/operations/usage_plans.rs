@@ -2,7 +2,7 @@
 //!
 //! - [`checks`]: what a plan may say; [`changes`]: how PATCH changes one.
 //! - [`keys`]: the keys of a plan.
-//! - [`usage`]: what keys have used, and have left; [`consumption`]: where that is known from; [`day`]: the calendar.
+//! - [`usage`]: what keys have used, and have left; [`consumption`]: where that is known from.
 
 mod changes;
 mod checks;

@@ -39,6 +39,7 @@ impl Exporter<'_> {
         document.put_some("x-amazon-apigateway-policy", rest_api.policy.as_deref().map(json_text));
         document.put_some("x-amazon-apigateway-security-policy", rest_api.security_policy.as_deref());
         document.put_some("x-amazon-apigateway-endpoint-access-mode", rest_api.endpoint_access_mode.as_deref());
+        document.put_filled("x-tollgate-throttle", json!(rest_api.throttle));
         document.put_filled("x-tollgate-upstreams", json!(rest_api.upstreams));
     }
 

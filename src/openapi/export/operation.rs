@@ -44,6 +44,7 @@ impl Exporter<'_> {
             let validator = method.request_validator_id.as_ref().and_then(|id| self.request_validators.get(id));
             let validator = validator.map(|validator| validator.name.as_str());
             operation.put_some("x-amazon-apigateway-request-validator", validator);
+            operation.put_filled("x-tollgate-throttle", json!(method.throttle));
             let integration = method.method_integration.as_ref().map(extension::integration);
             operation.put_some("x-amazon-apigateway-integration", integration);
         }

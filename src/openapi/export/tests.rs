@@ -110,6 +110,7 @@ fn full() -> ApiDefinition {
             security_policy: text("SecurityPolicy_TLS13_1_3_2025_09"),
             endpoint_access_mode: text("STRICT"),
             upstreams: map([("orders", upstream())]),
+            throttle: throttle(),
         },
         resources: resources(),
         authorizers: authorizers(),
@@ -220,6 +221,7 @@ fn method() -> Method {
         http_method: "GET".to_owned(),
         authorization_type: AuthorizationType::CognitoUserPools,
         authorizer_id: Some(AuthorizerId("auth03".to_owned())),
+        throttle: throttle(),
         api_key_required: true,
         request_validator_id: Some(RequestValidatorId("valid1".to_owned())),
         operation_name: text("OnePet"),
@@ -281,6 +283,11 @@ fn integration() -> Integration {
             shared_with_authorization: Some(false),
         }),
     }
+}
+
+fn throttle() -> Box<[ThrottleRule]> {
+    let rate = |per| ThrottleRule { rate_limit: Some(0.5), burst_limit: Some(3), per, concurrency: None };
+    [rate(None), rate(text("header:X-Tenant")), ThrottleRule { concurrency: Some(4), ..ThrottleRule::default() }].into()
 }
 
 fn upstream() -> Upstream {

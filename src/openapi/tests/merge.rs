@@ -30,6 +30,7 @@ x-amazon-apigateway-minimum-compression-size: 10
 x-amazon-apigateway-api-key-source: AUTHORIZER
 x-amazon-apigateway-policy: {Version: '2012-10-17'}
 x-tollgate-upstreams: {one: {retries: {attemptsMax: 2}}, two: {retries: {}}}
+x-tollgate-throttle: [{concurrency: 5}]
 x-amazon-apigateway-documentation:
   documentationParts:
     - {location: {type: API}, properties: {a: 1, b: 2}}
@@ -133,6 +134,8 @@ fn merge_leaves_what_is_not_named() {
         |upstream: &crate::model::Upstream| upstream.retries.as_ref().and_then(|retries| retries.attempts_max);
     let upstreams = merged.rest_api.upstreams.iter().map(|(name, upstream)| (name.as_str(), attempts(upstream)));
     assert_eq!(upstreams.collect::<Vec<_>>(), [("one", Some(3)), ("two", None)]);
+    assert_eq!(merged.rest_api.throttle, existing().rest_api.throttle);
+    assert_eq!(merged.rest_api.throttle.len(), 1);
     assert!(merged.rest_api.disable_execute_api_endpoint && merged.rest_api.policy.is_some());
     assert_eq!(merged.rest_api.endpoint_configuration, existing().rest_api.endpoint_configuration);
 }

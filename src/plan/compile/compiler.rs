@@ -263,6 +263,7 @@ impl Compilation<'_> {
             methods: Arc::clone(&compiled.methods),
             origins: Arc::clone(&compiled.origins),
             protections: Arc::clone(&compiled.protections),
+            rules: Arc::clone(&compiled.rules),
             gateway_responses: Arc::clone(&compiled.gateway_responses),
             throttles: throttle::compile(self, stage, &compiled.methods),
             access_log_format: self.access_log_format(stage),

@@ -4,14 +4,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::protection::Protections;
+use super::throttle_rules::Rules;
 use super::{
     Compilation, PATH_SEGMENTS_MAX, Problem, StageSource, Unsupported, ValueName, cache, gateway_responses, method,
+    throttle_rules,
 };
 use crate::model::{ApiDefinition, Pointer, Resource};
 use crate::plan::gateway_response::GatewayResponses;
 use crate::plan::integration::Origin;
 use crate::plan::protection::Protection;
 use crate::plan::route::{PATH_PARAMETERS_MAX, RouteConflict, RouteTable};
+use crate::plan::throttle::Rule;
 use crate::plan::{MethodIndex, MethodPlan, OriginIndex};
 
 /// All that a definition and a stage's variables make. Stages that serve the same have the same one.
@@ -22,13 +25,15 @@ pub struct CompiledDefinition {
     pub gateway_responses: Arc<GatewayResponses>,
     pub origins: Arc<[Arc<Origin>]>,
     pub protections: Arc<[Arc<Protection>]>,
+    pub rules: Arc<[Rule]>,
     /// What methods are denied for.
     pub denied: Box<[Problem]>,
 }
 
 pub fn compile(compilation: &mut Compilation<'_>, source: StageSource<'_>) -> CompiledDefinition {
     (compilation.origins, compilation.protections) = (Origins::default(), Protections::default());
-    compilation.models = HashMap::new();
+    (compilation.models, compilation.rules) = (HashMap::new(), Rules::default());
+    throttle_rules::of_api(compilation, &source.definition.rest_api);
     compilation.shared_namespaces = cache::shared_namespaces(source.definition);
     refuse_what_is_not_served(compilation, source.definition);
     let responses = gateway_responses::compile(compilation, source.definition, source.stage);
@@ -43,6 +48,7 @@ pub fn compile(compilation: &mut Compilation<'_>, source: StageSource<'_>) -> Co
         gateway_responses: Arc::new(responses),
         origins: std::mem::take(&mut compilation.origins).list.into(),
         protections: std::mem::take(&mut compilation.protections).into_list(),
+        rules: std::mem::take(&mut compilation.rules).into_list().into(),
         denied: std::mem::take(&mut compilation.denied).into(),
     }
 }

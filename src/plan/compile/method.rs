@@ -1,6 +1,6 @@
 //! A method: what stands before its integration.
 
-use super::{Compilation, StageSource, cache, integration, validation};
+use super::{Compilation, StageSource, cache, integration, throttle_rules, validation};
 use crate::model::{ApiKeySource, AuthorizationType, Method, Pointer, Resource};
 use crate::plan::MethodPlan;
 use crate::plan::integration::{Denied, Integration};
@@ -22,6 +22,7 @@ pub fn compile(
     let (origins, protections) = (compilation.origins.len(), compilation.protections.len());
     refuse_what_is_not_enforced(compilation, source, method, &pointer);
     let validator = validation::compile(compilation, source, path, method, &pointer);
+    let rules = throttle_rules::of_method(compilation, path, method, &pointer);
     let Some(described) = &method.method_integration else {
         let help = format!("give `{} {path}` one of type `http_proxy`, `http` or `mock`", method.http_method);
         compilation.refuse(pointer, NO_INTEGRATION).help(help);
@@ -44,8 +45,16 @@ pub fn compile(
     let resource_id = resource.id.0.as_str().into();
     let resource_path = path.into();
     let api_key_required = method.api_key_required;
-    let plan =
-        || MethodPlan { http_method, resource_path, resource_id, api_key_required, validator, cache, integration };
+    let plan = || MethodPlan {
+        http_method,
+        resource_path,
+        resource_id,
+        api_key_required,
+        rules,
+        validator,
+        cache,
+        integration,
+    };
     (compilation.problems.len() == problems).then(plan)
 }
 

@@ -3,6 +3,7 @@
 mod denial;
 mod incremental;
 mod protection;
+mod throttle;
 
 use super::*;
 use crate::model::{

@@ -50,7 +50,7 @@ pub fn compile(compilation: &mut Compilation<'_>, stage: &Stage, methods: &[Meth
 /// The limit by a method's own settings, and those of `*/*` for what they leave open; a negative number is no limit.
 fn rate(settings: [Option<&MethodSetting>; 2]) -> Result<Option<Rate>, String> {
     let first = |read: fn(&MethodSetting) -> Option<f64>| settings.iter().flatten().find_map(|setting| read(setting));
-    let rate_limit = first(|setting| setting.throttling_rate_limit).filter(|rate| !(*rate < 0.0));
+    let rate_limit = first(|setting| setting.throttling_rate_limit).filter(|rate| rate.is_nan() || *rate >= 0.0);
     let burst_limit = first(|setting| setting.throttling_burst_limit.map(f64::from)).filter(|burst| *burst >= 0.0);
     if rate_limit.is_none() && burst_limit.is_none() {
         return Ok(None);

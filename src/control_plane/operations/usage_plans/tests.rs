@@ -2,6 +2,8 @@
 
 use super::super::fixture::{Desk, patch_body};
 use super::*;
+use crate::control_plane::clients::memberships::MembershipIdentity;
+use crate::meter::{Day, Today};
 use crate::model::Stage;
 
 const UNKNOWN: &str = "NotFoundException: Invalid Usage Plan ID specified";
@@ -226,9 +228,25 @@ fn usage_is_told_by_day_and_extended() {
     assert_eq!((&updated["startDate"], &updated["values"][&key]), (&json!("2023-11-14"), &json!([[5, 500]])));
     let usage = desk.call("GET", &path, Value::Null);
     assert_eq!(usage["values"][&key], json!([[0, 100], [90, 10], [30, 70], [5, 500], [0, 500]]));
+    // What shards have counted since: of a day that the store has as well, the larger is the newer.
+    let membership = MembershipIdentity::new("us-east-1", &plan, &key);
+    let meter = desk.meters.record(desk.meters.allocate(membership.0).expect("there is room"));
+    for (day, requests) in [("2023-11-13", 20), ("2023-11-14", 12)] {
+        let today = Today::of(Day::parse(day).expect("a day"));
+        assert!((0..requests).all(|_| meter.count(None, &today).is_ok()));
+    }
+    let usage = desk.call("GET", &path, Value::Null);
+    assert_eq!(usage["values"][&key], json!([[0, 100], [90, 10], [30, 70], [12, 493], [0, 493]]));
+    // The quota becomes less than what was used: what is granted is what is left all the same.
+    desk.patch(&format!("/usageplans/{plan}"), &["replace /quota/limit 1"]);
+    assert_eq!(desk.patch(&own, &["replace /remaining 9"])["values"][&key], json!([[12, 9]]));
+    desk.patch(&own, &["replace /remaining 0"]);
+    desk.patch(&format!("/usageplans/{plan}"), &["replace /quota/limit 0"]);
+    assert_eq!(desk.patch(&own, &["replace /remaining 4"])["values"][&key], json!([[12, 4]]));
+    desk.patch(&format!("/usageplans/{plan}"), &["replace /quota/limit 100"]);
     let next_week = format!("/usageplans/{plan}/usage?startDate=2023-11-20&endDate=2023-11-20");
     assert_eq!(desk.call("GET", &next_week, Value::Null)["values"][&key], json!([[0, 100]]));
-    assert_eq!(desk.patch(&own, &["replace /remaining 0"])["values"][&key], json!([[5, 0]]));
+    assert_eq!(desk.patch(&own, &["replace /remaining 0"])["values"][&key], json!([[12, 0]]));
 }
 
 #[test]

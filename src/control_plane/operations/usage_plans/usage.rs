@@ -31,13 +31,21 @@ struct Interval {
     last: Day,
 }
 
+/// A day of a key.
+#[derive(Clone, Copy)]
+struct OneDay {
+    used: i64,
+    /// At its end, or now. Less than 0 where the quota has become less than what was used already.
+    remaining: i64,
+}
+
 /// Of all keys, or of `keyId`.
 pub fn get_usage(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exception> {
     let plan = super::of(store, call)?;
     let quota = quota_of(plan)?;
     let interval = interval(call)?;
     let of_plan = [call.region, plan.id.as_str()];
-    let pairs = |key: &UsagePlanKey| (key.id.0.clone(), days(store, call.region, &plan.id, quota, key, interval));
+    let pairs = |key: &UsagePlanKey| (key.id.0.clone(), days(store, call, &plan.id, quota, key, interval));
     let (values, position) = match call.query("keyId").filter(|key| !key.is_empty()) {
         None => {
             let rows = |after: Option<&str>| {
@@ -57,12 +65,14 @@ pub fn get_usage(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exception>
     Ok(Reply::Json(answer))
 }
 
-fn shape(plan: &UsagePlanId, interval: Interval, values: Vec<(String, Value)>) -> Value {
+fn shape(plan: &UsagePlanId, interval: Interval, values: Vec<(String, Vec<OneDay>)>) -> Value {
+    let pair = |day: OneDay| json!([day.used, day.remaining.max(0)]);
+    let pairs = |(key, days): (String, Vec<OneDay>)| (key, days.into_iter().map(pair).collect::<Value>());
     json!({
         "usagePlanId": plan,
         "startDate": interval.first.to_string(),
         "endDate": interval.last.to_string(),
-        "values": values.into_iter().collect::<Map<String, Value>>(),
+        "values": values.into_iter().map(pairs).collect::<Map<String, Value>>(),
     })
 }
 
@@ -85,22 +95,21 @@ fn interval(call: &Call<'_>) -> Result<Interval, Exception> {
     }
 }
 
-/// `[used, remaining]` a day.
 fn days(
     store: &Store,
-    region: &str,
+    call: &Call<'_>,
     plan: &UsagePlanId,
     quota: Quota,
     key: &UsagePlanKey,
     interval: Interval,
-) -> Value {
+) -> Vec<OneDay> {
     // What is left on the first day depends on the days before in its period.
     let from = quota.period.start(interval.first);
-    let requests = consumption::by_day(store, region, plan, &key.id, from, interval.last);
+    let requests = consumption::by_day(store, call, plan, &key.id, from, interval.last);
     let granted: HashMap<Day, i64> =
         key.extensions.iter().filter_map(|(day, granted)| Some((Day::parse(day)?, *granted))).collect();
     let mut remaining = i64::from(quota.limit);
-    let mut pairs = Vec::new();
+    let mut days = Vec::new();
     for day in (from.0..=interval.last.0).map(Day) {
         if quota.period.start(day) == day {
             remaining = i64::from(quota.limit);
@@ -108,10 +117,10 @@ fn days(
         let used = requests.get(&day).map_or(0, |used| i64::try_from(*used).unwrap_or(i64::MAX));
         remaining = remaining.saturating_add(granted.get(&day).copied().unwrap_or(0)).saturating_sub(used);
         if day >= interval.first {
-            pairs.push(json!([used, remaining.max(0)]));
+            days.push(OneDay { used, remaining });
         }
     }
-    pairs.into()
+    days
 }
 
 /// What PATCH sees of a key's usage.
@@ -140,14 +149,14 @@ pub fn update_usage(store: &mut Store, call: &Call<'_>) -> Result<Reply, Excepti
     let (_, key) = keys::of(store, call)?;
     let today = Day::of(call.now_s);
     let interval = Interval { first: today, last: today };
-    let now = days(store, call.region, &plan.id, quota, &key, interval);
-    let before = Remaining { requests: now[0][1].as_i64().unwrap_or_default() };
+    let now = days(store, call, &plan.id, quota, &key, interval);
+    let before = Remaining { requests: now.first().map_or(0, |today| today.remaining) };
     let after = patched(call, RULES, &before)?;
     let mut changed = key;
     let oldest = Day(today.0 - DAYS_MAX - PERIOD_DAYS_MAX).to_string();
     changed.extensions.retain(|day, _| *day >= oldest);
     *changed.extensions.entry(today.to_string()).or_default() += after.requests - before.requests;
-    let shown = days(store, call.region, &plan.id, quota, &changed, interval);
+    let shown = days(store, call, &plan.id, quota, &changed, interval);
     let answer = shape(&plan.id, interval, vec![(changed.id.0.clone(), shown)]);
     let id = changed.id.clone();
     store.usage_plan_keys.put(&[call.region, plan.id.as_str(), id.as_str()], changed);
