@@ -176,7 +176,7 @@ impl<'t> Found<'t> {
 
 /// Rises with the digest.
 fn table_of(digest: &KeyDigest, tables: usize) -> usize {
-    ((digest.high >> 32) * tables as u64 >> 32) as usize
+    (((digest.high >> 32) * tables as u64) >> 32) as usize
 }
 
 /// Rises with [`order`].
@@ -427,9 +427,9 @@ mod tests {
         let (several, one) = ([membership(1, 7), membership(2, 8)], [membership(3, 9)]);
         for (step, tables) in [(1, 1), (2_000, 1), (100, 4), (5_000, 4), (3_000, 16), (30_000, 64)] {
             let entry = |number: usize| KeyEntry {
-                id: if number % 3 == 0 { "an id that is long" } else { "short" },
-                enabled: number % 2 == 0,
-                memberships: if number % 5 == 0 { &several } else { &one },
+                id: if number.is_multiple_of(3) { "an id that is long" } else { "short" },
+                enabled: number.is_multiple_of(2),
+                memberships: if number.is_multiple_of(5) { &several } else { &one },
             };
             let known = table.len();
             let changes: Vec<_> = (known..known + step).map(|number| (digest(number), Some(entry(number)))).collect();
