@@ -1,7 +1,8 @@
 //! A million API keys: to find one, to change one, and what they take.
 //!
-//! `cargo bench --bench clients`. The numbers that it protects: a key is found in 60 ns with its digest, also where none of
-//! it is in the cache; a change of one costs what one of 1,024 tables takes to copy; keys take less than 40 bytes.
+//! `cargo bench --bench clients`. The numbers that it protects: a key is found in 80 ns, of which its digest takes
+//! 65, and in 600 ns where none of it is in the cache; a change of one costs what one of 1,024 tables takes to copy, some
+//! 60 µs; keys take less than 40 bytes.
 
 use std::hint::black_box;
 use std::time::Instant;

@@ -1,6 +1,6 @@
 //! What a limit costs a request: `cargo bench --bench limits`.
 //!
-//! The figures to keep: 2 ns for a token of a lease, 10 ns for one of a cell.
+//! The figures to keep: 3 ns for a token of a lease, 25 ns for one of a cell, 200 ns for one of 50,000 keyed cells.
 
 use std::hint::black_box;
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! Counting a request for its key's quota: `cargo bench --bench meter`.
 //!
-//! The figure to keep: 15 ns a request, when no other shard counts for the same key at that moment.
+//! The figures to keep: 20 ns a request without a quota, 40 ns with one, 100 ns where each is of another key; all when no
+//! other shard counts for the same key at that moment.
 
 use std::hint::black_box;
 

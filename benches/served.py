@@ -72,6 +72,16 @@ class Gateway:
         self.process.send_signal(how)
         self.process.wait()
 
+    def resident_mb(self):
+        return self.in_status("VmRSS")
+
+    def peak_mb(self):
+        return self.in_status("VmHWM")
+
+    def in_status(self, name):
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return next(int(line.split()[1]) * 1024 / 1e6 for line in status.splitlines() if line.startswith(name))
+
     def wire(self):
         return SignedWire(f"http://127.0.0.1:{self.admin_port}")
 
@@ -86,7 +96,7 @@ class SignedWire(Wire):
         date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         scope = f"{date[:8]}/{REGION}/apigateway/aws4_request"
         path, _, query = path.partition("?")
-        # Queries here have one parameter, so that there is nothing to sort.
+        # Queries here have their parameters in order, so that there is nothing to sort.
         headers = f"host:{self.host}\nx-amz-date:{date}\n"
         canonical = "\n".join([method, path, query, headers, "host;x-amz-date", hashlib.sha256(content).hexdigest()])
         to_sign = f"AWS4-HMAC-SHA256\n{date}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"

@@ -41,7 +41,7 @@
 //! 5. State is touched in plain `fn`s, I/O happens in `async fn`s; no `RefCell` borrow lives across an `.await`.
 //! 6. An error becomes bytes in one place: `data_plane/respond.rs` for clients, `control_plane/server.rs` for operators.
 //! 7. `unsafe` is denied but in `net/{buffer,deadline,listener,mailbox,runtime,stream}.rs`, `meter/arena.rs` (the mapped
-//!    file) and `server.rs` (limits and priority); each block has its SAFETY note.
+//!    file) and `server.rs` (limits, priority, memory); each block has its SAFETY note.
 //! 8. A panic in one exchange ends its connection, never the shard.
 //! 9. What needs tokio lives on the control thread, never on a data core.
 //! 10. Unknown or unsupported configuration is an error at import or deploy, never ignored.

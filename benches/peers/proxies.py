@@ -8,7 +8,13 @@ import dataclasses
 import hashlib
 import json
 import shutil
+import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).absolute().parents[2] / "tests" / "management"))
+
+from measure import ServerFailed  # noqa: E402
+from wire import Wire  # noqa: E402
 
 MOCK_BODY = '{"padding":"' + "x" * 86 + '"}'
 
@@ -16,6 +22,10 @@ MOCK_BODY = '{"padding":"' + "x" * 86 + '"}'
 KEYS = {f"consumer-{number}": hashlib.sha256(b"%d" % number).hexdigest()[:40] for number in range(1_000)}
 #: Requests a second that a consumer may make: more than any of them does, so that all are counted and none is refused.
 CONSUMER_RATE = 10_000
+#: And all of them together; and each in a month.
+TOTAL_RATE, CONSUMER_QUOTA = 10_000_000, 2_000_000_000
+#: How long an answer is kept in the scenario `cached`: longer than it takes.
+CACHE_SECONDS = 3_600
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,10 +40,16 @@ class Place:
     tls: bool
     certificate: Path
     key: Path
+    #: A directory in memory.
+    memory: Path
 
     @property
     def policy(self):
         return self.scenario == "policy"
+
+    @property
+    def cached(self):
+        return self.scenario == "cached"
 
     def write(self, name, text):
         """Writes a configuration file into the server's own directory."""
@@ -51,6 +67,8 @@ class Proxy:
     #: Arguments that make the program tell its version.
     version = ["-v"]
     scenarios = ("proxy", "mock", "tls", "handshake", "large", "idle")
+    #: Whether its `policy` refuses who has no key.
+    demands_keys = True
 
     def program(self, scenario):
         """The path of the program, or None when it is not installed."""
@@ -60,10 +78,14 @@ class Proxy:
         """Writes the configuration and returns the command line of a server that stays in the foreground."""
         raise NotImplementedError
 
+    def prepare(self, place):
+        """What is left to be done once it runs."""
+
 
 class Tollgate(Proxy):
     name = "tollgate"
     version = ["--version"]
+    scenarios = (*Proxy.scenarios, "policy", "cached")
 
     def __init__(self, binaries):
         self.binaries = binaries
@@ -72,18 +94,20 @@ class Tollgate(Proxy):
         return self.binaries["tollgate"]
 
     def command(self, program, place):
-        api = place.write("api.json", json.dumps(self.api(place.backend_port), indent=1))
+        api = place.write("api.json", json.dumps(self.api(place), indent=1))
         log = place.directory / "access.log"
         config = place.write("tollgate.toml", f"watch = false\n\n[access_log]\ndestination = {json.dumps(str(log))}\n")
         tls = ["--tls-certificate", place.certificate, "--tls-key", place.key] if place.tls else []
         listen, admin = f"127.0.0.1:{place.port}", f"127.0.0.1:{place.admin_port}"
         arguments = ["--listen", listen, "--admin", admin, "--shards", "1", "--root", "--config", config]
+        if place.policy:
+            # Where what is counted outlives the process.
+            arguments += ["--data", place.directory]
         return [program, "serve", api, *arguments, *tls]
 
-    @staticmethod
-    def api(backend_port):
+    def api(self, place):
         """The OpenAPI document: the backend behind `/` and `/{proxy+}`, and a mock."""
-        backend = f"http://127.0.0.1:{backend_port}"
+        backend = f"http://127.0.0.1:{place.backend_port}"
         proxied = {"type": "http_proxy", "httpMethod": "ANY", "passthroughBehavior": "when_no_match"}
         path_parameter = {"name": "proxy", "in": "path", "required": True, "schema": {"type": "string"}}
         mock = {
@@ -92,11 +116,13 @@ class Tollgate(Proxy):
             "responses": {"default": {"statusCode": "200", "responseTemplates": {"application/json": MOCK_BODY}}},
         }
         any_method, integration = "x-amazon-apigateway-any-method", "x-amazon-apigateway-integration"
+        root = {"responses": {}, integration: proxied | {"uri": f"{backend}/"}}
         return {
             "openapi": "3.0.1",
             "info": {"title": "peers", "version": "1"},
+            "x-tollgate-api-id": "peers",
             "paths": {
-                "/": {any_method: {"responses": {}, integration: proxied | {"uri": f"{backend}/"}}},
+                "/": {any_method: root | self.demanded(place)},
                 "/{proxy+}": {
                     any_method: {
                         "parameters": [path_parameter],
@@ -110,13 +136,73 @@ class Tollgate(Proxy):
                 },
                 "/mock": {"get": {"responses": {"200": {"description": "100 bytes"}}, integration: mock}},
             },
+            "components": {
+                "securitySchemes": {"api_key": {"type": "apiKey", "name": "x-api-key", "in": "header"}},
+            },
+            "x-tollgate-stages": {"default": self.stage(place)},
         }
+
+    def demanded(self, place):
+        return {"security": [{"api_key": []}]} if place.policy else {}
+
+    def stage(self, place):
+        if place.policy:
+            limits = {"throttlingRateLimit": TOTAL_RATE, "throttlingBurstLimit": TOTAL_RATE}
+            return {"methodSettings": {"*/*": limits}}
+        if place.cached:
+            caching = {"cachingEnabled": True, "cacheTtlInSeconds": CACHE_SECONDS}
+            return {"cacheClusterEnabled": True, "cacheClusterSize": "0.5", "methodSettings": {"*/*": caching}}
+        return {}
+
+    def prepare(self, place):
+        """Keys in a usage plan, with a limit and a quota for each."""
+        if not place.policy:
+            return
+        wire = Wire(f"http://127.0.0.1:{place.admin_port}")
+        plan = {
+            "name": "consumers",
+            "throttle": {"rateLimit": CONSUMER_RATE, "burstLimit": CONSUMER_RATE},
+            "quota": {"limit": CONSUMER_QUOTA, "period": "MONTH"},
+            "apiStages": [{"apiId": "peers", "stage": "default"}],
+        }
+        plan_id = made(wire, wire.request("POST", "/usageplans", plan))["id"]
+        rows = [f"{name},{key},{plan_id}" for name, key in KEYS.items()]
+        file = "\n".join(["Name,Key,UsagePlanIds", *rows]).encode()
+        imported = made(wire, wire.request("POST", "/apikeys?mode=import&format=csv", file))
+        if len(imported["ids"]) != len(KEYS) or imported["warnings"]:
+            raise ServerFailed(f"it did not take the keys: {imported['warnings'][:3]}")
+        wire.close()
+
+
+def made(wire, request):
+    status, answer = wire.exchange(request)
+    if status >= 300:
+        raise ServerFailed(f"it answers a management call with {status}: {answer}")
+    return json.loads(answer)
+
+
+class Open(Tollgate):
+    """Tollgate that demands, limits and counts nothing, beside the one that does: what that costs, of one run."""
+
+    name = "open"
+    version = None
+    scenarios = ("policy",)
+    demands_keys = False
+
+    def demanded(self, place):
+        return {}
+
+    def stage(self, place):
+        return {}
+
+    def prepare(self, place):
+        pass
 
 
 class Nginx(Proxy):
     name = "nginx"
     install = "apt-get install nginx-light"
-    scenarios = (*Proxy.scenarios, "policy")
+    scenarios = (*Proxy.scenarios, "policy", "cached")
 
     def program(self, scenario):
         # Debian keeps it where an ordinary user's PATH does not look.
@@ -142,6 +228,7 @@ events {{ worker_connections 16384; }}
 http {{
 {temporary}
 {self.policy() if place.policy else ""}
+{self.CACHE.format(directory=place.memory) if place.cached else ""}
     {log};
     keepalive_timeout 600s;
     keepalive_requests 1000000000;
@@ -157,6 +244,7 @@ http {{
         listen 127.0.0.1:{place.port}{tls} backlog=4096;
         location / {{
             {self.POLICED if place.policy else ""}
+            {self.CACHED if place.cached else ""}
             proxy_pass http://backend;
             proxy_http_version 1.1;
             proxy_set_header Connection "";
@@ -173,6 +261,14 @@ http {{
 
     #: In the location: who has no key is nobody.
     POLICED = 'if ($consumer = "") { return 403; } limit_req zone=consumers burst=10000 nodelay;'
+
+    #: Answers are files, here in memory, which stay open.
+    CACHE = """
+    proxy_cache_path {directory} keys_zone=answers:10m inactive=1h use_temp_path=off;
+    open_file_cache max=1000 inactive=1h;
+    open_file_cache_valid 1h;
+"""
+    CACHED = f"proxy_cache answers; proxy_cache_valid 200 {CACHE_SECONDS}s;"
 
     @staticmethod
     def policy():
@@ -205,7 +301,7 @@ http {{
 class HAProxy(Proxy):
     name = "haproxy"
     install = "apt-get install haproxy"
-    scenarios = (*Proxy.scenarios, "policy")
+    scenarios = (*Proxy.scenarios, "policy", "cached")
 
     def program(self, scenario):
         return shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
@@ -233,16 +329,30 @@ defaults
     timeout client 600s
     timeout server 60s
     timeout http-keep-alive 600s
+{self.CACHE if place.cached else ""}
 frontend gateway
     bind 127.0.0.1:{place.port} backlog 4096{tls}
 {self.policy(place) if place.policy else ""}
     http-request return status 200 content-type application/json string '{MOCK_BODY}' if {{ path /mock }}
     default_backend backend
 backend backend
+{self.CACHED if place.cached else ""}
     server backend 127.0.0.1:{place.backend_port} pool-max-conn 128
 """,
         )
         return [program, "-db", "-f", config]
+
+    CACHE = f"""
+cache answers
+    total-max-size 16
+    max-age {CACHE_SECONDS}
+"""
+    #: What does not say for how long it is good is not kept.
+    CACHED = f"""
+    http-request cache-use answers
+    http-response set-header Cache-Control max-age={CACHE_SECONDS}
+    http-response cache-store answers
+"""
 
     @staticmethod
     def policy(place):
@@ -346,4 +456,4 @@ class Bare(Proxy):
 
 def proxies(binaries):
     """All entries, in the order of the table. `binaries` are the paths of what this repository builds."""
-    return [Tollgate(binaries), Nginx(), HAProxy(), Envoy(), Bare(binaries)]
+    return [Tollgate(binaries), Open(binaries), Nginx(), HAProxy(), Envoy(), Bare(binaries)]

@@ -167,6 +167,11 @@ impl Usage {
             forget_before(store, membership, &oldest);
         }
         let last = next.last().filter(|_| next.len() == MEMBERSHIPS_A_TURN).map(|(key, _)| &**key);
+        if last.is_none()
+            && let Err(error) = self.meters.unload()
+        {
+            tracing::debug!("the usage of API keys stays in memory: {error}");
+        }
         self.rollover.turned(last, now_s);
         finished
     }

@@ -9,11 +9,11 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use memmap2::{MmapOptions, MmapRaw};
+use memmap2::{MmapOptions, MmapRaw, UncheckedAdvice};
 
 use super::record::Meter;
 use super::{AllocateError, OpenError};
@@ -106,6 +106,19 @@ impl Arena {
         self.map.flush_range(0, (HEADER_BYTES + records * RECORD_BYTES) as usize)
     }
 
+    /// Lets go of the pages that are not in use, for the kernel to keep or to write: the next look at one maps it again.
+    ///
+    /// # Errors
+    /// The system's; all stays as it is then.
+    pub fn unload(&self) -> io::Result<()> {
+        if self.file.is_none() {
+            return Ok(());
+        }
+        // SAFETY: the mapping is shared and of a file, so that what was stored is the kernel's already, and every later
+        // access finds it there.
+        unsafe { self.map.unchecked_advise(UncheckedAdvice::DontNeed) }
+    }
+
     pub fn capacity(&self) -> u32 {
         self.capacity
     }
@@ -120,7 +133,7 @@ fn create(path: &Path) -> io::Result<File> {
     let mut name = path.as_os_str().to_owned();
     name.push(".new");
     let new = PathBuf::from(name);
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&new)?;
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(&new)?;
     file.write_all_at(&header(0), 0)?;
     file.set_len(HEADER_BYTES)?;
     file.sync_all()?;

@@ -208,6 +208,15 @@ fn records_are_found_freed_and_taken_again() {
 }
 
 #[test]
+fn memory_without_a_file_stays() {
+    let meters = Meters::in_memory(4).expect("a page");
+    let index = meters.allocate(1).expect("room");
+    count(meters.record(index), None, "2023-11-14", 3);
+    meters.unload().expect("nothing is done");
+    assert_eq!(meters.record(index).requests(day("2023-11-14")), Some(3));
+}
+
+#[test]
 fn a_file_grows_and_is_found_again() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("usage");
@@ -223,6 +232,8 @@ fn a_file_grows_and_is_found_again() {
     meters.retire(freed);
     // A shard that has not heard of it: the next process empties the record all the same.
     count(meters.record(freed), None, "2023-11-14", 1);
+    meters.unload().expect("the pages can go");
+    assert_eq!(meters.record(used).throttle().load(Ordering::Relaxed), 5, "what was stored is there");
     meters.sync().expect("the disk is fine");
     assert!(matches!(Meters::open(&path, 1), Err(OpenError::InUse { .. })));
     drop(meters);

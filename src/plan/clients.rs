@@ -103,7 +103,8 @@ impl Clients {
         Clients { revision: self.revision + 1, keys: builder.finish(), ..self.clone() }
     }
 
-    /// Some keys changed; those without an entry are gone. It costs a copy of one table of 1,024 for each.
+    /// Some keys changed; those without an entry are gone. For each, one table is copied, of a thousand
+    /// keys or two.
     #[must_use]
     pub fn with_keys(&self, changes: &[(KeyDigest, Option<KeyEntry<'_>>)]) -> Clients {
         Clients { revision: self.revision + 1, keys: self.keys.with(changes), ..self.clone() }

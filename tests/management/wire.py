@@ -28,8 +28,8 @@ class Wire:
         return status, json.loads(content) if content else None
 
     def request(self, method, path, body=None):
-        """The bytes of a request, which can be sent many times."""
-        content = b"" if body is None else json.dumps(body).encode()
+        """The bytes of a request, which can be sent many times. A body of bytes, such as a file, goes as it is."""
+        content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         date, authorization = self.signature(method, path, content)
         head = (
             f"{method} {path} HTTP/1.1\r\nHost: {self.host}\r\nAccept: application/json\r\n"

@@ -1,20 +1,22 @@
 //! A million keys by digest, changed one by one.
 //!
 //! ```text
-//! digest ──▶ 1 of 1,024 tables ──▶ a bucket of about two slots ──▶ the slot: id, enabled, plan
-//!            shared by Arc         `starts[b] .. starts[b + 1]`     32 bytes, half a cache line
+//! digest ──▶ its table       ──▶ a bucket of about two slots ──▶ the slot: id, enabled, plan
+//!            shared by Arc       `starts[b] .. starts[b + 1]`     32 bytes, half a cache line
 //! ```
-//! A table is an array without gaps, in the order of its buckets: of a million keys each has some thousand, 34 bytes a
-//! key. A key that changes has its table copied, 33 KB, and the other 1,023 shared.
+//! A table is an array without gaps, in the order of its buckets, 34 bytes a key. A key that changes has its table copied,
+//! and the others shared. There are as many as leave each some thousand keys, 1,024 of a million: with more of them a
+//! change costs less, with fewer of them a few keys are on few cache lines.
 
 use std::sync::Arc;
 
 use super::digest::KeyDigest;
 use super::{KeyId, Membership, MembershipIndex, PlanIndex};
 
-/// A power of two: the digest's first bits choose among them.
-const TABLES: usize = 1024;
-const TABLE_BITS: u32 = TABLES.trailing_zeros();
+/// A power of two, as every number of tables: the digest's first bits choose among them.
+const TABLES_MAX: usize = 1024;
+/// With twice as many, the tables become more.
+const KEYS_PER_TABLE: usize = 1024;
 
 const SLOTS_PER_BUCKET: usize = 2;
 
@@ -67,8 +69,7 @@ const NOT_ONE: PlanIndex = PlanIndex(u32::MAX);
 
 impl KeyTable {
     pub(super) fn empty() -> KeyTable {
-        let none = Arc::new(Draft::default().finish());
-        KeyTable { tables: vec![none; TABLES].into(), len: 0 }
+        KeyTable { tables: [Arc::new(Draft::default().finish())].into(), len: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -76,7 +77,7 @@ impl KeyTable {
     }
 
     pub(super) fn find(&self, digest: &KeyDigest) -> Option<Found<'_>> {
-        let table = &*self.tables[table_of(digest)];
+        let table = &*self.tables[table_of(digest, self.tables.len())];
         let slot = table.bucket(digest).iter().find(|slot| slot.digest.is_same(digest))?;
         Some(Found { table, slot })
     }
@@ -85,16 +86,33 @@ impl KeyTable {
     pub(super) fn with(&self, changes: &[(KeyDigest, Option<KeyEntry<'_>>)]) -> KeyTable {
         let mut by_table: Vec<_> = changes.iter().collect();
         // Stable: what is later stays behind.
-        by_table.sort_by_key(|(digest, _)| (table_of(digest), *digest));
+        by_table.sort_by_key(|(digest, _)| *digest);
         let mut changed = self.clone();
-        for of_table in by_table.chunk_by(|one, other| table_of(&one.0) == table_of(&other.0)) {
-            let index = table_of(&of_table[0].0);
+        let table_of = |(digest, _): &(KeyDigest, _)| table_of(digest, self.tables.len());
+        for of_table in by_table.chunk_by(|one, other| table_of(one) == table_of(other)) {
+            let index = table_of(of_table[0]);
             let before = &self.tables[index];
             let after = before.with(of_table);
             changed.len = changed.len + after.slots.len() - before.slots.len();
             changed.tables[index] = Arc::new(after);
         }
-        changed
+        match changed.len > changed.tables.len() * KEYS_PER_TABLE * 2 {
+            true => changed.spread(),
+            false => changed,
+        }
+    }
+
+    /// In as many tables as its keys want.
+    fn spread(self) -> KeyTable {
+        let tables = tables_for(self.len);
+        if tables == self.tables.len() {
+            return self;
+        }
+        let mut drafts: Vec<Draft> = (0..tables).map(|_| Draft::default()).collect();
+        for table in &self.tables {
+            table.slots.iter().for_each(|slot| drafts[table_of(&slot.digest, tables)].copy(table, slot));
+        }
+        KeyTable { tables: finished(drafts), len: self.len }
     }
 
     pub(super) fn each(&self, take: &mut dyn FnMut(&KeyDigest, Found<'_>)) {
@@ -109,21 +127,29 @@ impl KeyTable {
     }
 }
 
+fn finished(drafts: Vec<Draft>) -> Box<[Arc<SubTable>]> {
+    drafts.into_iter().map(|draft| Arc::new(draft.finish())).collect()
+}
+
+fn tables_for(keys: usize) -> usize {
+    keys.div_ceil(KEYS_PER_TABLE).next_power_of_two().min(TABLES_MAX)
+}
+
 /// Makes a table of many keys without one copy for each. No two may have the same digest.
 pub(super) struct KeyTableBuilder(Vec<Draft>);
 
 impl KeyTableBuilder {
     pub(super) fn new() -> KeyTableBuilder {
-        KeyTableBuilder((0..TABLES).map(|_| Draft::default()).collect())
+        KeyTableBuilder((0..TABLES_MAX).map(|_| Draft::default()).collect())
     }
 
     pub(super) fn put(&mut self, digest: KeyDigest, entry: KeyEntry<'_>) {
-        self.0[table_of(&digest)].put(digest, entry);
+        self.0[table_of(&digest, TABLES_MAX)].put(digest, entry);
     }
 
     pub(super) fn finish(self) -> KeyTable {
         let len = self.0.iter().map(|draft| draft.slots.len()).sum();
-        KeyTable { tables: self.0.into_iter().map(|draft| Arc::new(draft.finish())).collect(), len }
+        KeyTable { tables: finished(self.0), len }.spread()
     }
 }
 
@@ -148,8 +174,9 @@ impl<'t> Found<'t> {
     }
 }
 
-fn table_of(digest: &KeyDigest) -> usize {
-    (digest.high >> (u64::BITS - TABLE_BITS)) as usize
+/// Rises with the digest.
+fn table_of(digest: &KeyDigest, tables: usize) -> usize {
+    (((digest.high >> 32) * tables as u64) >> 32) as usize
 }
 
 /// Rises with [`order`].
@@ -386,10 +413,35 @@ mod tests {
             assert_eq!(shown(&changed, number), Some(("first".into(), true, vec![])));
         }
         assert_eq!(shown(&table, 1), Some(("first".into(), true, vec![])));
-        let shared = table.tables.iter().zip(&changed.tables).filter(|(one, other)| Arc::ptr_eq(one, other));
-        assert!(shared.count() >= TABLES - 5);
+        let one_changed = table.with(&[(digest(7), None)]);
+        let shared = table.tables.iter().zip(&one_changed.tables).filter(|(one, other)| Arc::ptr_eq(one, other));
+        assert_eq!((table.tables.len(), shared.count()), (4, 3));
         // What a slot refers to goes along when its table is copied again.
         let again = changed.with(&[(digest(0), Some(entry("short")))]).with(&[(digest(2), None)]);
         assert_eq!((shown(&again, 0), shown(&again, 2)), (Some(("short".into(), true, vec![])), None));
+    }
+
+    #[test]
+    fn there_are_more_tables_as_there_are_more_keys() {
+        let mut table = KeyTable::empty();
+        let (several, one) = ([membership(1, 7), membership(2, 8)], [membership(3, 9)]);
+        for (step, tables) in [(1, 1), (2_000, 1), (100, 4), (5_000, 4), (3_000, 16), (30_000, 64)] {
+            let entry = |number: usize| KeyEntry {
+                id: if number.is_multiple_of(3) { "an id that is long" } else { "short" },
+                enabled: number.is_multiple_of(2),
+                memberships: if number.is_multiple_of(5) { &several } else { &one },
+            };
+            let known = table.len();
+            let changes: Vec<_> = (known..known + step).map(|number| (digest(number), Some(entry(number)))).collect();
+            table = table.with(&changes);
+            assert_eq!((table.len(), table.tables.len()), (known + step, tables));
+            for number in 0..table.len() {
+                let KeyEntry { id, enabled, memberships } = entry(number);
+                let plans = memberships.iter().map(|membership| membership.plan.0).collect();
+                assert_eq!(shown(&table, number), Some((id.to_owned(), enabled, plans)), "{number} of {}", table.len());
+            }
+        }
+        let gone: Vec<_> = (0..table.len()).map(|number| (digest(number), None)).collect();
+        assert_eq!(table.with(&gone).len(), 0);
     }
 }

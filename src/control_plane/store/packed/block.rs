@@ -34,9 +34,17 @@ pub struct Place {
 }
 
 /// The row that stands there: the start of one.
+#[inline]
 pub fn row(block: &[u8], at: usize) -> Row<'_> {
     let mut bytes = &block[at..];
-    let [shared, rest, value] = [(); 3].map(|()| take_number(&mut bytes) as usize);
+    let [shared, rest, value] = match *bytes {
+        // Most rows are short. To find one takes reading half a block of them.
+        [shared, rest, value, ref behind @ ..] if (shared | rest | value) < 0x80 => {
+            bytes = behind;
+            [shared, rest, value].map(usize::from)
+        }
+        _ => [(); 3].map(|()| take_number(&mut bytes) as usize),
+    };
     let start = block.len() - bytes.len();
     let (rest, value) = bytes[..rest + value].split_at(rest);
     Row { shared, rest, value, end: start + rest.len() + value.len() }
