@@ -148,7 +148,9 @@ fn a_burst_and_no_more(driver: Driver) {
         let mut clients: Vec<Client> = (0..4).map(|_| gateway.connect()).collect();
         assert!(clients.iter_mut().all(|client| client.get("/a").status() == 429), "{burst}");
     }
-    assert_eq!(gateway.log(1)[0]["status"], json!(200));
+    // A line of either shard may come first.
+    let passed = gateway.log(20).iter().filter(|line| line["status"] == json!(200)).count();
+    assert_eq!(passed, 5);
 }
 
 fn each_method_has_a_bucket_of_its_own(driver: Driver) {
