@@ -7,6 +7,7 @@
 //! - [`release`]: which of its two deployments, where the stage has a canary.
 //! - [`route`]: which method of that stage, with the path's parameters.
 //! - [`integration`]: what the method does: an HTTP request to build, or a mock answer.
+//! - [`authorizer`]: what a method demands of its callers, and who decides.
 //! - [`lambda`]: where a function is invoked.
 //! - [`content`]: text and binary bodies, and how one becomes the other.
 //! - [`context`]: the names of `$context`'s variables.
@@ -24,6 +25,7 @@
 //! - [`compile`]: from the model to a plan, or the list of what stands against it.
 
 pub mod access_log;
+pub mod authorizer;
 pub mod cache;
 pub mod clients;
 pub mod compile;
@@ -48,6 +50,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use access_log::LogFormat;
+use authorizer::{Authorization, Authorizer, AuthorizerIndex};
 use cache::{CacheDefinition, StageCache};
 use content::BinaryMediaTypes;
 use delivery::HealthTarget;
@@ -99,7 +102,7 @@ pub struct StagePlan {
     /// `$stageVariables`, for templates.
     pub variables: Vec<(Box<str>, Box<str>)>,
     pub release: Release,
-    /// These six are shared by stages that serve the same definition with the same variables.
+    /// These seven are shared by stages that serve the same definition with the same variables.
     pub routes: Arc<RouteTable>,
     pub methods: Arc<[MethodPlan]>,
     /// Where its methods' requests go, each once.
@@ -108,6 +111,8 @@ pub struct StagePlan {
     pub protections: Arc<[Arc<Protection>]>,
     /// What `x-tollgate-throttle` says of it and of its methods.
     pub rules: Arc<[Rule]>,
+    /// Who decides who may call its methods, where something does.
+    pub authorizers: Arc<[Authorizer]>,
     pub gateway_responses: Arc<GatewayResponses>,
     /// By its own settings; `None` where no method has a limit.
     pub throttles: Option<Throttles>,
@@ -129,6 +134,7 @@ pub struct MethodPlan {
     pub resource_path: Box<str>,
     pub resource_id: Box<str>,
     pub api_key_required: bool,
+    pub authorization: Authorization,
     /// In the order in which they are asked.
     pub rules: Box<[RuleIndex]>,
     /// What is checked before the integration is begun.
@@ -205,6 +211,10 @@ impl Plan {
 impl StagePlan {
     pub fn method(&self, index: MethodIndex) -> &MethodPlan {
         &self.methods[index.0 as usize]
+    }
+
+    pub fn authorizer(&self, index: AuthorizerIndex) -> &Authorizer {
+        &self.authorizers[index.0 as usize]
     }
 
     pub fn origin(&self, index: OriginIndex) -> &Origin {

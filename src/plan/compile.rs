@@ -6,6 +6,7 @@
 //! - `compiler`: stages compiled one by one, and plans made of them.
 //! - `definition`: what a definition makes: routes, methods, error answers.
 //! - `method`: a method, and what is refused of one.
+//! - `authorizer`: who may call it.
 //! - `integration`: its integration.
 //! - `protection`: what protects its upstream.
 //! - `validation`: its request validator, and models.
@@ -20,6 +21,7 @@
 //! - `targets`: where what is named by ARN is asked.
 //! - `shared`: what compiled stages have in common.
 
+mod authorizer;
 mod cache;
 mod compiler;
 mod content;
@@ -47,6 +49,7 @@ use std::sync::Arc;
 use super::Plan;
 use super::validation::Schema;
 use crate::model::{ApiDefinition, Pointer, Stage};
+use authorizer::Authorizers;
 use compiler::Known;
 use definition::Origins;
 use denial::Denials;
@@ -223,6 +226,7 @@ struct Compilation<'c> {
     deployment: Deployment,
     origins: Origins,
     protections: Protections,
+    authorizers: Authorizers,
     rules: Rules,
     /// The definition's models by name; `None` for one that was refused.
     models: HashMap<String, Option<Arc<Schema>>>,
@@ -241,6 +245,7 @@ impl<'c> Compilation<'c> {
             origins: Origins::default(),
             protections: Protections::default(),
             rules: Rules::default(),
+            authorizers: Authorizers::default(),
             models: HashMap::new(),
             shared_namespaces: HashSet::new(),
         }

@@ -272,6 +272,7 @@ impl Compilation<'_> {
             origins: Arc::clone(&compiled.origins),
             protections: Arc::clone(&compiled.protections),
             rules: Arc::clone(&compiled.rules),
+            authorizers: Arc::clone(&compiled.authorizers),
             gateway_responses: Arc::clone(&compiled.gateway_responses),
             throttles: throttle::compile(self, stage, &compiled.methods),
             access_log_format: self.access_log_format(stage),

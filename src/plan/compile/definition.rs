@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::authorizer::Authorizers;
 use super::protection::Protections;
 use super::throttle_rules::Rules;
 use super::{
@@ -10,6 +11,7 @@ use super::{
     throttle_rules,
 };
 use crate::model::{ApiDefinition, Pointer, Resource};
+use crate::plan::authorizer::Authorizer;
 use crate::plan::gateway_response::GatewayResponses;
 use crate::plan::integration::Origin;
 use crate::plan::protection::Protection;
@@ -26,6 +28,7 @@ pub struct CompiledDefinition {
     pub origins: Arc<[Arc<Origin>]>,
     pub protections: Arc<[Arc<Protection>]>,
     pub rules: Arc<[Rule]>,
+    pub authorizers: Arc<[Authorizer]>,
     /// What methods are denied for.
     pub denied: Box<[Problem]>,
 }
@@ -33,6 +36,7 @@ pub struct CompiledDefinition {
 pub fn compile(compilation: &mut Compilation<'_>, source: StageSource<'_>) -> CompiledDefinition {
     (compilation.origins, compilation.protections) = (Origins::default(), Protections::default());
     (compilation.models, compilation.rules) = (HashMap::new(), Rules::default());
+    compilation.authorizers = Authorizers::default();
     throttle_rules::of_api(compilation, &source.definition.rest_api);
     compilation.shared_namespaces = cache::shared_namespaces(source.definition);
     refuse_what_is_not_served(compilation, source.definition);
@@ -49,6 +53,7 @@ pub fn compile(compilation: &mut Compilation<'_>, source: StageSource<'_>) -> Co
         origins: std::mem::take(&mut compilation.origins).list.into(),
         protections: std::mem::take(&mut compilation.protections).into_list(),
         rules: std::mem::take(&mut compilation.rules).into_list().into(),
+        authorizers: std::mem::take(&mut compilation.authorizers).into_list().into(),
         denied: std::mem::take(&mut compilation.denied).into(),
     }
 }
