@@ -8,6 +8,7 @@
 //! - [`forwarding`]: from a client's request to the origin's: what is dropped, mapped and added.
 //! - [`integrate`]: HTTP origins and mock answers; [`upstream`]: the pools of connections to origins,
 //!   and what protects them.
+//! - [`aws_signer`]: signs requests to AWS's services.
 //! - [`cache`]: answers that are given again without asking an origin.
 //! - [`body`]: bodies on their way through; [`compress`]: in and out of content codings.
 //! - [`respond`]: method responses and gateway responses: the one place where an error becomes a response; [`request_parts`]: what gateway
@@ -18,6 +19,7 @@
 
 pub mod access_log;
 pub mod admit;
+pub mod aws_signer;
 pub mod body;
 pub mod cache;
 pub mod compress;
