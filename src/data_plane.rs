@@ -9,6 +9,7 @@
 //! - [`integrate`]: HTTP origins and mock answers; [`upstream`]: the pools of connections to origins,
 //!   and what protects them.
 //! - [`cache`]: answers that are given again without asking an origin.
+//! - [`identity`]: who calls, where a method asks; [`call`]: requests of the gateway's own.
 //! - [`body`]: bodies on their way through; [`compress`]: in and out of content codings.
 //! - [`respond`]: method responses and gateway responses: the one place where an error becomes a response; [`request_parts`]: what gateway
 //!   responses ask of a request.
@@ -20,11 +21,13 @@ pub mod access_log;
 pub mod admit;
 pub mod body;
 pub mod cache;
+pub mod call;
 pub mod compress;
 pub mod connection;
 pub mod context;
 pub mod exchange;
 pub mod forwarding;
+pub mod identity;
 pub mod integrate;
 pub mod live;
 pub mod request_parts;

@@ -19,6 +19,7 @@
 //!   know values and text only.
 //! - [`limit`]: how much may pass, exact across cores: token buckets, a shard's leases of them, concurrency.
 //! - [`sign`]: AWS Signature Version 4, without I/O and clock.
+//! - [`policy`]: policies in IAM's language, of resources, of users and of authorizers' answers: who may call what.
 //! - [`meter`]: how often each API key has called under each usage plan: counters in a mapped file, which outlive the
 //!   process, and the quotas' periods.
 //! - [`stats`]: every metric, a shard's recorder, the merge.
@@ -35,8 +36,8 @@
 //!
 //! 1. The planes never name each other; they share `plan` and `stats`; `server` introduces them.
 //! 2. Only `net` names monoio, io-uring and rustls.
-//! 3. `http`, `stats`, `model`, `limit`, `meter`, `jsonpath` and `sign` import nothing from the crate, `vtl` only `jsonpath`;
-//!    `plan` names `stats`, `limit`, `meter`, `vtl` and `jsonpath`, and in `compile` `model`.
+//! 3. `http`, `stats`, `model`, `limit`, `meter`, `jsonpath`, `sign` and `policy` import nothing from the crate, `vtl` only
+//!    `jsonpath`; `plan` names `stats`, `limit`, `meter`, `vtl`, `jsonpath` and `policy`, and in `compile` `model`.
 //! 4. A plan is a value: built once, never changed, without interior mutability and clock; one copy in the process.
 //! 5. State is touched in plain `fn`s, I/O happens in `async fn`s; no `RefCell` borrow lives across an `.await`.
 //! 6. An error becomes bytes in one place: `data_plane/respond.rs` for clients, `control_plane/server.rs` for operators.
@@ -62,6 +63,7 @@ pub mod model;
 pub mod net;
 pub mod openapi;
 pub mod plan;
+pub mod policy;
 pub mod server;
 pub mod sign;
 pub mod stats;

@@ -7,6 +7,7 @@
 //! - [`release`]: which of its two deployments, where the stage has a canary.
 //! - [`route`]: which method of that stage, with the path's parameters.
 //! - [`integration`]: what the method does: an HTTP request to build, or a mock answer.
+//! - [`lambda`]: where a function is invoked.
 //! - [`content`]: text and binary bodies, and how one becomes the other.
 //! - [`context`]: the names of `$context`'s variables.
 //! - [`cache`]: whose answers a stage keeps.
@@ -31,6 +32,7 @@ pub mod context;
 pub mod delivery;
 pub mod gateway_response;
 pub mod integration;
+pub mod lambda;
 pub mod mock_status;
 pub mod protection;
 pub mod release;

@@ -315,7 +315,7 @@ pub fn compile_options(config: &Config) -> compile::Options {
         integration_timeout_ms_max: config.limits.integration_timeout_max_ms,
         template_bytes_max: config.limits.template_bytes_max,
     };
-    compile::Options { root: config.root, limits, on_unsupported: compile::Unsupported::Refuse }
+    compile::Options { root: config.root, limits, on_unsupported: compile::Unsupported::Refuse, targets: None }
 }
 
 /// The same for what the management API deploys.

@@ -46,7 +46,11 @@ pub struct Census {
 
 impl Serving {
     pub fn new(options: Options) -> Serving {
-        Serving { compiler: Compiler::new(options.limits, options.on_unsupported), stages: BTreeMap::new(), root: None }
+        Serving {
+            compiler: Compiler::new(options.limits, options.on_unsupported).with_targets(options.targets),
+            stages: BTreeMap::new(),
+            root: None,
+        }
     }
 
     /// Compiles everything; stages that cannot be served are left out, and named with what stands against them.

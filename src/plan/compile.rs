@@ -17,6 +17,7 @@
 //! - `denial`: what methods are denied for, where that is asked for.
 //! - `stage`: what a stage itself says: variables, canary, method settings.
 //! - `throttle`: how often methods may be called, by their settings; `throttle_rules`: by `x-tollgate-throttle`.
+//! - `targets`: where what is named by ARN is asked.
 //! - `shared`: what compiled stages have in common.
 
 mod cache;
@@ -31,6 +32,7 @@ mod method;
 mod protection;
 mod shared;
 mod stage;
+pub mod targets;
 mod throttle;
 mod throttle_rules;
 mod uri;
@@ -49,6 +51,7 @@ use compiler::Known;
 use definition::Origins;
 use denial::Denials;
 use protection::Protections;
+use targets::Targets;
 use throttle_rules::Rules;
 
 pub use compiler::{CompiledStage, Compiler};
@@ -67,12 +70,14 @@ pub struct StageSource<'m> {
 }
 
 /// What compiling needs to know besides the model.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// The only stage is also served without its name in the path.
     pub root: bool,
     pub limits: Limits,
     pub on_unsupported: Unsupported,
+    /// Without it, nothing is to be asked.
+    pub targets: Option<Arc<Targets>>,
 }
 
 /// What becomes of what the model holds and this version does not serve: authorizers, say, or throttling.
@@ -164,7 +169,7 @@ pub fn compile(stages: &[StageSource<'_>], options: &Options, generation: u64) -
     if options.root {
         problems.extend(second_at_root(stages));
     }
-    let mut compiler = Compiler::new(options.limits, options.on_unsupported);
+    let mut compiler = Compiler::new(options.limits, options.on_unsupported).with_targets(options.targets.clone());
     let mut compiled = Vec::with_capacity(stages.len());
     for (position, source) in stages.iter().enumerate() {
         let odd_settings = stage::settings_of_no_method(source.definition, source.stage);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::definition::{self, CompiledDefinition};
 use super::denial::Denials;
 use super::shared::{Shared, TextKey};
+use super::targets::Targets;
 use super::{Compilation, Deployment, Limits, Problem, StageSource, Unsupported, cache, content, stage, throttle};
 use crate::model::{ApiDefinition, DeploymentId, Pointer, RestApiId, Stage, StageVariables};
 use crate::plan::access_log::LogFormat;
@@ -21,6 +22,7 @@ use crate::vtl;
 pub struct Compiler {
     pub(super) limits: Limits,
     pub(super) on_unsupported: Unsupported,
+    pub(super) targets: Option<Arc<Targets>>,
     definitions: Shared<Identity, CompiledDefinition>,
     /// Expressions for statuses repeat in every method; a compiled one costs some 10 KB.
     pub(super) patterns: Shared<String, regex::Regex>,
@@ -104,6 +106,12 @@ pub(super) enum Known {
 impl Compiler {
     pub fn new(limits: Limits, on_unsupported: Unsupported) -> Compiler {
         Compiler { limits, on_unsupported, ..Compiler::default() }
+    }
+
+    /// With what may be named by ARN.
+    #[must_use]
+    pub fn with_targets(self, targets: Option<Arc<Targets>>) -> Compiler {
+        Compiler { targets, ..self }
     }
 
     /// Compiles a stage, with its canary if it has one. Stages that name the same deployment of the same API, with the
