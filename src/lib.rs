@@ -58,6 +58,7 @@ pub mod data_plane;
 pub mod diagnostic;
 pub mod http;
 pub mod jsonpath;
+pub mod jwt;
 pub mod limit;
 pub mod meter;
 pub mod model;

@@ -117,6 +117,7 @@ pub struct StagePlan {
     /// Who decides who may call its methods, where something does.
     pub authorizers: Arc<[Authorizer]>,
     pub gateway_responses: Arc<GatewayResponses>,
+    pub api_key_source: ApiKeySource,
     /// By its own settings; `None` where no method has a limit.
     pub throttles: Option<Throttles>,
     /// The stage's own; without one, the setting's.
@@ -126,6 +127,16 @@ pub struct StagePlan {
     pub minimum_compression_size: Option<u32>,
     /// Where answers of its methods are kept.
     pub cache: Option<Arc<StageCache>>,
+}
+
+/// Where a caller's API key is read from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ApiKeySource {
+    /// `x-api-key`.
+    #[default]
+    Header,
+    /// `usageIdentifierKey` of the authorizer's answer.
+    Authorizer,
 }
 
 /// One method of one resource, ready to run.

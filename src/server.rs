@@ -31,8 +31,8 @@ use crate::control_plane::usage::sync::UsageSync;
 use crate::control_plane::{self, Control, ControlPlane, ExitReason};
 use crate::data_plane::access_log::LogSink;
 use crate::data_plane::settings::{
-    AccessLogSettings, CacheSettings, Cidr, CompressionSettings, ForwardingSettings, Settings, ThrottleHeaders,
-    ThrottleSettings, UpstreamSettings,
+    AccessLogSettings, AuthorizerSettings, CacheSettings, Cidr, CompressionSettings, ForwardingSettings, Settings,
+    ThrottleHeaders, ThrottleSettings, UpstreamSettings,
 };
 use crate::data_plane::shard::{Letter, ListenerInfo, ShardHandle, ShardParts, ShardState, run};
 use crate::data_plane::throttle::SharedLimits;
@@ -315,7 +315,19 @@ pub fn compile_options(config: &Config) -> compile::Options {
         integration_timeout_ms_max: config.limits.integration_timeout_max_ms,
         template_bytes_max: config.limits.template_bytes_max,
     };
-    compile::Options { root: config.root, limits, on_unsupported: compile::Unsupported::Refuse, targets: None }
+    compile::Options {
+        root: config.root,
+        limits,
+        on_unsupported: compile::Unsupported::Refuse,
+        targets: Some(Arc::new(targets(config))),
+    }
+}
+
+/// Where functions are invoked.
+fn targets(config: &Config) -> compile::targets::Targets {
+    let signed = config.aws.credentials != config::CredentialsSource::Off;
+    let target = |url: &String| compile::targets::FunctionTarget { url: url.clone(), name: None, signed };
+    compile::targets::Targets { lambda: config.aws.endpoints.0.get("lambda").map(target), ..Default::default() }
 }
 
 /// The same for what the management API deploys.
@@ -432,6 +444,11 @@ fn settings(config: &Config, shards: usize) -> Result<Settings, String> {
             shard_bytes_max: config.cache.shard_bytes_max,
             wait_ms: config.cache.wait_ms,
             header: config.cache.header,
+        },
+        authorizers: AuthorizerSettings {
+            shard_bytes_max: config.authorizers.shard_bytes_max,
+            timeout_ms: config.authorizers.timeout_ms,
+            answer_bytes_max: config.authorizers.answer_bytes_max,
         },
         account_id: config.account_id.as_str().into(),
     })

@@ -206,6 +206,16 @@ settings! {
         header: bool = false => Facts::plain().aws("no");
     }
 
+    /// Those who decide who may call: Lambda authorizers and others.
+    authorizers: Authorizers {
+        /// The memory of each shard for what they have decided.
+        shard_bytes_max: u64 = 16_777_216 => Facts::bytes(1 << 20, 64 * GIB).aws("as much as there is");
+        /// How long an authorizer may take; then the request is answered 500.
+        timeout_ms: u64 = 10_000 => Facts::milliseconds(50, HOUR_MS).aws("10 s");
+        /// The longest answer of an authorizer; a longer one decides nothing, and the request is answered 500.
+        answer_bytes_max: u64 = 65_536 => Facts::bytes(1024, 16 << 20).aws("8 KB");
+    }
+
     /// The management API on the admin listener, for AWS's tools, and who may use it. With access keys or tokens, everything
     /// there demands one but `/`, `/healthz`, `/readyz`, `/metrics` and `/openapi.json`.
     management: Management {

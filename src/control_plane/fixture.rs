@@ -29,6 +29,7 @@ pub fn plan_value(generation: u64, methods: &[&str], hosts: &[&str]) -> Plan {
         methods: methods.iter().map(|method| mock(method)).collect(),
         origins: hosts.iter().map(|host| Arc::new(origin(host))).collect(),
         protections: Default::default(),
+        api_key_source: Default::default(),
         gateway_responses: Default::default(),
         access_log_format: None,
         binary_media_types: Default::default(),

@@ -221,7 +221,13 @@ impl Entering<'_> {
             let filling = Filling::new(store, key, Some(flight), false);
             let note = Note { result: CacheResult::Refresh, warns: false };
             let caching = Caching::new(note, Some(filling), None);
-            refresh::begin(shard, self.inbound, Refresh { live: Rc::clone(&exchange.live), stage, caching }, place);
+            let authorized = exchange.authorized.clone();
+            refresh::begin(
+                shard,
+                self.inbound,
+                Refresh { live: Rc::clone(&exchange.live), stage, caching, authorized },
+                place,
+            );
         }
     }
 

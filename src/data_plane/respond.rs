@@ -33,6 +33,18 @@ pub enum GatewayError {
     NoStage,
     /// The stage has no such resource, or the resource no such method.
     NoRoute,
+    /// The caller did not say who it is, or its authorizer does not know it.
+    Unauthorized,
+    /// An authorizer, or a policy, does not allow it.
+    AccessDenied,
+    /// A policy denies it by name.
+    AccessDeniedExplicitly,
+    /// The method wants a signed request.
+    NoToken,
+    /// An authorizer could not be asked, or failed.
+    AuthorizerFailure,
+    /// An authorizer answered what decides nothing.
+    AuthorizerConfiguration,
     /// The method demands an API key, and the request has none that opens the stage.
     InvalidApiKey,
     /// A limit has no token for it.
@@ -62,8 +74,12 @@ impl GatewayError {
             | GatewayError::InvalidJson
             | GatewayError::MissingParameters
             | GatewayError::InvalidBody => 400,
+            GatewayError::Unauthorized => 401,
             GatewayError::NoStage
             | GatewayError::NoRoute
+            | GatewayError::NoToken
+            | GatewayError::AccessDenied
+            | GatewayError::AccessDeniedExplicitly
             | GatewayError::InvalidApiKey
             | GatewayError::InvalidationDenied => 403,
             GatewayError::RequestTimeout => 408,
@@ -72,7 +88,9 @@ impl GatewayError {
             GatewayError::UnsupportedMediaType => 415,
             GatewayError::Throttled | GatewayError::QuotaExceeded => 429,
             GatewayError::HeaderTooLarge => 431,
-            GatewayError::Configuration => 500,
+            GatewayError::Configuration | GatewayError::AuthorizerFailure | GatewayError::AuthorizerConfiguration => {
+                500
+            }
             GatewayError::IntegrationMalformed => 502,
             GatewayError::IntegrationBusy => 503,
             GatewayError::IntegrationTimeout | GatewayError::IntegrationFailure => 504,
@@ -92,7 +110,13 @@ impl GatewayError {
             GatewayError::NoStage | GatewayError::InvalidApiKey | GatewayError::InvalidationDenied => "Forbidden",
             GatewayError::Throttled => "Too Many Requests",
             GatewayError::QuotaExceeded => "Limit Exceeded",
-            GatewayError::NoRoute => "Missing Authentication Token",
+            GatewayError::NoRoute | GatewayError::NoToken => "Missing Authentication Token",
+            GatewayError::Unauthorized => "Unauthorized",
+            GatewayError::AccessDenied => "User is not authorized to access this resource",
+            GatewayError::AccessDeniedExplicitly => {
+                "User is not authorized to access this resource with an explicit deny"
+            }
+            GatewayError::AuthorizerFailure | GatewayError::AuthorizerConfiguration => "Internal server error",
             GatewayError::RequestTimeout => "Request Timeout",
             GatewayError::RequestTooLarge => "Request Too Long",
             GatewayError::TargetTooLong => "URI Too Long",
@@ -124,8 +148,14 @@ impl GatewayError {
                 GatewayResponseType::BadRequestParameters
             }
             GatewayError::BadRequestBody | GatewayError::InvalidBody => GatewayResponseType::BadRequestBody,
-            GatewayError::NoRoute => GatewayResponseType::MissingAuthenticationToken,
-            GatewayError::NoStage | GatewayError::InvalidationDenied => GatewayResponseType::AccessDenied,
+            GatewayError::NoRoute | GatewayError::NoToken => GatewayResponseType::MissingAuthenticationToken,
+            GatewayError::Unauthorized => GatewayResponseType::Unauthorized,
+            GatewayError::AuthorizerFailure => GatewayResponseType::AuthorizerFailure,
+            GatewayError::AuthorizerConfiguration => GatewayResponseType::AuthorizerConfigurationError,
+            GatewayError::NoStage
+            | GatewayError::AccessDenied
+            | GatewayError::AccessDeniedExplicitly
+            | GatewayError::InvalidationDenied => GatewayResponseType::AccessDenied,
             GatewayError::InvalidApiKey => GatewayResponseType::InvalidApiKey,
             GatewayError::Throttled => GatewayResponseType::Throttled,
             GatewayError::QuotaExceeded => GatewayResponseType::QuotaExceeded,

@@ -35,6 +35,7 @@ pub struct Settings {
     pub compression: CompressionSettings,
     pub throttle: ThrottleSettings,
     pub cache: CacheSettings,
+    pub authorizers: AuthorizerSettings,
     /// `$context.accountId`.
     pub account_id: Box<str>,
 }
@@ -107,6 +108,16 @@ pub struct CacheSettings {
     pub wait_ms: u64,
     /// Whether clients are told by `X-Cache`.
     pub header: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct AuthorizerSettings {
+    /// For the decisions that a shard keeps.
+    pub shard_bytes_max: u64,
+    /// How long an authorizer may take.
+    pub timeout_ms: u64,
+    /// The longest answer of an authorizer.
+    pub answer_bytes_max: u64,
 }
 
 #[derive(Clone, Debug)]

@@ -24,6 +24,7 @@ use crate::plan::delivery::{AddressBook, Delivery, Unhealthy};
 use crate::stats::{Counter, Recorder};
 
 use super::access_log::{AccessLog, Handed};
+use super::authorize::decisions::Decisions;
 use super::aws_signer::AwsSigner;
 use super::cache::store::{self, Adopted, Remains, Stores};
 use super::cache::{KeyRoom, Refreshes};
@@ -106,6 +107,8 @@ pub struct Shard {
     /// Copies of requests that are on their way to mirrors.
     pub mirrors: Cell<u32>,
     pub aws_signer: AwsSigner,
+    /// What authorizers have decided.
+    pub decisions: Decisions,
     /// Room for the key of a kept answer.
     pub cache_key: KeyRoom,
     /// Answers that are asked for while nobody waits.
@@ -137,6 +140,7 @@ impl Shard {
         let (empty, upstreams) = Live::adopt(Arc::new(Plan::empty()), block, &nothing);
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let seed = (unix.as_nanos() as u64) ^ (parts.index as u64) << 56 ^ u64::from(std::process::id()) << 32;
+        let decision_bytes_max = parts.settings.authorizers.shard_bytes_max;
         let shard = Shard {
             encoders: Encoders::new(parts.settings.compression),
             settings: parts.settings,
@@ -157,6 +161,7 @@ impl Shard {
             unhealthy: RefCell::default(),
             mirrors: Cell::new(0),
             aws_signer: AwsSigner::default(),
+            decisions: Decisions::new(decision_bytes_max),
             cache_key: KeyRoom::default(),
             refreshes: Refreshes::default(),
             stores: RefCell::default(),

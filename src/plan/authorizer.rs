@@ -25,6 +25,8 @@ pub enum Authorization {
 pub struct Authorizer {
     pub id: Box<str>,
     pub name: Box<str>,
+    /// Of all that describes it: what another has decided is not its decision.
+    pub fingerprint: [u8; 16],
     /// How long a decision is kept, in milliseconds; 0 keeps none.
     pub ttl_ms: u64,
     /// What the decision is about: parts of the request, all of which have to be there.

@@ -71,6 +71,18 @@ pub fn of_method(
     }
 }
 
+fn fingerprint(authorizer: &model::Authorizer, variables: &model::StageVariables) -> [u8; 16] {
+    let mut text = serde_json::to_vec(authorizer).unwrap_or_default();
+    for (name, value) in variables {
+        for part in [name, value] {
+            text.extend_from_slice(&(part.len() as u64).to_le_bytes());
+            text.extend_from_slice(part.as_bytes());
+        }
+    }
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &text);
+    digest.as_ref()[..16].try_into().expect("a SHA-256 has 32 bytes")
+}
+
 struct Context<'c, 'k, 'm> {
     compilation: &'c mut Compilation<'k>,
     source: StageSource<'m>,
@@ -102,6 +114,7 @@ fn compile(
     Some(Authorizer {
         id: authorizer.id.as_str().into(),
         name: authorizer.name.as_str().into(),
+        fingerprint: fingerprint(authorizer, &source.stage.variables),
         ttl_ms: ttl_ms?,
         sources: sources.into(),
         kind,

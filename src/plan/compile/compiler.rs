@@ -9,12 +9,12 @@ use super::denial::Denials;
 use super::shared::{Shared, TextKey};
 use super::targets::Targets;
 use super::{Compilation, Deployment, Limits, Problem, StageSource, Unsupported, cache, content, stage, throttle};
-use crate::model::{ApiDefinition, DeploymentId, Pointer, RestApiId, Stage, StageVariables};
+use crate::model::{self, ApiDefinition, DeploymentId, Pointer, RestApiId, Stage, StageVariables};
 use crate::plan::access_log::LogFormat;
 use crate::plan::release::Release;
 use crate::plan::select::{Selector, StageAddress};
 use crate::plan::validation::Schema;
-use crate::plan::{Plan, StageIndex, StagePlan};
+use crate::plan::{ApiKeySource, Plan, StageIndex, StagePlan};
 use crate::vtl;
 
 /// Compiles stages, and keeps what they have in common for as long as one of them has it.
@@ -274,6 +274,10 @@ impl Compilation<'_> {
             rules: Arc::clone(&compiled.rules),
             authorizers: Arc::clone(&compiled.authorizers),
             gateway_responses: Arc::clone(&compiled.gateway_responses),
+            api_key_source: match rest_api.api_key_source {
+                model::ApiKeySource::Header => ApiKeySource::Header,
+                model::ApiKeySource::Authorizer => ApiKeySource::Authorizer,
+            },
             throttles: throttle::compile(self, stage, &compiled.methods),
             access_log_format: self.access_log_format(stage),
             binary_media_types: content::binary_media_types(self, definition),

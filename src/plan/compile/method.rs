@@ -23,7 +23,7 @@ pub fn compile(
     let authorization = authorizer::of_method(compilation, source, method, &pointer);
     // Those of authorizers stay, which other methods may have too.
     let (origins, protections) = (compilation.origins.len(), compilation.protections.len());
-    refuse_what_is_not_enforced(compilation, source, method, &pointer);
+    refuse_keys_of_nobody(compilation, source, method, &authorization, &pointer);
     let validator = validation::compile(compilation, source, path, method, &pointer);
     let rules = throttle_rules::of_method(compilation, path, method, &pointer);
     let Some(described) = &method.method_integration else {
@@ -62,17 +62,18 @@ pub fn compile(
     (compilation.problems.len() == problems).then(plan)
 }
 
-/// A door that is described as locked is not served open.
-fn refuse_what_is_not_enforced(
+/// A key that nobody could bring opens nothing.
+fn refuse_keys_of_nobody(
     compilation: &mut Compilation<'_>,
     source: StageSource<'_>,
     method: &Method,
+    authorization: &Authorization,
     pointer: &Pointer,
 ) {
-    let source = source.definition.rest_api.api_key_source;
-    if method.api_key_required && source == ApiKeySource::Authorizer {
-        let message = "an API key from an authorizer is not taken by this version";
-        let help = "let callers send it in `x-api-key`: set the API's `apiKeySource` to `HEADER`";
-        compilation.refuse_or_deny(pointer.child("apiKeyRequired"), message).help(help);
+    let from_authorizer = source.definition.rest_api.api_key_source == ApiKeySource::Authorizer;
+    if method.api_key_required && from_authorizer && *authorization == Authorization::None {
+        let message = "the API's keys are an authorizer's word, and the method has no authorizer";
+        let help = "give it one, or set the API's `apiKeySource` to `HEADER`";
+        compilation.refuse_unanswerable(pointer.child("apiKeyRequired"), message, help);
     }
 }
