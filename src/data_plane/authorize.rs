@@ -111,6 +111,9 @@ impl<'a> Asking<'a> {
     fn arn(&self, stage: &StagePlan) -> String {
         let facts = self.inbound.facts;
         let path = self.inbound.path.trim_start_matches('/');
+        // Slashes that make no difference to the match make none here: `/a/` is not to come past what denies `/a`.
+        let is_greedy = facts.method.is_some_and(|method| method.resource_path.ends_with("+}"));
+        let path = if is_greedy { path } else { path.strip_suffix('/').unwrap_or(path) };
         let StagePlan { region, api_id, stage: name, .. } = stage;
         let mut arn = String::with_capacity(96 + path.len());
         let account_id = facts.account_id;

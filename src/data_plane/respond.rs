@@ -299,7 +299,7 @@ pub fn write_error(
     let configured = customised.and_then(|stage| stage.gateway_responses.find(kind, error.status()));
     let status = configured.and_then(|response| response.status).unwrap_or(error.status());
     let mut body = Vec::new();
-    let content_type = write_error_body(configured, &facts, &mut body);
+    let content_type = write_error_body(error, configured, &facts, &mut body);
 
     encode::status_line(status, out);
     write_date(date, out);
@@ -332,10 +332,20 @@ fn template_for<'r>(response: &'r GatewayResponse, facts: &Facts<'_>) -> Option<
     response.templates.iter().find(|(known, _)| fits(known)).or(response.templates.first())
 }
 
-fn write_error_body<'r>(configured: Option<&'r GatewayResponse>, facts: &Facts<'_>, body: &mut Vec<u8>) -> &'r str {
+fn write_error_body<'r>(
+    error: GatewayError,
+    configured: Option<&'r GatewayResponse>,
+    facts: &Facts<'_>,
+    body: &mut Vec<u8>,
+) -> &'r str {
     if let Some((content_type, template)) = configured.and_then(|response| template_for(response, facts)) {
         facts.write_text(template, body);
         return content_type;
+    }
+    if matches!(error, GatewayError::AuthorizerFailure | GatewayError::AuthorizerConfiguration) {
+        // AWS says nothing of what is wrong with an authorizer.
+        body.extend_from_slice(b"{\"message\":null}");
+        return "application/json";
     }
     body.extend_from_slice(b"{\"message\":");
     super::context::write_json_string(facts.error.map_or("", |error| error.message), body);
