@@ -23,6 +23,7 @@ mod rules;
 mod special;
 mod table;
 mod value;
+mod vpc;
 
 pub use choice::{
     BasePath, Driver, KeyScope, LogLevel, Parity, ThrottleHeaders, UnderscoreTwins, Unresolved, Unsupported,
@@ -35,6 +36,7 @@ pub use table::{
     AccessLog, Config, Forwarding, Limits, Log, Management, Quota, Runtime, Shutdown, Throttle, Tls, Upstream,
 };
 pub use value::{Node, Place};
+pub use vpc::VpcEndpoint;
 
 use define::Setting;
 use kind::{Context, Fault};

@@ -18,6 +18,7 @@
 //! - [`test_invocation`]: a method tried without serving it.
 //! - [`validation`]: what a method demands of a request: parameters, and bodies that fit a model.
 //! - [`throttle`]: how often methods may be called.
+//! - [`vpc`]: which networks stand for which VPC endpoints.
 //! - [`clients`]: API keys and usage plans, beside the plan.
 //! - [`delivery`]: how a plan and what belongs to it reach the shards.
 //! - [`compile`]: from the model to a plan, or the list of what stands against it.
@@ -40,6 +41,7 @@ pub mod template;
 pub mod test_invocation;
 pub mod throttle;
 pub mod validation;
+pub mod vpc;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -58,6 +60,8 @@ use select::Selector;
 use select::domain::DomainAddress;
 use throttle::{Rule, RuleIndex, Throttles};
 use validation::Validator;
+
+use crate::policy::Policy;
 
 /// The position of a stage in [`Plan::stages`]. 32 bits: more stages than memory has room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -97,7 +101,10 @@ pub struct StagePlan {
     /// `$stageVariables`, for templates.
     pub variables: Vec<(Box<str>, Box<str>)>,
     pub release: Release,
-    /// These six are shared by stages that serve the same definition with the same variables.
+    /// What the ARNs of its methods begin with: `arn:aws:execute-api:{region}:{account}:{api}/{stage}/`. `{METHOD}/{path}`
+    /// make one whole.
+    pub method_arn_prefix: Box<str>,
+    /// These seven are shared by stages that serve the same definition with the same variables.
     pub routes: Arc<RouteTable>,
     pub methods: Arc<[MethodPlan]>,
     /// Where its methods' requests go, each once.
@@ -107,6 +114,8 @@ pub struct StagePlan {
     /// What `x-tollgate-throttle` says of it and of its methods.
     pub rules: Arc<[Rule]>,
     pub gateway_responses: Arc<GatewayResponses>,
+    /// Who may call the API at all, where its description says.
+    pub resource_policy: Option<Arc<Policy>>,
     /// By its own settings; `None` where no method has a limit.
     pub throttles: Option<Throttles>,
     /// The stage's own; without one, the setting's.

@@ -43,7 +43,7 @@ pub fn run(files: &[PathBuf], import: &ImportOptions, options: &compile::Options
 
 pub fn report(files: &[PathBuf], import: &ImportOptions, options: &compile::Options, format: Format) -> Report {
     // What is served at the root has the same routes.
-    let options = compile::Options { root: false, ..*options };
+    let options = compile::Options { root: false, ..options.clone() };
     let plan = match deployment::build(files, import, &options, 0) {
         Ok(built) => built.plan,
         Err(found) => {

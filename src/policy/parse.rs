@@ -22,10 +22,17 @@ pub struct Limits {
     pub values_max: usize,
 }
 
+impl Limits {
+    /// As much in a document as there is room for.
+    pub const fn of_bytes(document_bytes_max: usize) -> Limits {
+        Limits { document_bytes_max, statements_max: document_bytes_max / 40, values_max: document_bytes_max / 4 }
+    }
+}
+
 impl Default for Limits {
-    /// AWS's 8192 characters of a resource policy, and as much as that has room for. (Guide, `limits`.)
+    /// AWS's 8192 characters of a resource policy. (Guide, `limits`.)
     fn default() -> Limits {
-        Limits { document_bytes_max: 8192, statements_max: 100, values_max: 1000 }
+        Limits::of_bytes(8192)
     }
 }
 
