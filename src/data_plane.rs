@@ -8,7 +8,9 @@
 //! - [`forwarding`]: from a client's request to the origin's: what is dropped, mapped and added.
 //! - [`integrate`]: HTTP origins and mock answers; [`upstream`]: the pools of connections to origins,
 //!   and what protects them.
+//! - [`aws_signer`]: signs requests to AWS's services.
 //! - [`cache`]: answers that are given again without asking an origin.
+//! - [`identity`]: who calls, where a method asks; [`call`]: requests of the gateway's own.
 //! - [`body`]: bodies on their way through; [`compress`]: in and out of content codings.
 //! - [`respond`]: method responses and gateway responses: the one place where an error becomes a response; [`request_parts`]: what gateway
 //!   responses ask of a request.
@@ -18,13 +20,16 @@
 
 pub mod access_log;
 pub mod admit;
+pub mod aws_signer;
 pub mod body;
 pub mod cache;
+pub mod call;
 pub mod compress;
 pub mod connection;
 pub mod context;
 pub mod exchange;
 pub mod forwarding;
+pub mod identity;
 pub mod integrate;
 pub mod live;
 pub mod request_parts;

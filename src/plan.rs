@@ -7,6 +7,8 @@
 //! - [`release`]: which of its two deployments, where the stage has a canary.
 //! - [`route`]: which method of that stage, with the path's parameters.
 //! - [`integration`]: what the method does: an HTTP request to build, or a mock answer.
+//! - [`authorizer`]: what a method demands of its callers, and who decides.
+//! - [`lambda`]: where a function is invoked.
 //! - [`content`]: text and binary bodies, and how one becomes the other.
 //! - [`context`]: the names of `$context`'s variables.
 //! - [`cache`]: whose answers a stage keeps.
@@ -20,10 +22,13 @@
 //! - [`throttle`]: how often methods may be called.
 //! - [`vpc`]: which networks stand for which VPC endpoints.
 //! - [`clients`]: API keys and usage plans, beside the plan.
+//! - [`identity`]: who may sign requests, beside the plan; [`aws_credentials`]: with what the gateway's own are signed.
 //! - [`delivery`]: how a plan and what belongs to it reach the shards.
 //! - [`compile`]: from the model to a plan, or the list of what stands against it.
 
 pub mod access_log;
+pub mod authorizer;
+pub mod aws_credentials;
 pub mod cache;
 pub mod clients;
 pub mod compile;
@@ -31,7 +36,9 @@ pub mod content;
 pub mod context;
 pub mod delivery;
 pub mod gateway_response;
+pub mod identity;
 pub mod integration;
+pub mod lambda;
 pub mod mock_status;
 pub mod protection;
 pub mod release;
@@ -48,6 +55,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use access_log::LogFormat;
+use authorizer::{Authorization, Authorizer, AuthorizerIndex};
 use cache::{CacheDefinition, StageCache};
 use content::BinaryMediaTypes;
 use delivery::HealthTarget;
@@ -104,7 +112,7 @@ pub struct StagePlan {
     /// What the ARNs of its methods begin with: `arn:aws:execute-api:{region}:{account}:{api}/{stage}/`. `{METHOD}/{path}`
     /// make one whole.
     pub method_arn_prefix: Box<str>,
-    /// These seven are shared by stages that serve the same definition with the same variables.
+    /// These eight are shared by stages that serve the same definition with the same variables.
     pub routes: Arc<RouteTable>,
     pub methods: Arc<[MethodPlan]>,
     /// Where its methods' requests go, each once.
@@ -113,6 +121,8 @@ pub struct StagePlan {
     pub protections: Arc<[Arc<Protection>]>,
     /// What `x-tollgate-throttle` says of it and of its methods.
     pub rules: Arc<[Rule]>,
+    /// Who decides who may call its methods, where something does.
+    pub authorizers: Arc<[Authorizer]>,
     pub gateway_responses: Arc<GatewayResponses>,
     /// Who may call the API at all, where its description says.
     pub resource_policy: Option<Arc<Policy>>,
@@ -136,6 +146,7 @@ pub struct MethodPlan {
     pub resource_path: Box<str>,
     pub resource_id: Box<str>,
     pub api_key_required: bool,
+    pub authorization: Authorization,
     /// In the order in which they are asked.
     pub rules: Box<[RuleIndex]>,
     /// What is checked before the integration is begun.
@@ -212,6 +223,10 @@ impl Plan {
 impl StagePlan {
     pub fn method(&self, index: MethodIndex) -> &MethodPlan {
         &self.methods[index.0 as usize]
+    }
+
+    pub fn authorizer(&self, index: AuthorizerIndex) -> &Authorizer {
+        &self.authorizers[index.0 as usize]
     }
 
     pub fn origin(&self, index: OriginIndex) -> &Origin {

@@ -321,7 +321,8 @@ pub fn compile_options(config: &Config) -> compile::Options {
         region: config.management.region.clone().into(),
         account_id: config.account_id.clone().into(),
     };
-    compile::Options { root: config.root, limits, on_unsupported: compile::Unsupported::Refuse, owner }
+    let on_unsupported = compile::Unsupported::Refuse;
+    compile::Options { root: config.root, limits, on_unsupported, owner, targets: None }
 }
 
 /// The same for what the management API deploys.
@@ -583,6 +584,7 @@ impl Fleet for Shards {
             Delivery::Clients(clients) => keep(&mut kept.clients, clients),
             Delivery::Addresses(_)
             | Delivery::Health(_)
+            | Delivery::AwsCredentials(_)
             | Delivery::FlushCache(_)
             | Delivery::Harvest
             | Delivery::Drain => {}

@@ -16,6 +16,7 @@ pub fn plan_value(generation: u64, methods: &[&str], hosts: &[&str]) -> Plan {
     let stage = StagePlan {
         throttles: None,
         rules: Default::default(),
+        authorizers: Default::default(),
         region: "us-east-1".into(),
         api_id: "abc123".into(),
         api_name: "Pet \"Store\"".into(),
@@ -54,6 +55,7 @@ fn mock(method: &str) -> MethodPlan {
         resource_path: resource_path.into(),
         resource_id: "res001".into(),
         api_key_required: false,
+        authorization: Default::default(),
         integration: Integration::Mock(Box::new(mock)),
     }
 }
@@ -102,6 +104,9 @@ impl Fleet for FakeFleet {
             Delivery::Clients(clients) => format!("clients {}", clients.revision),
             Delivery::Addresses(book) => format!("addresses {}", book.len()),
             Delivery::Health(unhealthy) => format!("health {}", unhealthy.len()),
+            Delivery::AwsCredentials(credentials) => {
+                format!("credentials {:?}", credentials.expires_at().map(|at| at.seconds()))
+            }
             Delivery::FlushCache(flush) => {
                 flush.note_done();
                 format!("flush {}/{}", flush.api_id, flush.stage)

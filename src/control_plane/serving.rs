@@ -46,7 +46,8 @@ pub struct Census {
 
 impl Serving {
     pub fn new(options: Options) -> Serving {
-        let compiler = Compiler::new(options.limits, options.on_unsupported).owned_by(options.owner);
+        let compiler = Compiler::new(options.limits, options.on_unsupported);
+        let compiler = compiler.owned_by(options.owner).with_targets(options.targets);
         Serving { compiler, stages: BTreeMap::new(), root: None }
     }
 

@@ -49,7 +49,7 @@ fn begin_template(template: &LogTemplate, facts: &Facts<'_>, line: &mut Vec<u8>)
         while let Some(part) = parts.next_if(|part| !matches!(part, LogPart::Late(_))) {
             match part {
                 LogPart::Literal(text) => line.extend_from_slice(text.as_bytes()),
-                LogPart::Early(variable) => write_fact(facts.fact(*variable), template.escape, line),
+                LogPart::Early(variable) => write_fact(facts.fact(variable), template.escape, line),
                 LogPart::Late(_) => debug_assert!(false, "a run ends before what is not known yet"),
             }
         }
@@ -70,7 +70,7 @@ fn end_template(template: &LogTemplate, begun: &[u8], outcome: &Outcome<'_>, lin
         runs = copy_run(runs, lines);
         while parts.next_if(|part| !matches!(part, LogPart::Late(_))).is_some() {}
         while let Some(LogPart::Late(variable)) = parts.next_if(|part| matches!(part, LogPart::Late(_))) {
-            write_fact(outcome.fact(*variable), template.escape, lines);
+            write_fact(outcome.fact(variable), template.escape, lines);
         }
     }
     lines.push(b'\n');
@@ -193,7 +193,7 @@ impl<'e> Outcome<'e> {
     }
 
     /// What `$context` says after the end. Milliseconds are whole ones there.
-    fn fact(&self, variable: ContextVariable) -> Fact<'e> {
+    fn fact(&self, variable: &ContextVariable) -> Fact<'e> {
         use ContextVariable as V;
         let text = |text: Option<&'e str>| text.map_or(Fact::None, |text| Fact::Text(text.as_bytes()));
         let number = |number: Option<u64>| number.map_or(Fact::None, Fact::Number);
@@ -370,6 +370,7 @@ mod tests {
             error: None,
             request_parts: None,
             api_key: None,
+            authorized: None,
         }
     }
 

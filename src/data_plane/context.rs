@@ -10,6 +10,7 @@ use crate::plan::template::{RequestPartIndex, Text, TextPart};
 use crate::plan::{MethodPlan, StagePlan};
 use crate::vtl::{Context, Variable};
 
+use super::identity::{Authorized, IamIdentity};
 use super::request_parts::RequestParts;
 
 /// `$context.requestId` (a UUID) and `$context.extendedRequestId`, as text.
@@ -118,6 +119,8 @@ pub struct Facts<'e> {
     pub request_parts: Option<&'e RequestParts>,
     /// Of a method that demands one.
     pub api_key: Option<ApiKeyFacts<'e>>,
+    /// Of a method that demands authorization, once that is given.
+    pub authorized: Option<&'e Authorized>,
 }
 
 /// The API key that a request came with.
@@ -145,6 +148,10 @@ impl<'e> Fact<'e> {
         text.map_or(Fact::None, |text| Fact::Text(text.as_bytes()))
     }
 
+    fn number(number: Option<u64>) -> Fact<'e> {
+        number.map_or(Fact::None, Fact::Number)
+    }
+
     pub fn write(self, out: &mut Vec<u8>) {
         match self {
             Fact::None => {}
@@ -158,7 +165,7 @@ impl<'e> Fact<'e> {
 
 impl<'e> Facts<'e> {
     /// What is known while the exchange lasts. How it ended is known to its log line alone.
-    pub fn fact(&self, variable: ContextVariable) -> Fact<'e> {
+    pub fn fact(&self, variable: &ContextVariable) -> Fact<'e> {
         use ContextVariable as V;
         match variable {
             V::AccountId => Fact::text(self.stage.map(|_| self.account_id)),
@@ -201,32 +208,32 @@ impl<'e> Facts<'e> {
             | V::ResponseLatency
             | V::ResponseLength
             | V::Status => Fact::None,
-            // Authorizers and signatures.
+            V::AuthorizerClaim(name) => Fact::text(self.authorized.and_then(|by| by.identity.claim(name))),
+            V::AuthorizerProperty(name) => Fact::text(self.authorized.and_then(|by| by.identity.property(name))),
+            V::AuthorizerPrincipalId => Fact::text(self.authorized.and_then(|by| by.identity.principal_id.as_deref())),
+            V::AuthorizerLatency => Fact::number(self.authorized.map(|by| by.latency_ms)),
+            V::AuthorizerIntegrationLatency => Fact::number(self.authorized.and_then(|by| by.integration_latency_ms)),
+            V::AuthorizerStatus | V::AuthorizerIntegrationStatus => {
+                Fact::number(self.authorized.and_then(|by| by.status.map(u64::from)))
+            }
+            V::IdentityAccessKey => Fact::text(self.iam().map(|iam| &*iam.access_key)),
+            V::IdentityAccountId => Fact::text(self.iam().map(|iam| &*iam.account_id)),
+            V::IdentityCaller | V::IdentityUser => Fact::text(self.iam().map(|iam| &*iam.caller)),
+            V::IdentityUserArn => Fact::text(self.iam().map(|iam| &*iam.user_arn)),
+            // Of services that are not here: identity pools, organisations, the steps of another gateway.
             V::AuthenticateError
             | V::AuthenticateLatency
             | V::AuthenticateStatus
             | V::AuthorizeError
             | V::AuthorizeLatency
             | V::AuthorizeStatus
-            | V::AuthorizerClaim
             | V::AuthorizerError
-            | V::AuthorizerIntegrationLatency
-            | V::AuthorizerIntegrationStatus
-            | V::AuthorizerLatency
-            | V::AuthorizerPrincipalId
-            | V::AuthorizerProperty
             | V::AuthorizerRequestId
-            | V::AuthorizerStatus
-            | V::IdentityAccessKey
-            | V::IdentityAccountId
-            | V::IdentityCaller
             | V::IdentityCognitoAuthenticationProvider
             | V::IdentityCognitoAuthenticationType
             | V::IdentityCognitoIdentityId
             | V::IdentityCognitoIdentityPoolId
-            | V::IdentityPrincipalOrgId
-            | V::IdentityUser
-            | V::IdentityUserArn => Fact::None,
+            | V::IdentityPrincipalOrgId => Fact::None,
             // Client certificates, private endpoints, web ACLs, traces; AWS services as integrations.
             V::AwsEndpointRequestId
             | V::IdentityClientCertPem
@@ -245,8 +252,12 @@ impl<'e> Facts<'e> {
             | V::WebaclArn
             | V::XrayTraceId => Fact::None,
             // The template engine's own.
-            V::RequestOverride | V::ResponseOverride => Fact::None,
+            V::RequestOverride(_) | V::ResponseOverride(_) => Fact::None,
         }
+    }
+
+    fn iam(&self) -> Option<&'e IamIdentity> {
+        self.authorized?.identity.iam.as_deref()
     }
 
     pub fn request_part(&self, index: RequestPartIndex) -> Option<&'e [u8]> {
@@ -254,7 +265,7 @@ impl<'e> Facts<'e> {
     }
 
     /// Appends a variable's value; one that has none here is empty, as in AWS.
-    pub fn write(&self, variable: ContextVariable, out: &mut Vec<u8>) {
+    pub fn write(&self, variable: &ContextVariable, out: &mut Vec<u8>) {
         self.fact(variable).write(out);
     }
 
@@ -262,7 +273,7 @@ impl<'e> Facts<'e> {
         for part in &text.parts {
             match part {
                 TextPart::Literal(literal) => out.extend_from_slice(literal.as_bytes()),
-                TextPart::Context(variable) => self.write(*variable, out),
+                TextPart::Context(variable) => self.write(variable, out),
                 TextPart::Request(index) => out.extend_from_slice(self.request_part(*index).unwrap_or_default()),
             }
         }
@@ -275,7 +286,7 @@ impl Context for Facts<'_> {
         let Some(variable) = ContextVariable::named(name) else {
             return if ContextVariable::is_group(name) { Variable::Group } else { Variable::Missing };
         };
-        match self.fact(variable) {
+        match self.fact(&variable) {
             Fact::None => Variable::Missing,
             Fact::Text(text) => Variable::Text(String::from_utf8_lossy(text)),
             Fact::Number(number) => i64::try_from(number).map_or(Variable::Missing, Variable::Int),
@@ -385,6 +396,7 @@ mod tests {
             error: Some(ErrorFacts { message: "a \"b\"", response_type: "THROTTLED", validation_error: None }),
             request_parts: None,
             api_key: None,
+            authorized: None,
         };
         #[track_caller]
         fn check(facts: &Facts<'_>, name: &str, expected: &str) {

@@ -30,6 +30,7 @@ use super::compress::{Asked, asked, compress_whole, request_coding};
 use super::connection::{Connection, Ending};
 use super::context::{Facts, RequestIds};
 use super::forwarding::{Inbound, source_ip};
+use super::identity::Authorized;
 use super::integrate::http::Forward;
 use super::integrate::mapped::{Collect, WholeRequest};
 use super::integrate::mock;
@@ -58,6 +59,8 @@ pub struct Exchange {
     pub found: Option<(StageIndex, MethodIndex)>,
     /// Of a method that demands an API key.
     pub caller: Option<Caller>,
+    /// Of a method that demands authorization.
+    pub authorized: Option<Authorized>,
     pub ids: RequestIds,
     pub started: Instant,
     pub minor: u8,
@@ -150,6 +153,7 @@ impl Exchange {
             error: None,
             request_parts: Some(&self.request_parts),
             api_key: admit::api_key_facts(shard, self.caller.as_ref(), self.remembered.part(5)),
+            authorized: self.authorized.as_ref(),
         }
     }
 
@@ -270,6 +274,7 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         selected: None,
         found: None,
         caller: None,
+        authorized: None,
         ids,
         started,
         minor: head.minor,
@@ -308,6 +313,7 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         error: None,
         request_parts: None,
         api_key: None,
+        authorized: None,
     };
     let found = if parsed.is_err() {
         Err(GatewayError::BadRequest)
@@ -628,6 +634,7 @@ pub fn refuse(connection: &mut Connection, error: GatewayError) {
         selected: None,
         found: None,
         caller: None,
+        authorized: None,
         ids,
         started: Instant::now(),
         minor: 1,

@@ -351,7 +351,7 @@ impl Inbound<'_> {
                 let Some(field) = fields.find(|field| field.name.eq_ignore_ascii_case(name)) else { return false };
                 out.extend_from_slice(field.value);
             }
-            ValueSource::Context(variable) => match self.facts.fact(*variable) {
+            ValueSource::Context(variable) => match self.facts.fact(variable) {
                 Fact::None => return false,
                 fact => fact.write(out),
             },
@@ -526,6 +526,7 @@ mod tests {
             error: None,
             request_parts: None,
             api_key: None,
+            authorized: None,
         };
         let client = Client::new("192.0.2.1".parse().expect("an address"), 8080, false, settings);
         let inbound = Inbound {

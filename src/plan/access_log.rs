@@ -106,7 +106,7 @@ fn parts(source: &str) -> Result<Vec<LogPart>, FormatError> {
         }
         parts.push(match variable {
             ContextVariable::IdentityApiKey => LogPart::Literal(NO_VALUE.into()),
-            variable if is_late(variable) => LogPart::Late(variable),
+            variable if is_late(&variable) => LogPart::Late(variable),
             variable => LogPart::Early(variable),
         });
         rest = &rest[written.len() - (name.len() - used)..];
@@ -135,7 +135,7 @@ fn unknown(name: &str, written: &str) -> FormatError {
     FormatError { message, help }
 }
 
-fn is_late(variable: ContextVariable) -> bool {
+fn is_late(variable: &ContextVariable) -> bool {
     use ContextVariable as V;
     matches!(
         variable,

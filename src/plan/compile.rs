@@ -6,6 +6,7 @@
 //! - `compiler`: stages compiled one by one, and plans made of them.
 //! - `definition`: what a definition makes: routes, methods, error answers.
 //! - `method`: a method, and what is refused of one.
+//! - `authorizer`: who may call it.
 //! - `integration`: its integration.
 //! - `protection`: what protects its upstream.
 //! - `validation`: its request validator, and models.
@@ -18,8 +19,10 @@
 //! - `denial`: what methods are denied for, where that is asked for.
 //! - `stage`: what a stage itself says: variables, canary, method settings.
 //! - `throttle`: how often methods may be called, by their settings; `throttle_rules`: by `x-tollgate-throttle`.
+//! - `targets`: where what is named by ARN is asked.
 //! - `shared`: what compiled stages have in common.
 
+mod authorizer;
 mod cache;
 mod compiler;
 mod content;
@@ -33,6 +36,7 @@ mod protection;
 mod resource_policy;
 mod shared;
 mod stage;
+pub mod targets;
 mod throttle;
 mod throttle_rules;
 mod uri;
@@ -48,10 +52,12 @@ use std::sync::Arc;
 use super::Plan;
 use super::validation::Schema;
 use crate::model::{ApiDefinition, Pointer, Stage};
+use authorizer::Authorizers;
 use compiler::Known;
 use definition::Origins;
 use denial::Denials;
 use protection::Protections;
+use targets::Targets;
 use throttle_rules::Rules;
 
 pub use compiler::{CompiledStage, Compiler};
@@ -77,6 +83,8 @@ pub struct Options {
     pub limits: Limits,
     pub on_unsupported: Unsupported,
     pub owner: Owner,
+    /// Without it, nothing is to be asked.
+    pub targets: Option<Arc<Targets>>,
 }
 
 /// Whose the APIs are: what their ARNs have between `execute-api` and the API's id.
@@ -189,7 +197,8 @@ pub fn compile(stages: &[StageSource<'_>], options: &Options, generation: u64) -
     if options.root {
         problems.extend(second_at_root(stages));
     }
-    let mut compiler = Compiler::new(options.limits, options.on_unsupported).owned_by(options.owner.clone());
+    let compiler = Compiler::new(options.limits, options.on_unsupported);
+    let mut compiler = compiler.owned_by(options.owner.clone()).with_targets(options.targets.clone());
     let mut compiled = Vec::with_capacity(stages.len());
     for (position, source) in stages.iter().enumerate() {
         let odd_settings = stage::settings_of_no_method(source.definition, source.stage);
@@ -245,6 +254,7 @@ struct Compilation<'c> {
     region: Cow<'static, str>,
     origins: Origins,
     protections: Protections,
+    authorizers: Authorizers,
     rules: Rules,
     /// The definition's models by name; `None` for one that was refused.
     models: HashMap<String, Option<Arc<Schema>>>,
@@ -264,6 +274,7 @@ impl<'c> Compilation<'c> {
             origins: Origins::default(),
             protections: Protections::default(),
             rules: Rules::default(),
+            authorizers: Authorizers::default(),
             models: HashMap::new(),
             shared_namespaces: HashSet::new(),
         }

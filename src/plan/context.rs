@@ -5,23 +5,26 @@
 //! AWS accepts it, also where its subject (an authorizer, an API key, a web ACL) does not exist here: such a variable has
 //! no value, as with AWS on a stage without one.
 
-/// `(variant, name)`; then the families of names whose last part the API's author chooses.
+use std::sync::Arc;
+
+/// `(variant, name)`; then the families of names whose last part the API's author chooses, which they hold.
 macro_rules! context_variables {
     ($($variant:ident $name:literal,)* ; $($family:ident $prefix:literal,)*) => {
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum ContextVariable { $($variant,)* $($family,)* }
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        pub enum ContextVariable { $($variant,)* $($family(Arc<str>),)* }
 
         impl ContextVariable {
             /// Every variable that has one name.
             pub const ALL: &'static [ContextVariable] = &[$(ContextVariable::$variant,)*];
 
-            const FAMILIES: &'static [(&'static str, ContextVariable)] = &[$(($prefix, ContextVariable::$family),)*];
+            const FAMILIES: &'static [(&'static str, fn(Arc<str>) -> ContextVariable)] =
+                &[$(($prefix, ContextVariable::$family),)*];
 
             /// The name that follows `$context.` (or `context.` in a parameter mapping); of a family, its beginning.
-            pub fn name(self) -> &'static str {
+            pub fn name(&self) -> &'static str {
                 match self {
                     $(ContextVariable::$variant => $name,)*
-                    $(ContextVariable::$family => $prefix,)*
+                    $(ContextVariable::$family(_) => $prefix,)*
                 }
             }
 
@@ -123,11 +126,11 @@ context_variables! {
 impl ContextVariable {
     #[cold]
     fn of_family(name: &str) -> Option<ContextVariable> {
-        let (prefix, variable) = Self::FAMILIES.iter().find(|(prefix, _)| name.starts_with(prefix))?;
+        let (prefix, of_name) = Self::FAMILIES.iter().find(|(prefix, _)| name.starts_with(prefix))?;
         let rest = &name[prefix.len()..];
         let known =
             !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte));
-        known.then_some(*variable)
+        known.then(|| of_name(rest.into()))
     }
 
     /// Whether variables stand below this name, as below `identity`. What an access log alone has is no group of a
@@ -140,7 +143,7 @@ impl ContextVariable {
     }
 
     /// Whether it says who calls, as far as somebody has proved that.
-    pub fn is_of_caller(self) -> bool {
+    pub fn is_of_caller(&self) -> bool {
         let name = self.name();
         let claimed = matches!(self, ContextVariable::IdentitySourceIp | ContextVariable::IdentityUserAgent);
         name.starts_with("authorizer.") || name.starts_with("identity.") && !claimed
@@ -161,7 +164,7 @@ mod tests {
     #[test]
     fn every_variable_is_found_by_its_name() {
         for variable in ContextVariable::ALL {
-            assert_eq!(ContextVariable::named(variable.name()), Some(*variable));
+            assert_eq!(ContextVariable::named(variable.name()), Some(variable.clone()));
         }
     }
 
@@ -171,9 +174,9 @@ mod tests {
         fn check(name: &str, expected: Option<ContextVariable>) {
             assert_eq!(ContextVariable::named(name), expected, "{name}");
         }
-        check("authorizer.claims.sub", Some(ContextVariable::AuthorizerClaim));
-        check("authorizer.tenant_id", Some(ContextVariable::AuthorizerProperty));
-        check("responseOverride.header.x-a", Some(ContextVariable::ResponseOverride));
+        check("authorizer.claims.sub", Some(ContextVariable::AuthorizerClaim("sub".into())));
+        check("authorizer.tenant_id", Some(ContextVariable::AuthorizerProperty("tenant_id".into())));
+        check("responseOverride.header.x-a", Some(ContextVariable::ResponseOverride("header.x-a".into())));
         check("authorizer", None);
         check("authorizer.", None);
         check("authorizer.a b", None);

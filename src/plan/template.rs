@@ -204,7 +204,7 @@ mod tests {
         check(r#"{"message":$context.error.messageString}"#, Ok(r#"{"message":<ErrorMessageString>}"#));
         check("${context.requestId}.", Ok("<RequestId>."));
         check("$context.stage.", Ok("<Stage>."));
-        check("$context.authorizer.claims.sub!", Ok("<AuthorizerClaim>!"));
+        check("$context.authorizer.claims.sub!", Ok("<AuthorizerClaim(\"sub\")>!"));
     }
 
     #[test]

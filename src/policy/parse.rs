@@ -8,6 +8,8 @@
 mod reader;
 mod statement;
 
+use std::fmt;
+
 use super::node::Node;
 use super::{Action, Effect, Policy, PolicyKind, Statement};
 use reader::Members;
@@ -61,6 +63,17 @@ impl PolicyError {
     fn unsupported(mut self) -> PolicyError {
         self.is_unsupported = true;
         self
+    }
+}
+
+/// On one line, for lists of problems and for logs.
+impl fmt::Display for PolicyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.pointer.is_empty() {
+            write!(f, "{}: ", self.pointer)?;
+        }
+        f.write_str(&self.message)?;
+        self.help.iter().try_for_each(|help| write!(f, "; {help}"))
     }
 }
 

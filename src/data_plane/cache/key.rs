@@ -56,7 +56,7 @@ fn write_values(source: &ValueSource, inbound: &Inbound<'_>, without_path: bool,
         }
         // Constants of a method, or in the key already.
         ValueSource::PathParameter(_) | ValueSource::Static(_) | ValueSource::Body | ValueSource::BodyPath(_) => {}
-        ValueSource::Context(variable) => sized(out, |out| inbound.facts.fact(*variable).write(out)),
+        ValueSource::Context(variable) => sized(out, |out| inbound.facts.fact(variable).write(out)),
     }
 }
 
@@ -152,6 +152,7 @@ mod tests {
         let (ids, settings) = (IdSource::new(1).ids(), ForwardingSettings::default());
         let facts = Facts {
             api_key: None,
+            authorized: None,
             account_id: "0",
             ids: &ids,
             stage: None,

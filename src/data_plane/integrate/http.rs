@@ -548,7 +548,7 @@ pub(super) async fn answer_failure(
 const CLIENT_CLOSED: u16 = 499;
 
 /// Parses an origin's head for [`passing::translate`].
-pub(super) fn parse<R>(
+pub fn parse<R>(
     buffer: &[u8],
     to_head_request: bool,
     read: impl FnOnce(&crate::http::head::ResponseHead<'_, '_>) -> R,

@@ -115,7 +115,7 @@ impl<'o> Origin<'o> {
     fn write(self, source: &ResponseSource, facts: &Facts<'_>, out: &mut Vec<u8>) -> bool {
         match source {
             ResponseSource::Static(text) => out.extend_from_slice(text.as_bytes()),
-            ResponseSource::Context(variable) => facts.write(*variable, out),
+            ResponseSource::Context(variable) => facts.write(variable, out),
             ResponseSource::Header(name) => match self.named(name).next_back() {
                 Some(value) => out.extend_from_slice(value),
                 None => return false,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::definition::{self, CompiledDefinition};
 use super::denial::Denials;
 use super::shared::{Shared, TextKey};
+use super::targets::Targets;
 use super::{
     Compilation, Deployment, Limits, Owner, Problem, StageSource, Unsupported, cache, content, resource_policy, stage,
     throttle,
@@ -25,6 +26,7 @@ pub struct Compiler {
     pub(super) limits: Limits,
     pub(super) on_unsupported: Unsupported,
     pub(super) owner: Owner,
+    pub(super) targets: Option<Arc<Targets>>,
     definitions: Shared<Identity, CompiledDefinition>,
     /// Expressions for statuses repeat in every method; a compiled one costs some 10 KB.
     pub(super) patterns: Shared<String, regex::Regex>,
@@ -105,6 +107,12 @@ impl Compiler {
     #[must_use]
     pub fn owned_by(self, owner: Owner) -> Compiler {
         Compiler { owner, ..self }
+    }
+
+    /// With what may be named by ARN.
+    #[must_use]
+    pub fn with_targets(self, targets: Option<Arc<Targets>>) -> Compiler {
+        Compiler { targets, ..self }
     }
 
     /// Compiles a stage, with its canary if it has one. Stages that name the same deployment of the same API, with the
@@ -285,6 +293,7 @@ impl Compilation<'_> {
             origins: Arc::clone(&compiled.origins),
             protections: Arc::clone(&compiled.protections),
             rules: Arc::clone(&compiled.rules),
+            authorizers: Arc::clone(&compiled.authorizers),
             gateway_responses: Arc::clone(&compiled.gateway_responses),
             resource_policy: compiled.resource_policy.clone(),
             throttles: throttle::compile(self, stage, &compiled.methods),

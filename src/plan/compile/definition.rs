@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::authorizer::Authorizers;
 use super::protection::Protections;
 use super::throttle_rules::Rules;
 use super::{
@@ -10,6 +11,7 @@ use super::{
     resource_policy, throttle_rules,
 };
 use crate::model::{ApiDefinition, Pointer, Resource};
+use crate::plan::authorizer::Authorizer;
 use crate::plan::gateway_response::GatewayResponses;
 use crate::plan::integration::Origin;
 use crate::plan::protection::Protection;
@@ -28,6 +30,7 @@ pub struct CompiledDefinition {
     pub protections: Arc<[Arc<Protection>]>,
     pub rules: Arc<[Rule]>,
     pub resource_policy: Option<Arc<Policy>>,
+    pub authorizers: Arc<[Authorizer]>,
     /// What methods are denied for.
     pub denied: Box<[Problem]>,
 }
@@ -35,6 +38,7 @@ pub struct CompiledDefinition {
 pub fn compile(compilation: &mut Compilation<'_>, source: StageSource<'_>) -> CompiledDefinition {
     (compilation.origins, compilation.protections) = (Origins::default(), Protections::default());
     (compilation.models, compilation.rules) = (HashMap::new(), Rules::default());
+    compilation.authorizers = Authorizers::default();
     throttle_rules::of_api(compilation, &source.definition.rest_api);
     compilation.shared_namespaces = cache::shared_namespaces(source.definition);
     let resource_policy = resource_policy::compile(compilation, &source.definition.rest_api);
@@ -53,6 +57,7 @@ pub fn compile(compilation: &mut Compilation<'_>, source: StageSource<'_>) -> Co
         protections: std::mem::take(&mut compilation.protections).into_list(),
         rules: std::mem::take(&mut compilation.rules).into_list().into(),
         resource_policy,
+        authorizers: std::mem::take(&mut compilation.authorizers).into_list().into(),
         denied: std::mem::take(&mut compilation.denied).into(),
     }
 }

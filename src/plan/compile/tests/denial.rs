@@ -5,6 +5,7 @@ use crate::model::{AuthorizerId, ConnectionType, DeploymentId, PassthroughBehavi
 use crate::plan::MethodPlan;
 
 const DENY: Options = Options {
+    targets: None,
     root: false,
     limits: Limits { integration_timeout_ms_max: 29_000, template_bytes_max: 307_200, policy_bytes_max: 8_192 },
     on_unsupported: Unsupported::Deny,
