@@ -8,6 +8,7 @@ pub mod coding;
 pub mod head;
 pub mod jsonpath;
 pub mod openapi;
+pub mod policy;
 pub mod route;
 pub mod schema;
 pub mod sigv4;
