@@ -25,6 +25,7 @@ mod rules;
 mod special;
 mod table;
 mod value;
+mod vpc;
 
 pub use choice::{
     BasePath, CredentialsSource, Driver, KeyScope, LogLevel, Parity, ThrottleHeaders, UnderscoreTwins, Unresolved,
@@ -40,6 +41,7 @@ pub use table::{
     AccessLog, Aws, Config, Forwarding, Iam, Limits, Log, Management, Quota, Runtime, Shutdown, Throttle, Tls, Upstream,
 };
 pub use value::{Node, Place};
+pub use vpc::VpcEndpoint;
 
 use define::Setting;
 use kind::{Context, Fault};

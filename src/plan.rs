@@ -20,6 +20,7 @@
 //! - [`test_invocation`]: a method tried without serving it.
 //! - [`validation`]: what a method demands of a request: parameters, and bodies that fit a model.
 //! - [`throttle`]: how often methods may be called.
+//! - [`vpc`]: which networks stand for which VPC endpoints.
 //! - [`clients`]: API keys and usage plans, beside the plan.
 //! - [`identity`]: who may sign requests, beside the plan; [`aws_credentials`]: with what the gateway's own are signed.
 //! - [`delivery`]: how a plan and what belongs to it reach the shards.
@@ -47,6 +48,7 @@ pub mod template;
 pub mod test_invocation;
 pub mod throttle;
 pub mod validation;
+pub mod vpc;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -66,6 +68,8 @@ use select::Selector;
 use select::domain::DomainAddress;
 use throttle::{Rule, RuleIndex, Throttles};
 use validation::Validator;
+
+use crate::policy::Policy;
 
 /// The position of a stage in [`Plan::stages`]. 32 bits: more stages than memory has room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -105,7 +109,10 @@ pub struct StagePlan {
     /// `$stageVariables`, for templates.
     pub variables: Vec<(Box<str>, Box<str>)>,
     pub release: Release,
-    /// These seven are shared by stages that serve the same definition with the same variables.
+    /// What the ARNs of its methods begin with: `arn:aws:execute-api:{region}:{account}:{api}/{stage}/`. `{METHOD}/{path}`
+    /// make one whole.
+    pub method_arn_prefix: Box<str>,
+    /// These eight are shared by stages that serve the same definition with the same variables.
     pub routes: Arc<RouteTable>,
     pub methods: Arc<[MethodPlan]>,
     /// Where its methods' requests go, each once.
@@ -118,6 +125,8 @@ pub struct StagePlan {
     pub authorizers: Arc<[Authorizer]>,
     pub gateway_responses: Arc<GatewayResponses>,
     pub api_key_source: ApiKeySource,
+    /// Who may call the API at all, where its description says.
+    pub resource_policy: Option<Arc<Policy>>,
     /// By its own settings; `None` where no method has a limit.
     pub throttles: Option<Throttles>,
     /// The stage's own; without one, the setting's.

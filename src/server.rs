@@ -53,6 +53,7 @@ use crate::plan::clients::Clients;
 use crate::plan::clients::digest::Secret;
 use crate::plan::compile;
 use crate::plan::delivery::{Delivery, Fleet};
+use crate::plan::vpc::{VpcEndpoint, VpcEndpoints};
 use crate::stats::Registry;
 
 /// What is served where, once it is.
@@ -318,11 +319,17 @@ pub fn compile_options(config: &Config) -> compile::Options {
     let limits = compile::Limits {
         integration_timeout_ms_max: config.limits.integration_timeout_max_ms,
         template_bytes_max: config.limits.template_bytes_max,
+        policy_bytes_max: usize::try_from(config.limits.policy_bytes_max).unwrap_or(usize::MAX),
+    };
+    let owner = compile::Owner {
+        region: config.management.region.clone().into(),
+        account_id: config.account_id.clone().into(),
     };
     compile::Options {
         root: config.root,
         limits,
         on_unsupported: compile::Unsupported::Refuse,
+        owner,
         targets: Some(Arc::new(targets(config))),
     }
 }
@@ -455,6 +462,11 @@ fn settings(config: &Config, shards: usize) -> Result<Settings, String> {
             answer_bytes_max: config.authorizers.answer_bytes_max,
         },
         account_id: config.account_id.as_str().into(),
+        vpc_endpoints: VpcEndpoints::new(config.vpc.endpoints.iter().map(|described| {
+            let endpoint =
+                VpcEndpoint { vpce_id: described.vpce.as_str().into(), vpc_id: described.vpc.as_str().into() };
+            (endpoint, described.cidrs.clone())
+        })),
     })
 }
 

@@ -1,6 +1,6 @@
 //! What must hold between settings, each of which is allowed by itself.
 
-use super::table::{Config, Management};
+use super::table::{Config, Management, Vpc};
 use std::collections::HashSet;
 use std::net::SocketAddr;
 
@@ -17,6 +17,7 @@ pub fn broken(config: &Config) -> Vec<Broken> {
     let mut broken = duplicate_addresses(config);
     broken.extend(open_to_others(config));
     broken.extend(duplicate_credentials(config));
+    broken.extend(duplicate_networks(&config.vpc));
     let mut rule = |holds: bool, keys, message: &str| {
         if !holds {
             broken.push(Broken { keys, message: message.to_owned() });
@@ -49,6 +50,15 @@ pub fn broken(config: &Config) -> Vec<Broken> {
         "\"/\" has room for one API and there are several files; leave out root to serve them by host name and path",
     );
     broken
+}
+
+/// Of two endpoints with the same network, which is meant nobody can tell.
+fn duplicate_networks(vpc: &Vpc) -> Option<Broken> {
+    let mut seen = HashSet::new();
+    let mut networks = vpc.endpoints.iter().flat_map(|endpoint| &endpoint.cidrs);
+    let network = networks.find(|network| !seen.insert(*network))?;
+    let message = format!("vpc.endpoints has the network {network} twice; write it to one endpoint");
+    Some(Broken { keys: ["vpc.endpoints"; 2], message })
 }
 
 /// Port 0 may be repeated: the system chooses a different one each time.

@@ -12,6 +12,7 @@ use super::special::{
     ACCOUNT_ID, AuditDestination, CertificateFiles, LOG_FORMAT, LogDestination, PROFILE, REGION, SHARDS_MAX,
     STAGE_NAME, ShardCount, StageVariables, VIA_NAME,
 };
+use super::vpc::VpcEndpoint;
 use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -100,6 +101,8 @@ settings! {
             => Facts::milliseconds(50, 900_000).aws("29000, more on request").parity(29_000);
         /// The largest mapping template. A larger one is refused when the document is deployed.
         template_bytes_max: u64 = 307_200 => Facts::bytes(0, 64 << 20).aws("307200").parity(307_200);
+        /// The largest resource policy of an API. A larger one is refused when the document is deployed.
+        policy_bytes_max: u64 = 65_536 => Facts::bytes(256, 1 << 20).aws("8192").parity(8_192);
         /// The most client connections of the whole process; one more is answered 503 and closed.
         connections_max: u32 = 100_000 => Facts::count(1, 100_000_000);
         /// The longest time from the first byte of a request to the end of its head; then the answer is 408.
@@ -301,6 +304,13 @@ settings! {
         /// What happens to a request with a field such as `X_Forwarded_For`, which some backends read as
         /// `X-Forwarded-For`: `refuse` answers 400, `drop` leaves the field out.
         underscore_twins: UnderscoreTwins = UnderscoreTwins::Refuse => Facts::plain();
+    }
+
+    /// Which clients come from which VPC: what policies ask for by `aws:SourceVpc` and `aws:SourceVpce`.
+    vpc: Vpc {
+        /// VPC endpoints, each with the networks whose requests count as having come through it. Of networks that overlap, the
+        /// narrowest counts. The client's address is `$context.identity.sourceIp`.
+        endpoints: Vec<VpcEndpoint> = Vec::new() => Facts::plain().aws("the endpoint that a request came through");
     }
 
     /// One line for each request.

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use crate::http::head::HeadLimits;
 use crate::limit::Rate;
 use crate::plan::access_log::LogFormat;
+use crate::plan::vpc::VpcEndpoints;
 
 /// All of it is the same for all shards and does not change while they run.
 #[derive(Clone, Debug)]
@@ -38,6 +39,8 @@ pub struct Settings {
     pub authorizers: AuthorizerSettings,
     /// `$context.accountId`.
     pub account_id: Box<str>,
+    /// Which clients come from which VPC.
+    pub vpc_endpoints: VpcEndpoints,
 }
 
 #[derive(Clone, Debug)]

@@ -10,6 +10,7 @@ pub mod event_stream;
 pub mod head;
 pub mod jsonpath;
 pub mod openapi;
+pub mod policy;
 pub mod route;
 pub mod schema;
 pub mod sigv4;
