@@ -53,7 +53,9 @@ use crate::plan::clients::Clients;
 use crate::plan::clients::digest::Secret;
 use crate::plan::compile;
 use crate::plan::delivery::{Delivery, Fleet};
+use crate::plan::identity::Identities;
 use crate::plan::vpc::{VpcEndpoint, VpcEndpoints};
+use crate::policy::{self, Policy, PolicyKind};
 use crate::stats::Registry;
 
 /// What is served where, once it is.
@@ -460,13 +462,26 @@ fn settings(config: &Config, shards: usize) -> Result<Settings, String> {
             shard_bytes_max: config.authorizers.shard_bytes_max,
             timeout_ms: config.authorizers.timeout_ms,
             answer_bytes_max: config.authorizers.answer_bytes_max,
+            clock_skew_s: config.iam.clock_skew_ms / 1000,
+            signing_keys_max: config.iam.signing_keys_max as usize,
         },
+        identities: Arc::new(identities(config)?),
         account_id: config.account_id.as_str().into(),
         vpc_endpoints: VpcEndpoints::new(config.vpc.endpoints.iter().map(|described| {
             let endpoint =
                 VpcEndpoint { vpce_id: described.vpce.as_str().into(), vpc_id: described.vpc.as_str().into() };
             (endpoint, described.cidrs.clone())
         })),
+    })
+}
+
+fn identities(config: &Config) -> Result<Identities<Policy>, String> {
+    let limits = policy::Limits::of_bytes(usize::try_from(config.iam.policy_bytes_max).unwrap_or(usize::MAX));
+    aws::identities(config, |document| {
+        Policy::parse(document, PolicyKind::Identity, &limits).map_err(|errors| {
+            let errors = errors.iter().map(|error| format!("{} {}", error.pointer, error.message));
+            errors.collect::<Vec<_>>().join("; ")
+        })
     })
 }
 

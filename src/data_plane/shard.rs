@@ -21,6 +21,7 @@ use crate::net::tls::{ClientTls, ServerTls};
 use crate::plan::Plan;
 use crate::plan::clients::Clients;
 use crate::plan::delivery::{AddressBook, Delivery, Unhealthy};
+use crate::sign::SigningKeys;
 use crate::stats::{Counter, Recorder};
 
 use super::access_log::{AccessLog, Handed};
@@ -107,6 +108,8 @@ pub struct Shard {
     /// Copies of requests that are on their way to mirrors.
     pub mirrors: Cell<u32>,
     pub aws_signer: AwsSigner,
+    /// Of those who sign their requests, for the day.
+    pub signing_keys: RefCell<SigningKeys>,
     /// What authorizers have decided.
     pub decisions: Decisions,
     /// Room for the key of a kept answer.
@@ -141,6 +144,7 @@ impl Shard {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let seed = (unix.as_nanos() as u64) ^ (parts.index as u64) << 56 ^ u64::from(std::process::id()) << 32;
         let decision_bytes_max = parts.settings.authorizers.shard_bytes_max;
+        let signing_keys_max = parts.settings.authorizers.signing_keys_max;
         let shard = Shard {
             encoders: Encoders::new(parts.settings.compression),
             settings: parts.settings,
@@ -161,6 +165,7 @@ impl Shard {
             unhealthy: RefCell::default(),
             mirrors: Cell::new(0),
             aws_signer: AwsSigner::default(),
+            signing_keys: RefCell::new(SigningKeys::new(signing_keys_max)),
             decisions: Decisions::new(decision_bytes_max),
             cache_key: KeyRoom::default(),
             refreshes: Refreshes::default(),
