@@ -32,7 +32,7 @@ pub use environment::{ADMIN_URL, Environment, TOKEN, variable};
 pub use problem::{Problem, Problems, Source, did_you_mean};
 pub use special::{AuditDestination, CertificateFiles, LogDestination, SHARDS_MAX, ShardCount, StageVariables};
 pub use table::{
-    AccessLog, Config, Forwarding, Limits, Log, Management, Quota, Runtime, Shutdown, Throttle, Tls, Upstream,
+    AccessLog, Config, Forwarding, Jwt, Limits, Log, Management, Quota, Runtime, Shutdown, Throttle, Tls, Upstream,
 };
 pub use value::{Node, Place};
 

@@ -19,6 +19,7 @@
 //!   know values and text only.
 //! - [`limit`]: how much may pass, exact across cores: token buckets, a shard's leases of them, concurrency.
 //! - [`sign`]: AWS Signature Version 4, without I/O and clock.
+//! - [`jwt`]: JSON Web Tokens and the keys that verify them, without I/O and clock.
 //! - [`policy`]: policies in IAM's language, of resources, of users and of authorizers' answers: who may call what.
 //! - [`meter`]: how often each API key has called under each usage plan: counters in a mapped file, which outlive the
 //!   process, and the quotas' periods.
@@ -36,8 +37,8 @@
 //!
 //! 1. The planes never name each other; they share `plan` and `stats`; `server` introduces them.
 //! 2. Only `net` names monoio, io-uring and rustls.
-//! 3. `http`, `stats`, `model`, `limit`, `meter`, `jsonpath`, `sign` and `policy` import nothing from the crate, `vtl` only
-//!    `jsonpath`; `plan` names `stats`, `limit`, `meter`, `vtl`, `jsonpath` and `policy`, and in `compile` `model`.
+//! 3. `http`, `stats`, `model`, `limit`, `meter`, `jsonpath`, `sign`, `policy` and `jwt` import nothing from the crate, `vtl`
+//!    only `jsonpath`; `plan` names `stats`, `limit`, `meter`, `vtl`, `jsonpath`, `policy` and `jwt`, and in `compile` `model`.
 //! 4. A plan is a value: built once, never changed, without interior mutability and clock; one copy in the process.
 //! 5. State is touched in plain `fn`s, I/O happens in `async fn`s; no `RefCell` borrow lives across an `.await`.
 //! 6. An error becomes bytes in one place: `data_plane/respond.rs` for clients, `control_plane/server.rs` for operators.
@@ -57,6 +58,7 @@ pub mod data_plane;
 pub mod diagnostic;
 pub mod http;
 pub mod jsonpath;
+pub mod jwt;
 pub mod limit;
 pub mod meter;
 pub mod model;

@@ -20,6 +20,7 @@
 //! - [`validation`]: what a method demands of a request: parameters, and bodies that fit a model.
 //! - [`throttle`]: how often methods may be called.
 //! - [`clients`]: API keys and usage plans, beside the plan.
+//! - [`key_sets`]: the keys that tokens are verified with, beside the plan.
 //! - [`delivery`]: how a plan and what belongs to it reach the shards.
 //! - [`compile`]: from the model to a plan, or the list of what stands against it.
 
@@ -32,6 +33,7 @@ pub mod context;
 pub mod delivery;
 pub mod gateway_response;
 pub mod integration;
+pub mod key_sets;
 pub mod lambda;
 pub mod mock_status;
 pub mod protection;
@@ -44,7 +46,7 @@ pub mod throttle;
 pub mod validation;
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use access_log::LogFormat;
@@ -53,6 +55,7 @@ use content::BinaryMediaTypes;
 use delivery::HealthTarget;
 use gateway_response::GatewayResponses;
 use integration::{Integration, Origin};
+use key_sets::KeySource;
 use protection::Protection;
 use release::Release;
 use route::RouteTable;
@@ -81,6 +84,8 @@ pub struct Plan {
     pub selector: Selector,
     /// Each with its canary, if it has one, directly behind it. The same from plan to plan, until a deploy changes it.
     pub stages: Vec<Arc<StagePlan>>,
+    /// Where the keys are that its authorizers verify tokens with, each once.
+    pub key_sources: BTreeSet<KeySource>,
 }
 
 /// One stage of one API, or its canary: what a deployment to a stage makes of the API's description.
@@ -153,7 +158,7 @@ impl MethodPlan {
 impl Plan {
     /// A plan that serves nothing: what a gateway without an API runs on.
     pub fn empty() -> Plan {
-        Plan { generation: 0, selector: Selector::default(), stages: Vec::new() }
+        Plan { generation: 0, selector: Selector::default(), stages: Vec::new(), key_sources: BTreeSet::new() }
     }
 
     /// The plan with custom domain names, in place of those that it had.

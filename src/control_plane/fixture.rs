@@ -102,6 +102,7 @@ impl Fleet for FakeFleet {
             Delivery::Clients(clients) => format!("clients {}", clients.revision),
             Delivery::Addresses(book) => format!("addresses {}", book.len()),
             Delivery::Health(unhealthy) => format!("health {}", unhealthy.len()),
+            Delivery::KeySets(sets) => format!("key sets {}", sets.revision),
             Delivery::FlushCache(flush) => {
                 flush.note_done();
                 format!("flush {}/{}", flush.api_id, flush.stage)

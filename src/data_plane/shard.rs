@@ -21,6 +21,7 @@ use crate::net::tls::{ClientTls, ServerTls};
 use crate::plan::Plan;
 use crate::plan::clients::Clients;
 use crate::plan::delivery::{AddressBook, Delivery, Unhealthy};
+use crate::plan::key_sets::KeySets;
 use crate::stats::{Counter, Recorder};
 
 use super::access_log::{AccessLog, Handed};
@@ -102,6 +103,8 @@ pub struct Shard {
     /// Every upstream of the plan and those of earlier plans that still have connections.
     upstreams: RefCell<Upstreams>,
     unhealthy: RefCell<Arc<Unhealthy>>,
+    /// What tokens are verified with.
+    key_sets: RefCell<Arc<KeySets>>,
     /// Copies of requests that are on their way to mirrors.
     pub mirrors: Cell<u32>,
     /// Room for the key of a kept answer.
@@ -153,6 +156,7 @@ impl Shard {
             addresses: RefCell::default(),
             upstreams: RefCell::new(upstreams),
             unhealthy: RefCell::default(),
+            key_sets: RefCell::default(),
             mirrors: Cell::new(0),
             cache_key: KeyRoom::default(),
             refreshes: Refreshes::default(),
@@ -188,6 +192,11 @@ impl Shard {
     /// The plan to serve; whoever begins an exchange keeps it to its end.
     pub fn live(&self) -> Rc<Live> {
         Rc::clone(&self.live.borrow())
+    }
+
+    /// The keys to verify tokens with; whoever begins to verify one does so with these to the end.
+    pub fn key_sets(&self) -> Arc<KeySets> {
+        Arc::clone(&self.key_sets.borrow())
     }
 
     pub fn is_draining(&self) -> bool {
@@ -252,6 +261,9 @@ impl Shard {
             Delivery::Health(unhealthy) => {
                 self.live().note_health(&unhealthy);
                 self.unhealthy.replace(unhealthy);
+            }
+            Delivery::KeySets(sets) => {
+                self.key_sets.replace(sets);
             }
             Delivery::FlushCache(flush) => {
                 for (_, store) in self.stores.borrow().iter().filter(|(name, _)| name.is_of(&flush)) {

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::Plan;
 use super::clients::Clients;
 use super::integration::Origin;
+use super::key_sets::KeySets;
 use super::protection::HealthCheck;
 
 /// The addresses of every origin's host name, by name. Names that did not resolve have an empty list.
@@ -34,6 +35,8 @@ pub enum Delivery {
     Addresses(Arc<AddressBook>),
     /// What health checks have found.
     Health(Arc<Unhealthy>),
+    /// Verify tokens with these keys, from the next request on.
+    KeySets(Arc<KeySets>),
     /// Forget the answers that a stage has kept.
     FlushCache(Arc<CacheFlush>),
     /// Hand over what the access log has buffered, and the latency histograms.

@@ -7,6 +7,7 @@ pub mod chunked;
 pub mod coding;
 pub mod head;
 pub mod jsonpath;
+pub mod jwt;
 pub mod openapi;
 pub mod route;
 pub mod schema;
