@@ -8,6 +8,7 @@
 pub mod access;
 pub mod aws;
 pub mod fetch;
+mod key_sets;
 mod peer;
 mod probe;
 pub mod test_invoke;
@@ -26,7 +27,7 @@ use crate::control_plane::clients::memberships::Metered;
 use crate::control_plane::keeper::{self, Fresh, KeeperHandle, KeeperParts, KeeperSettings};
 use crate::control_plane::operation::{Random, SystemRandom};
 use crate::control_plane::publish::Builder;
-use crate::control_plane::resolver::lookup::SystemLookup;
+use crate::control_plane::resolver::lookup::{Lookup, SystemLookup};
 use crate::control_plane::server::{Management, TESTS_MAX};
 use crate::control_plane::serving::Serving;
 use crate::control_plane::store::disk::Disk;
@@ -137,12 +138,15 @@ pub fn serve(
         mode,
     };
     runtime.block_on(async {
+        let lookup = SystemLookup::new(std::time::Duration::from_millis(config.upstream.dns_timeout_ms))?;
+        let lookup: Arc<dyn Lookup> = Arc::new(lookup);
         let control = Control {
             fleet: Arc::new(Shards { handles: fleet, kept: Mutex::default() }),
             registry,
             builder,
-            lookup: Arc::new(SystemLookup::new(std::time::Duration::from_millis(config.upstream.dns_timeout_ms))?),
-            prober: Arc::new(probe::TargetProber::new(client_tls)),
+            lookup: Arc::clone(&lookup),
+            prober: Arc::new(probe::TargetProber::new(Arc::clone(&client_tls))),
+            getter: Arc::new(key_sets::DocumentGetter::new(client_tls, lookup)),
             admin,
             management,
             fresh,
@@ -499,6 +503,7 @@ fn control_settings(config: &Config, mode: Mode) -> control_plane::Settings {
         harvest_ms: config.access_log.flush_ms,
         shutdown_delay_ms: config.shutdown.delay_ms,
         drain_timeout_ms: config.shutdown.drain_timeout_ms,
+        key_sets: key_sets::settings(&config.jwt),
     }
 }
 
@@ -621,6 +626,7 @@ impl Fleet for Shards {
             Delivery::Addresses(_)
             | Delivery::Health(_)
             | Delivery::AwsCredentials(_)
+            | Delivery::KeySets(_)
             | Delivery::FlushCache(_)
             | Delivery::Harvest
             | Delivery::Drain => {}

@@ -110,6 +110,7 @@ impl Fleet for FakeFleet {
             Delivery::AwsCredentials(credentials) => {
                 format!("credentials {:?}", credentials.expires_at().map(|at| at.seconds()))
             }
+            Delivery::KeySets(sets) => format!("key sets {}", sets.revision),
             Delivery::FlushCache(flush) => {
                 flush.note_done();
                 format!("flush {}/{}", flush.api_id, flush.stage)

@@ -21,6 +21,7 @@ use crate::net::tls::{ClientTls, ServerTls};
 use crate::plan::Plan;
 use crate::plan::clients::Clients;
 use crate::plan::delivery::{AddressBook, Delivery, Unhealthy};
+use crate::plan::key_sets::KeySets;
 use crate::sign::SigningKeys;
 use crate::stats::{Counter, Recorder};
 
@@ -105,6 +106,8 @@ pub struct Shard {
     /// Every upstream of the plan and those of earlier plans that still have connections.
     upstreams: RefCell<Upstreams>,
     unhealthy: RefCell<Arc<Unhealthy>>,
+    /// What tokens are verified with.
+    key_sets: RefCell<Arc<KeySets>>,
     /// Copies of requests that are on their way to mirrors.
     pub mirrors: Cell<u32>,
     pub aws_signer: AwsSigner,
@@ -163,6 +166,7 @@ impl Shard {
             addresses: RefCell::default(),
             upstreams: RefCell::new(upstreams),
             unhealthy: RefCell::default(),
+            key_sets: RefCell::default(),
             mirrors: Cell::new(0),
             aws_signer: AwsSigner::default(),
             signing_keys: RefCell::new(SigningKeys::new(signing_keys_max)),
@@ -201,6 +205,11 @@ impl Shard {
     /// The plan to serve; whoever begins an exchange keeps it to its end.
     pub fn live(&self) -> Rc<Live> {
         Rc::clone(&self.live.borrow())
+    }
+
+    /// The keys to verify tokens with; whoever begins to verify one does so with these to the end.
+    pub fn key_sets(&self) -> Arc<KeySets> {
+        Arc::clone(&self.key_sets.borrow())
     }
 
     pub fn is_draining(&self) -> bool {
@@ -267,6 +276,9 @@ impl Shard {
                 self.unhealthy.replace(unhealthy);
             }
             Delivery::AwsCredentials(credentials) => self.aws_signer.adopt(credentials),
+            Delivery::KeySets(sets) => {
+                self.key_sets.replace(sets);
+            }
             Delivery::FlushCache(flush) => {
                 for (_, store) in self.stores.borrow().iter().filter(|(name, _)| name.is_of(&flush)) {
                     self.remains.borrow_mut().push(store.flush());

@@ -147,7 +147,7 @@ impl Compiler {
             plans.push(stage.production.of_generation(generation));
             plans.extend(stage.canary.as_ref().map(|canary| canary.of_generation(generation)));
         }
-        Plan { generation, selector: Selector::new(&addresses, root), stages: plans }
+        Plan { generation, selector: Selector::new(&addresses, root), stages: plans, ..Plan::empty() }
     }
 
     pub(super) fn compile(
