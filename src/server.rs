@@ -344,7 +344,16 @@ pub fn compile_options(config: &Config) -> compile::Options {
 fn targets(config: &Config) -> compile::targets::Targets {
     let signed = config.aws.credentials != config::CredentialsSource::Off;
     let target = |url: &String| compile::targets::FunctionTarget { url: url.clone(), name: None, signed };
-    compile::targets::Targets { lambda: config.aws.endpoints.0.get("lambda").map(target), ..Default::default() }
+    let tokens = compile::targets::TokenOptions {
+        token_bytes_max: usize::try_from(config.jwt.token_bytes_max).unwrap_or(usize::MAX),
+        leeway_s: config.jwt.leeway_s,
+        cognito_endpoint: config.jwt.cognito_endpoint.clone(),
+    };
+    compile::targets::Targets {
+        lambda: config.aws.endpoints.0.get("lambda").map(target),
+        tokens,
+        ..compile::targets::Targets::default()
+    }
 }
 
 /// The same for what the management API deploys.

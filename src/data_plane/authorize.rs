@@ -10,7 +10,7 @@
 //!
 //! - [`decisions`]: what was decided, kept; `says`: what a decision says of a request.
 //! - [`ask`]: somebody is asked; `answer`: what a Lambda authorizer's function answered.
-//! - `iam`: who has signed the request.
+//! - `iam`: who has signed the request; `token`: whose token it has.
 //! - `facts`: what policies may ask of a request.
 //!
 //! What cannot be decided denies.
@@ -21,12 +21,13 @@ pub mod decisions;
 mod facts;
 mod iam;
 mod says;
+mod token;
 
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
-use crate::plan::authorizer::{Authorization, Authorizer, AuthorizerIndex, AuthorizerKind};
+use crate::plan::authorizer::{Authorization, Authorizer, AuthorizerIndex, AuthorizerKind, Issuer};
 use crate::plan::template::ValueSource;
 use crate::plan::{MethodIndex, StageIndex, StagePlan};
 use crate::policy::{self, Action, Policy, Principal, Verdict};
@@ -149,7 +150,7 @@ impl<'a> Asking<'a> {
         if let Some(answered) = self.answered {
             self.shard.recorder.count(Counter::AuthorizerAsked);
             let decision = answered.outcome.as_ref().map_err(Clone::clone)?;
-            return self.judge(decision, scopes, arn, of_api, Some(answered));
+            return self.judge(decision, None, arn, of_api, Some(answered));
         }
         let decisions = &self.shard.decisions;
         let (kept, key) = decisions.with_key(
@@ -159,9 +160,13 @@ impl<'a> Asking<'a> {
                 None => (None, Some(Rc::<[u8]>::from(key))),
             },
         );
+        if let AuthorizerKind::Jwt(issuers) = &authorizer.kind {
+            let decision = self.by_token(authorizer, issuers, kept, key)?;
+            return self.judge(&decision, Some((issuers, scopes)), arn, of_api, None);
+        }
         if let Some(decision) = kept.filter(|_| authorizer.ttl_ms > 0) {
             self.shard.recorder.count(Counter::AuthorizerKept);
-            return self.judge(&decision, scopes, arn, of_api, None);
+            return self.judge(&decision, None, arn, of_api, None);
         }
         let key = key.filter(|_| authorizer.ttl_ms > 0);
         Ok(Permission::Ask(ask::question(self, index, key, arn)?))
@@ -171,19 +176,16 @@ impl<'a> Asking<'a> {
     fn judge(
         &self,
         decision: &Rc<Decision>,
-        scopes: &[Box<str>],
+        wanted: Option<(&[Issuer], &[Box<str>])>,
         arn: &str,
         of_api: Option<Verdict>,
         answered: Option<&Answered>,
     ) -> Result<Permission, Refused> {
         match &decision.says {
             Says::Policy(policy) => self.judge_policy(policy, Action::Invoke, arn, of_api)?,
-            Says::Token { verified, .. } => {
-                verified.check_scopes(scopes).map_err(|error| Refused {
-                    error: GatewayError::AccessDenied,
-                    detail: None,
-                    note: Some(error.to_string()),
-                })?;
+            Says::Token { verified, issuer, .. } => {
+                let (issuers, scopes) = wanted.ok_or(GatewayError::AuthorizerConfiguration)?;
+                self.judge_use(verified, &issuers[*issuer], scopes)?;
                 self.judge_token(of_api, arn)?;
             }
             Says::Allows => self.judge_token(of_api, arn)?,
@@ -273,7 +275,7 @@ impl<'a> Asking<'a> {
     fn check_sources(&self, authorizer: &Authorizer) -> Result<(), Refused> {
         let there = |source: &ValueSource| match authorizer.kind {
             // Others on the way may have read either of two tokens.
-            AuthorizerKind::Token { .. } => self.only_header(source).is_some(),
+            AuthorizerKind::Token { .. } | AuthorizerKind::Jwt(_) => self.only_header(source).is_some(),
             AuthorizerKind::Request { .. } => self.has(source),
         };
         if authorizer.demands_sources() && !authorizer.sources.iter().all(there) {

@@ -63,7 +63,7 @@ pub fn question(
             write_json_bytes(asking.token(described).unwrap_or_default(), usize::MAX, &mut event);
             event.extend_from_slice(b"\"}");
         }
-        AuthorizerKind::Request { .. } => {
+        AuthorizerKind::Request { .. } | AuthorizerKind::Jwt(_) => {
             let _ = inbound;
             return Err(GatewayError::AuthorizerConfiguration.into());
         }
@@ -127,6 +127,8 @@ impl Question {
                     .and_then(|answer| read(&answer, shard));
                 (decision.map(Rc::new).map_err(|fault| refused(fault, shard)), status)
             }
+            // Nobody is asked about a token.
+            AuthorizerKind::Jwt(_) => (Err(GatewayError::AuthorizerConfiguration.into()), None),
         }
     }
 
