@@ -16,6 +16,8 @@ pub fn plan_value(generation: u64, methods: &[&str], hosts: &[&str]) -> Plan {
     let stage = StagePlan {
         throttles: None,
         rules: Default::default(),
+        method_arn_prefix: Default::default(),
+        resource_policy: None,
         authorizers: Default::default(),
         region: "us-east-1".into(),
         api_id: "abc123".into(),
