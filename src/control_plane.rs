@@ -4,7 +4,11 @@
 //! - [`deployment`]: from files to a plan.
 //! - [`publish`]: a plan to all shards, or a refusal that leaves the running one alone.
 //! - [`health`]: checks the targets of upstreams that ask for it.
+<<<<<<< HEAD
 //! - [`key_sets`]: the keys that tokens are verified with, fetched and kept fresh.
+=======
+//! - [`aws_credentials`]: with what requests to AWS's services are signed; [`fetch`]: one request of the control plane's own.
+>>>>>>> main
 //! - [`resolver`]: upstream names to addresses, kept fresh.
 //! - [`watch`]: notices changed files.
 //! - [`server`]: `/healthz`, `/readyz`, `/metrics`, `/reload`, `/status`, `/backup`, `/restore`.
@@ -26,12 +30,14 @@
 pub mod access;
 pub mod access_log;
 pub mod audit;
+pub mod aws_credentials;
 pub mod clients;
 pub mod deployment;
 pub mod documents;
 pub mod domains;
 pub mod exception;
 pub mod exposition;
+pub mod fetch;
 #[cfg(test)]
 mod fixture;
 pub mod health;

@@ -36,7 +36,7 @@ pub use context::{ConditionKey, Context, Value, Values};
 pub use decision::{Authorization, Decision, decide, is_denied_beforehand};
 pub use parse::{Limits, PolicyError};
 pub use principal::{AwsPrincipal, Principal};
-pub use resource::ApiArn;
+pub use resource::{ApiArn, partition_of};
 
 use action::ActionSet;
 use condition::Condition;

@@ -1,11 +1,17 @@
 //! Boot and shutdown in order. The one room that knows both planes.
 //!
 //! Everything that can be wrong is found before anything is served: certificates, addresses, documents, host names. A
-//! start that fails leaves nothing behind. [`access`] has the credentials of the admin listener; [`probe`] asks targets for
-//! their health; [`test_invoke`] starts one shard, for one exchange.
+//! start that fails leaves nothing behind. [`access`] has the credentials of the admin listener, [`aws`] those of IAM users
+//! and what the settings say of AWS's services; [`probe`] asks targets for their health, [`fetch`] others for anything else,
+//! both over a [`peer`]; [`test_invoke`] starts one shard, for one exchange.
 
 pub mod access;
+<<<<<<< HEAD
 mod key_sets;
+=======
+pub mod aws;
+pub mod fetch;
+>>>>>>> main
 mod peer;
 mod probe;
 pub mod test_invoke;
@@ -33,8 +39,8 @@ use crate::control_plane::usage::sync::UsageSync;
 use crate::control_plane::{self, Control, ControlPlane, ExitReason};
 use crate::data_plane::access_log::LogSink;
 use crate::data_plane::settings::{
-    AccessLogSettings, CacheSettings, Cidr, CompressionSettings, ForwardingSettings, Settings, ThrottleHeaders,
-    ThrottleSettings, UpstreamSettings,
+    AccessLogSettings, AuthorizerSettings, CacheSettings, Cidr, CompressionSettings, ForwardingSettings, Settings,
+    ThrottleHeaders, ThrottleSettings, UpstreamSettings,
 };
 use crate::data_plane::shard::{Letter, ListenerInfo, ShardHandle, ShardParts, ShardState, run};
 use crate::data_plane::throttle::SharedLimits;
@@ -51,6 +57,9 @@ use crate::plan::clients::Clients;
 use crate::plan::clients::digest::Secret;
 use crate::plan::compile;
 use crate::plan::delivery::{Delivery, Fleet};
+use crate::plan::identity::Identities;
+use crate::plan::vpc::{VpcEndpoint, VpcEndpoints};
+use crate::policy::{self, Policy, PolicyKind};
 use crate::stats::Registry;
 
 /// What is served where, once it is.
@@ -319,8 +328,26 @@ pub fn compile_options(config: &Config) -> compile::Options {
     let limits = compile::Limits {
         integration_timeout_ms_max: config.limits.integration_timeout_max_ms,
         template_bytes_max: config.limits.template_bytes_max,
+        policy_bytes_max: usize::try_from(config.limits.policy_bytes_max).unwrap_or(usize::MAX),
     };
-    compile::Options { root: config.root, limits, on_unsupported: compile::Unsupported::Refuse, targets: None }
+    let owner = compile::Owner {
+        region: config.management.region.clone().into(),
+        account_id: config.account_id.clone().into(),
+    };
+    compile::Options {
+        root: config.root,
+        limits,
+        on_unsupported: compile::Unsupported::Refuse,
+        owner,
+        targets: Some(Arc::new(targets(config))),
+    }
+}
+
+/// Where functions are invoked.
+fn targets(config: &Config) -> compile::targets::Targets {
+    let signed = config.aws.credentials != config::CredentialsSource::Off;
+    let target = |url: &String| compile::targets::FunctionTarget { url: url.clone(), name: None, signed };
+    compile::targets::Targets { lambda: config.aws.endpoints.0.get("lambda").map(target), ..Default::default() }
 }
 
 /// The same for what the management API deploys.
@@ -438,7 +465,30 @@ fn settings(config: &Config, shards: usize) -> Result<Settings, String> {
             wait_ms: config.cache.wait_ms,
             header: config.cache.header,
         },
+        authorizers: AuthorizerSettings {
+            shard_bytes_max: config.authorizers.shard_bytes_max,
+            timeout_ms: config.authorizers.timeout_ms,
+            answer_bytes_max: config.authorizers.answer_bytes_max,
+            clock_skew_s: config.iam.clock_skew_ms / 1000,
+            signing_keys_max: config.iam.signing_keys_max as usize,
+        },
+        identities: Arc::new(identities(config)?),
         account_id: config.account_id.as_str().into(),
+        vpc_endpoints: VpcEndpoints::new(config.vpc.endpoints.iter().map(|described| {
+            let endpoint =
+                VpcEndpoint { vpce_id: described.vpce.as_str().into(), vpc_id: described.vpc.as_str().into() };
+            (endpoint, described.cidrs.clone())
+        })),
+    })
+}
+
+fn identities(config: &Config) -> Result<Identities<Policy>, String> {
+    let limits = policy::Limits::of_bytes(usize::try_from(config.iam.policy_bytes_max).unwrap_or(usize::MAX));
+    aws::identities(config, |document| {
+        Policy::parse(document, PolicyKind::Identity, &limits).map_err(|errors| {
+            let errors = errors.iter().map(|error| format!("{} {}", error.pointer, error.message));
+            errors.collect::<Vec<_>>().join("; ")
+        })
     })
 }
 
@@ -578,7 +628,11 @@ impl Fleet for Shards {
             Delivery::Clients(clients) => keep(&mut kept.clients, clients),
             Delivery::Addresses(_)
             | Delivery::Health(_)
+<<<<<<< HEAD
             | Delivery::KeySets(_)
+=======
+            | Delivery::AwsCredentials(_)
+>>>>>>> main
             | Delivery::FlushCache(_)
             | Delivery::Harvest
             | Delivery::Drain => {}

@@ -21,10 +21,17 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("diagnostic", &[]),
     ("config", &["diagnostic"]),
     ("openapi", &["diagnostic", "model"]),
+<<<<<<< HEAD
     ("plan", &["jsonpath", "jwt", "limit", "meter", "policy", "stats", "vtl"]),
     ("plan/compile", &["jsonpath", "jwt", "limit", "model", "policy", "vtl"]),
     ("data_plane", &["http", "jsonpath", "jwt", "limit", "meter", "net", "plan", "policy", "stats", "vtl"]),
     ("control_plane", &["diagnostic", "jwt", "limit", "meter", "model", "openapi", "plan", "sign", "stats"]),
+=======
+    ("plan", &["jsonpath", "jwt", "limit", "meter", "policy", "sign", "stats", "vtl"]),
+    ("plan/compile", &["jsonpath", "jwt", "limit", "model", "policy", "vtl"]),
+    ("data_plane", &["http", "jsonpath", "jwt", "limit", "meter", "net", "plan", "policy", "sign", "stats", "vtl"]),
+    ("control_plane", &["diagnostic", "limit", "meter", "model", "openapi", "plan", "sign", "stats"]),
+>>>>>>> main
     ("cli", EVERYTHING),
     ("server", EVERYTHING),
     ("lib", EVERYTHING),

@@ -11,6 +11,7 @@ mod forwarding;
 mod gateway_responses;
 mod http1;
 mod integrations;
+mod lambda_authorizers;
 mod limits;
 mod mapping;
 mod protection;

@@ -3,6 +3,7 @@
 //! - [`api`]: OpenAPI documents, written in a line or two.
 //! - [`gateway`]: the binary as a process, its listeners, log and metrics.
 //! - [`backend`]: scripted servers that record what they are sent.
+//! - [`function`]: Lambda functions as scripts.
 //! - [`client`]: sends bytes, reads answers; [`message`] parses both, and is strict about it.
 //! - [`history`]: whether what passed a limit is within it, over every window.
 //! - [`tls`]: certificates, TLS clients and TLS backends.
@@ -10,6 +11,7 @@
 pub mod api;
 pub mod backend;
 pub mod client;
+pub mod function;
 pub mod gateway;
 pub mod history;
 pub mod message;

@@ -18,7 +18,11 @@ macro_rules! properties {
     };
 }
 
+<<<<<<< HEAD
 properties! { chunked coding head jsonpath jwt openapi route schema sigv4 target template vtl }
+=======
+properties! { aws_uri chunked coding event_stream head jsonpath openapi policy route schema sigv4 target template vtl }
+>>>>>>> main
 
 fn holds(target: &str, check: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(target);

@@ -281,6 +281,7 @@ pub const REGION: TextRule = TextRule {
     allowed: "a region's name, such as \"us-east-1\": 1 to 32 small letters, digits and hyphens",
 };
 
+<<<<<<< HEAD
 /// The start of an address, to which paths are added. What is more exactly wrong with one is told where it is used.
 pub const HTTP_ADDRESS: TextRule = TextRule {
     holds: |text| {
@@ -289,6 +290,12 @@ pub const HTTP_ADDRESS: TextRule = TextRule {
         rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && rest.bytes().all(letter))
     },
     allowed: "an address such as \"https://example.com:8443/path\"",
+=======
+/// A profile of the shared files: what may stand in a section's name.
+pub const PROFILE: TextRule = TextRule {
+    holds: |text| (1..=128).contains(&text.len()) && !text.contains(['[', ']', '\n', '\r', '\0']),
+    allowed: "a profile's name: 1 to 128 characters without brackets",
+>>>>>>> main
 };
 
 /// Which variables there are is known where formats are compiled.

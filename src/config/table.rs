@@ -1,13 +1,22 @@
 //! The table of settings. To add one is to add a row; `docs/settings.md` is printed from it.
 
-use super::choice::{BasePath, Driver, LogLevel, Parity, ThrottleHeaders, UnderscoreTwins, Unresolved, Unsupported};
+use super::choice::{
+    BasePath, CredentialsSource, Driver, LogLevel, Parity, ThrottleHeaders, UnderscoreTwins, Unresolved, Unsupported,
+};
 use super::credentials::{AccessKey, AccessToken};
 use super::define::{Setting, settings};
+use super::endpoints::ServiceEndpoints;
+use super::iam::IamUser;
 use super::kind::{Facts, Kind};
 use super::special::{
+<<<<<<< HEAD
     ACCOUNT_ID, AuditDestination, CertificateFiles, HTTP_ADDRESS, LOG_FORMAT, LogDestination, REGION, SHARDS_MAX,
+=======
+    ACCOUNT_ID, AuditDestination, CertificateFiles, LOG_FORMAT, LogDestination, PROFILE, REGION, SHARDS_MAX,
+>>>>>>> main
     STAGE_NAME, ShardCount, StageVariables, VIA_NAME,
 };
+use super::vpc::VpcEndpoint;
 use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -96,6 +105,8 @@ settings! {
             => Facts::milliseconds(50, 900_000).aws("29000, more on request").parity(29_000);
         /// The largest mapping template. A larger one is refused when the document is deployed.
         template_bytes_max: u64 = 307_200 => Facts::bytes(0, 64 << 20).aws("307200").parity(307_200);
+        /// The largest resource policy of an API. A larger one is refused when the document is deployed.
+        policy_bytes_max: u64 = 65_536 => Facts::bytes(256, 1 << 20).aws("8192").parity(8_192);
         /// The most client connections of the whole process; one more is answered 503 and closed.
         connections_max: u32 = 100_000 => Facts::count(1, 100_000_000);
         /// The longest time from the first byte of a request to the end of its head; then the answer is 408.
@@ -236,6 +247,16 @@ settings! {
         header: bool = false => Facts::plain().aws("no");
     }
 
+    /// Those who decide who may call: Lambda authorizers and others.
+    authorizers: Authorizers {
+        /// The memory of each shard for what they have decided.
+        shard_bytes_max: u64 = 16_777_216 => Facts::bytes(1 << 20, 64 * GIB).aws("as much as there is");
+        /// How long an authorizer may take; then the request is answered 500.
+        timeout_ms: u64 = 10_000 => Facts::milliseconds(50, HOUR_MS).aws("10 s");
+        /// The longest answer of an authorizer; a longer one decides nothing, and the request is answered 500.
+        answer_bytes_max: u64 = 65_536 => Facts::bytes(1024, 16 << 20).aws("8 KB");
+    }
+
     /// The management API on the admin listener, for AWS's tools, and who may use it. With access keys or tokens, everything
     /// there demands one but `/`, `/healthz`, `/readyz`, `/metrics` and `/openapi.json`.
     management: Management {
@@ -263,6 +284,50 @@ settings! {
         unsupported: Unsupported = Unsupported::Refuse => Facts::plain();
     }
 
+    /// IAM users, who may call methods with the authorization type `AWS_IAM` by signing their requests (SigV4, service
+    /// `execute-api`). They have nothing to do with `management.access_keys`.
+    iam: Iam {
+        /// The users: a name, an access key with its secret (or `secret_file`), for temporary credentials also
+        /// `session_token` (or `session_token_file`), an `arn` where it is not that of the user of that name in
+        /// `account_id`, a `user_id`, and identity `policies`: documents, or paths of their files. `tollgate config` shows no
+        /// secret.
+        users: Vec<IamUser> = Vec::new() => Facts::plain().aws("IAM's");
+        /// A file with more of them, as a list `users`; in TOML, YAML or JSON.
+        users_file: Option<PathBuf> = None => Facts::plain();
+        /// The largest such file.
+        users_file_bytes_max: u64 = 67_108_864 => Facts::bytes(1_024, GIB);
+        /// The most users, in the settings and in the file.
+        users_max: u32 = 100_000 => Facts::count(1, 10_000_000).aws("5000 in an account");
+        /// The largest policy document.
+        policy_bytes_max: u64 = 20_480 => Facts::bytes(256, 1 << 20).aws("2048 of inline policies, 6144 of a managed one");
+        /// How far the time of a signature may be from now, either way.
+        clock_skew_ms: u64 = 300_000 => Facts::milliseconds(1_000, DAY_MS).aws("300000");
+        /// For how many access keys each shard keeps the key that it has derived of a secret for the day, 400 bytes each:
+        /// whoever calls again is verified in half the time.
+        signing_keys_max: u32 = 16_384 => Facts::count(1, 10_000_000);
+    }
+
+    /// AWS's services as backends: integrations of the types `AWS` and `AWS_PROXY`.
+    aws: Aws {
+        /// Where the credentials come from with which requests to services are signed: nowhere (`off`), the environment and
+        /// the profile's files (`local`), STS for a token in a file (`web-identity`), the endpoint that ECS and EKS give a
+        /// container (`container`), EC2's metadata service (`imds`), or the first of all these that is there (`auto`). Nobody
+        /// is asked for any before a method needs them. Profiles with `credential_process`, `sso_session` or
+        /// `credential_source` are refused.
+        credentials: CredentialsSource = CredentialsSource::Local => Facts::plain().aws("a role that API Gateway assumes");
+        /// The profile of the shared files (`~/.aws/config`, `~/.aws/credentials`). Not set, it is that of `AWS_PROFILE`, or
+        /// `default`.
+        profile: Option<String> = None => Facts::text(PROFILE);
+        /// The region whose STS is asked. Not set, it is that of `AWS_REGION`, of `AWS_DEFAULT_REGION` or of the profile, or
+        /// `us-east-1`.
+        region: Option<String> = None => Facts::text(REGION);
+        /// Where services are, by their names in the integrations' URIs, with the subdomain where a URI has one. Those that
+        /// are not here are where AWS has them: `https://sqs.eu-west-1.amazonaws.com`.
+        endpoints: ServiceEndpoints = ServiceEndpoints::default() => Facts::plain();
+        /// How long one request for credentials may take.
+        credentials_timeout_ms: u64 = 5_000 => Facts::milliseconds(10, HOUR_MS);
+    }
+
     /// What a backend learns of the client, and of the gateway.
     forwarding: Forwarding {
         /// The networks of proxies in front of this gateway, whose `X-Forwarded-For`, `X-Forwarded-Proto`,
@@ -277,6 +342,13 @@ settings! {
         /// What happens to a request with a field such as `X_Forwarded_For`, which some backends read as
         /// `X-Forwarded-For`: `refuse` answers 400, `drop` leaves the field out.
         underscore_twins: UnderscoreTwins = UnderscoreTwins::Refuse => Facts::plain();
+    }
+
+    /// Which clients come from which VPC: what policies ask for by `aws:SourceVpc` and `aws:SourceVpce`.
+    vpc: Vpc {
+        /// VPC endpoints, each with the networks whose requests count as having come through it. Of networks that overlap, the
+        /// narrowest counts. The client's address is `$context.identity.sourceIp`.
+        endpoints: Vec<VpcEndpoint> = Vec::new() => Facts::plain().aws("the endpoint that a request came through");
     }
 
     /// One line for each request.

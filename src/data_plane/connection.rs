@@ -20,6 +20,7 @@ use crate::net::runtime::spawn;
 use crate::net::stream::{Reader, Stream, Writer};
 use crate::stats::Counter;
 
+use super::authorize::ask::{Answered, ask};
 use super::body::Incoming;
 use super::cache::{Again, Refresh};
 use super::exchange::{self, Begun};
@@ -41,6 +42,8 @@ pub struct Connection {
     pub served: u64,
     /// On a connection without a client: what its one request is for.
     pub refresh: Option<Refresh>,
+    /// What an authorizer has decided of the request at the start of the buffer.
+    pub answered: Option<Box<Answered>>,
     /// Nobody is there.
     unseen: bool,
 }
@@ -104,6 +107,7 @@ pub async fn serve(shard: &Rc<Shard>, mut stream: Stream, peer: IpAddr, info: &L
         out: Vec::new(),
         served: 0,
         refresh: None,
+        answered: None,
         unseen: false,
     };
     if connection.run().await == Ending::Close {
@@ -130,10 +134,11 @@ pub async fn ask_again(shard: &Rc<Shard>, again: Again) {
         out: Vec::new(),
         served: 0,
         refresh: Some(refresh),
+        answered: None,
         unseen: true,
     };
     match exchange::begin(&mut connection) {
-        Begun::Incomplete | Begun::Answered { .. } => {}
+        Begun::Incomplete | Begun::Answered { .. } | Begun::Ask(_) => {}
         Begun::Forward(forward) => drop(super::integrate::http::run(&mut connection, forward).await),
         Begun::Collect(collect) => drop(super::integrate::mapped::run(&mut connection, collect).await),
     }
@@ -158,6 +163,13 @@ impl Connection {
             let ending = match exchange::begin(self) {
                 Begun::Incomplete => {
                     if self.flush().await.is_err() || !self.read_head().await {
+                        return Ending::Abort;
+                    }
+                    continue;
+                }
+                Begun::Ask(asked) => {
+                    let (question, ids) = *asked;
+                    if Box::pin(ask(self, question, ids)).await.is_err() {
                         return Ending::Abort;
                     }
                     continue;

@@ -33,6 +33,20 @@ pub enum GatewayError {
     NoStage,
     /// The stage has no such resource, or the resource no such method.
     NoRoute,
+    /// The caller did not say who it is, or its authorizer does not know it.
+    Unauthorized,
+    /// An authorizer, or a policy, does not allow it.
+    AccessDenied,
+    /// A policy denies it by name.
+    AccessDeniedExplicitly,
+    /// The method wants a signed request.
+    NoToken,
+    /// The signature is none that counts; the [`ErrorDetail`] says why.
+    InvalidSignature,
+    /// An authorizer could not be asked, or failed.
+    AuthorizerFailure,
+    /// An authorizer answered what decides nothing.
+    AuthorizerConfiguration,
     /// The method demands an API key, and the request has none that opens the stage.
     InvalidApiKey,
     /// A limit has no token for it.
@@ -62,8 +76,13 @@ impl GatewayError {
             | GatewayError::InvalidJson
             | GatewayError::MissingParameters
             | GatewayError::InvalidBody => 400,
+            GatewayError::Unauthorized => 401,
             GatewayError::NoStage
             | GatewayError::NoRoute
+            | GatewayError::NoToken
+            | GatewayError::InvalidSignature
+            | GatewayError::AccessDenied
+            | GatewayError::AccessDeniedExplicitly
             | GatewayError::InvalidApiKey
             | GatewayError::InvalidationDenied => 403,
             GatewayError::RequestTimeout => 408,
@@ -72,7 +91,9 @@ impl GatewayError {
             GatewayError::UnsupportedMediaType => 415,
             GatewayError::Throttled | GatewayError::QuotaExceeded => 429,
             GatewayError::HeaderTooLarge => 431,
-            GatewayError::Configuration => 500,
+            GatewayError::Configuration | GatewayError::AuthorizerFailure | GatewayError::AuthorizerConfiguration => {
+                500
+            }
             GatewayError::IntegrationMalformed => 502,
             GatewayError::IntegrationBusy => 503,
             GatewayError::IntegrationTimeout | GatewayError::IntegrationFailure => 504,
@@ -92,7 +113,14 @@ impl GatewayError {
             GatewayError::NoStage | GatewayError::InvalidApiKey | GatewayError::InvalidationDenied => "Forbidden",
             GatewayError::Throttled => "Too Many Requests",
             GatewayError::QuotaExceeded => "Limit Exceeded",
-            GatewayError::NoRoute => "Missing Authentication Token",
+            GatewayError::NoRoute | GatewayError::NoToken => "Missing Authentication Token",
+            GatewayError::Unauthorized => "Unauthorized",
+            GatewayError::InvalidSignature => "The request signature does not match",
+            GatewayError::AccessDenied => "User is not authorized to access this resource",
+            GatewayError::AccessDeniedExplicitly => {
+                "User is not authorized to access this resource with an explicit deny"
+            }
+            GatewayError::AuthorizerFailure | GatewayError::AuthorizerConfiguration => "Internal server error",
             GatewayError::RequestTimeout => "Request Timeout",
             GatewayError::RequestTooLarge => "Request Too Long",
             GatewayError::TargetTooLong => "URI Too Long",
@@ -124,8 +152,15 @@ impl GatewayError {
                 GatewayResponseType::BadRequestParameters
             }
             GatewayError::BadRequestBody | GatewayError::InvalidBody => GatewayResponseType::BadRequestBody,
-            GatewayError::NoRoute => GatewayResponseType::MissingAuthenticationToken,
-            GatewayError::NoStage | GatewayError::InvalidationDenied => GatewayResponseType::AccessDenied,
+            GatewayError::NoRoute | GatewayError::NoToken => GatewayResponseType::MissingAuthenticationToken,
+            GatewayError::Unauthorized => GatewayResponseType::Unauthorized,
+            GatewayError::InvalidSignature => GatewayResponseType::InvalidSignature,
+            GatewayError::AuthorizerFailure => GatewayResponseType::AuthorizerFailure,
+            GatewayError::AuthorizerConfiguration => GatewayResponseType::AuthorizerConfigurationError,
+            GatewayError::NoStage
+            | GatewayError::AccessDenied
+            | GatewayError::AccessDeniedExplicitly
+            | GatewayError::InvalidationDenied => GatewayResponseType::AccessDenied,
             GatewayError::InvalidApiKey => GatewayResponseType::InvalidApiKey,
             GatewayError::Throttled => GatewayResponseType::Throttled,
             GatewayError::QuotaExceeded => GatewayResponseType::QuotaExceeded,
@@ -162,7 +197,9 @@ pub struct ErrorDetail {
     /// `$context.error.validationErrorString`.
     pub validation_error: Option<Box<str>>,
     /// What the client learns of the limit that it met.
-    pub limit: Option<LimitDetail>,
+    pub limit: Option<Box<LimitDetail>>,
+    /// `x-amzn-ErrorType`, where there are several of a kind.
+    pub error_type: Option<&'static str>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -192,7 +229,7 @@ impl ErrorDetail {
     }
 
     pub fn limit(limit: LimitDetail) -> ErrorDetail {
-        ErrorDetail { limit: Some(limit), ..ErrorDetail::default() }
+        ErrorDetail { limit: Some(Box::new(limit)), ..ErrorDetail::default() }
     }
 }
 
@@ -269,14 +306,15 @@ pub fn write_error(
     let configured = customised.and_then(|stage| stage.gateway_responses.find(kind, error.status()));
     let status = configured.and_then(|response| response.status).unwrap_or(error.status());
     let mut body = Vec::new();
-    let content_type = write_error_body(configured, &facts, &mut body);
+    let content_type = write_error_body(error, configured, &facts, &mut body);
 
     encode::status_line(status, out);
     write_date(date, out);
     encode::field("Content-Type", content_type.as_bytes(), out);
     encode::content_length(body.len() as u64, out);
     write_own_fields(facts.ids, persistence, out);
-    encode::field("x-amzn-ErrorType", error.error_type().as_bytes(), out);
+    let error_type = detail.and_then(|detail| detail.error_type).unwrap_or(error.error_type());
+    encode::field("x-amzn-ErrorType", error_type.as_bytes(), out);
     if let Some(limit) = detail.and_then(|detail| detail.limit.as_ref()) {
         limit.write(configured, out);
     }
@@ -302,10 +340,20 @@ fn template_for<'r>(response: &'r GatewayResponse, facts: &Facts<'_>) -> Option<
     response.templates.iter().find(|(known, _)| fits(known)).or(response.templates.first())
 }
 
-fn write_error_body<'r>(configured: Option<&'r GatewayResponse>, facts: &Facts<'_>, body: &mut Vec<u8>) -> &'r str {
+fn write_error_body<'r>(
+    error: GatewayError,
+    configured: Option<&'r GatewayResponse>,
+    facts: &Facts<'_>,
+    body: &mut Vec<u8>,
+) -> &'r str {
     if let Some((content_type, template)) = configured.and_then(|response| template_for(response, facts)) {
         facts.write_text(template, body);
         return content_type;
+    }
+    if matches!(error, GatewayError::AuthorizerFailure | GatewayError::AuthorizerConfiguration) {
+        // AWS says nothing of what is wrong with an authorizer.
+        body.extend_from_slice(b"{\"message\":null}");
+        return "application/json";
     }
     body.extend_from_slice(b"{\"message\":");
     super::context::write_json_string(facts.error.map_or("", |error| error.message), body);

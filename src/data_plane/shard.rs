@@ -21,10 +21,16 @@ use crate::net::tls::{ClientTls, ServerTls};
 use crate::plan::Plan;
 use crate::plan::clients::Clients;
 use crate::plan::delivery::{AddressBook, Delivery, Unhealthy};
+<<<<<<< HEAD
 use crate::plan::key_sets::KeySets;
+=======
+use crate::sign::SigningKeys;
+>>>>>>> main
 use crate::stats::{Counter, Recorder};
 
 use super::access_log::{AccessLog, Handed};
+use super::authorize::decisions::Decisions;
+use super::aws_signer::AwsSigner;
 use super::cache::store::{self, Adopted, Remains, Stores};
 use super::cache::{KeyRoom, Refreshes};
 use super::compress::Encoders;
@@ -107,6 +113,11 @@ pub struct Shard {
     key_sets: RefCell<Arc<KeySets>>,
     /// Copies of requests that are on their way to mirrors.
     pub mirrors: Cell<u32>,
+    pub aws_signer: AwsSigner,
+    /// Of those who sign their requests, for the day.
+    pub signing_keys: RefCell<SigningKeys>,
+    /// What authorizers have decided.
+    pub decisions: Decisions,
     /// Room for the key of a kept answer.
     pub cache_key: KeyRoom,
     /// Answers that are asked for while nobody waits.
@@ -138,6 +149,8 @@ impl Shard {
         let (empty, upstreams) = Live::adopt(Arc::new(Plan::empty()), block, &nothing);
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let seed = (unix.as_nanos() as u64) ^ (parts.index as u64) << 56 ^ u64::from(std::process::id()) << 32;
+        let decision_bytes_max = parts.settings.authorizers.shard_bytes_max;
+        let signing_keys_max = parts.settings.authorizers.signing_keys_max;
         let shard = Shard {
             encoders: Encoders::new(parts.settings.compression),
             settings: parts.settings,
@@ -158,6 +171,9 @@ impl Shard {
             unhealthy: RefCell::default(),
             key_sets: RefCell::default(),
             mirrors: Cell::new(0),
+            aws_signer: AwsSigner::default(),
+            signing_keys: RefCell::new(SigningKeys::new(signing_keys_max)),
+            decisions: Decisions::new(decision_bytes_max),
             cache_key: KeyRoom::default(),
             refreshes: Refreshes::default(),
             stores: RefCell::default(),
@@ -262,9 +278,13 @@ impl Shard {
                 self.live().note_health(&unhealthy);
                 self.unhealthy.replace(unhealthy);
             }
+<<<<<<< HEAD
             Delivery::KeySets(sets) => {
                 self.key_sets.replace(sets);
             }
+=======
+            Delivery::AwsCredentials(credentials) => self.aws_signer.adopt(credentials),
+>>>>>>> main
             Delivery::FlushCache(flush) => {
                 for (_, store) in self.stores.borrow().iter().filter(|(name, _)| name.is_of(&flush)) {
                     self.remains.borrow_mut().push(store.flush());

@@ -8,6 +8,8 @@
 mod reader;
 mod statement;
 
+use std::fmt;
+
 use super::node::Node;
 use super::{Action, Effect, Policy, PolicyKind, Statement};
 use reader::Members;
@@ -22,10 +24,17 @@ pub struct Limits {
     pub values_max: usize,
 }
 
+impl Limits {
+    /// As much in a document as there is room for.
+    pub const fn of_bytes(document_bytes_max: usize) -> Limits {
+        Limits { document_bytes_max, statements_max: document_bytes_max / 40, values_max: document_bytes_max / 4 }
+    }
+}
+
 impl Default for Limits {
-    /// AWS's 8192 characters of a resource policy, and as much as that has room for. (Guide, `limits`.)
+    /// AWS's 8192 characters of a resource policy. (Guide, `limits`.)
     fn default() -> Limits {
-        Limits { document_bytes_max: 8192, statements_max: 100, values_max: 1000 }
+        Limits::of_bytes(8192)
     }
 }
 
@@ -54,6 +63,17 @@ impl PolicyError {
     fn unsupported(mut self) -> PolicyError {
         self.is_unsupported = true;
         self
+    }
+}
+
+/// On one line, for lists of problems and for logs.
+impl fmt::Display for PolicyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.pointer.is_empty() {
+            write!(f, "{}: ", self.pointer)?;
+        }
+        f.write_str(&self.message)?;
+        self.help.iter().try_for_each(|help| write!(f, "; {help}"))
     }
 }
 

@@ -14,6 +14,15 @@ pub struct ApiArn<'a> {
     pub api_id: &'a str,
 }
 
+/// The partition that a region is in.
+pub fn partition_of(region: &str) -> &'static str {
+    match region {
+        china if china.starts_with("cn-") => "aws-cn",
+        government if government.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    }
+}
+
 /// What a resource policy may write for its own API's ARN.
 const SHORT_FORM: &str = "execute-api:/";
 

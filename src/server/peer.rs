@@ -1,14 +1,23 @@
+<<<<<<< HEAD
 //! A connection of the control thread's own to a server: plain, or with TLS as shards have it.
+=======
+//! A connection of the control thread's own to somebody who is asked something, with or without TLS.
+>>>>>>> main
 
 use std::io;
 use std::net::SocketAddr;
 
 use tokio::net::TcpStream;
 
+<<<<<<< HEAD
 use crate::net::tls::{ClientTls, Session};
 use crate::plan::integration::Origin;
 
 /// Who is asked.
+=======
+use crate::net::tls::Session;
+
+>>>>>>> main
 pub struct Peer {
     stream: TcpStream,
     session: Option<Session>,
@@ -17,10 +26,16 @@ pub struct Peer {
 }
 
 impl Peer {
+<<<<<<< HEAD
     pub async fn connect(client_tls: &ClientTls, origin: &Origin, address: SocketAddr) -> io::Result<Peer> {
         let stream = TcpStream::connect(address).await?;
         let session = origin.tls.then(|| client_tls.connect(&origin.host, origin.insecure_skip_verification));
         Ok(Peer { stream, session: session.transpose()?, plaintext: Vec::new() })
+=======
+    /// With a session, it speaks TLS.
+    pub async fn connect(address: SocketAddr, session: Option<Session>) -> io::Result<Peer> {
+        Ok(Peer { stream: TcpStream::connect(address).await?, session, plaintext: Vec::new() })
+>>>>>>> main
     }
 
     pub async fn send(&mut self, mut bytes: &[u8]) -> io::Result<()> {

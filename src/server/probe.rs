@@ -5,6 +5,10 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
+<<<<<<< HEAD
+=======
+use super::peer::Peer;
+>>>>>>> main
 use crate::control_plane::health::Prober;
 use crate::http::head::{FieldSpace, response};
 use crate::net::tls::ClientTls;
@@ -26,7 +30,12 @@ impl TargetProber {
     }
 
     async fn ask(&self, origin: &Origin, address: SocketAddr, path: &str) -> io::Result<u16> {
+<<<<<<< HEAD
         let mut peer = Peer::connect(&self.client_tls, origin, address).await?;
+=======
+        let session = origin.tls.then(|| self.client_tls.connect(&origin.host, origin.insecure_skip_verification));
+        let mut peer = Peer::connect(address, session.transpose()?).await?;
+>>>>>>> main
         let authority = &origin.authority;
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: tollgate-health-check\r\nAccept: */*\r\n\

@@ -34,6 +34,17 @@ counters! {
         ConnectionsRefused "",
     }
     "client_aborts_total" "Exchanges that the client broke off." { ClientAborts "", }
+    "authorizations_total" "Requests to methods with an authorizer, by what was decided and how." {
+        /// By a decision that was kept.
+        AuthorizerKept r#"result="kept""#,
+        AuthorizerAsked r#"result="asked""#,
+        /// Without what the authorizer decides about, and nobody was asked.
+        AuthorizerNoIdentity r#"result="no_identity""#,
+        AuthorizerUnauthorized r#"result="unauthorized""#,
+        AuthorizerDenied r#"result="denied""#,
+        /// The authorizer could not be asked, or answered nonsense.
+        AuthorizerFailed r#"result="failed""#,
+    }
     "received_bytes_total" "Bytes received from clients." { BytesReceived "", }
     "sent_bytes_total" "Bytes sent to clients." { BytesSent "", }
     "unrouted_requests_total" "Requests that were answered or dropped before a route was known, by cause." {

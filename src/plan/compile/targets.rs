@@ -15,6 +15,8 @@ pub struct Targets {
     pub function_host: Option<SocketAddr>,
     /// Functions that are elsewhere, by name.
     pub functions: HashMap<String, FunctionTarget>,
+    /// Where all others are, in place of the function host.
+    pub lambda: Option<FunctionTarget>,
 }
 
 /// Another place that speaks the Invoke API.
@@ -24,8 +26,8 @@ pub struct FunctionTarget {
     pub url: String,
     /// How the place knows the function, where it has another name there: the runtime interface emulator calls all `function`.
     pub name: Option<String>,
-    /// Where requests are to be signed, for which region.
-    pub signed_for: Option<String>,
+    /// Whether requests are to be signed, for the region in the function's ARN.
+    pub signed: bool,
 }
 
 /// A function as an ARN, or the URI of an integration or authorizer, names it.
@@ -94,7 +96,7 @@ impl Compilation<'_> {
             return None;
         };
         let targets = self.compiler.targets.clone().unwrap_or_default();
-        let target = targets.functions.get(named.name);
+        let target = targets.functions.get(named.name).or(targets.lambda.as_ref());
         let (origin, prefix) = match (target, targets.function_host) {
             (Some(target), _) => match uri::parse(&target.url) {
                 Ok(parsed) => {
@@ -134,7 +136,8 @@ impl Compilation<'_> {
             ),
             (None, None) => {
                 let message = format!("there is nowhere to invoke the function `{}`", named.name);
-                let help = "describe it in `functions`, or say there where it is";
+                let help =
+                    "describe it in the setting `functions`, or say in `aws.endpoints` where the service `lambda` is";
                 self.refuse_or_deny(pointer.clone(), message).help(help);
                 return None;
             }
@@ -152,7 +155,7 @@ impl Compilation<'_> {
             path: format!("{prefix}/2015-03-31/functions/{name}/invocations{qualifier}").into(),
             streaming_path: format!("{prefix}/2021-11-15/functions/{name}/response-streaming-invocations{qualifier}")
                 .into(),
-            signed_for: target.and_then(|target| target.signed_for.as_deref()).map(Box::from),
+            signed_for: target.filter(|target| target.signed).map(|_| named.region.into()),
         })
     }
 }

@@ -1,0 +1,16 @@
+//! What a decision says of a request.
+
+use std::sync::Arc;
+
+use crate::jwt::{KeySet, Verified};
+use crate::policy::Policy;
+
+#[derive(Debug)]
+pub enum Says {
+    /// What a Lambda authorizer answered: it is asked for each method and path.
+    Policy(Policy),
+    /// A token that was verified with these keys. Its time is looked at each time, its scopes by what the method wants.
+    Token { verified: Verified, keys: Arc<KeySet>, verifier: usize },
+    /// The caller may call every method that has this authorizer.
+    Allows,
+}
