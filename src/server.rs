@@ -475,7 +475,7 @@ fn settings(config: &Config, shards: usize) -> Result<Settings, String> {
             shard_bytes_max: config.authorizers.shard_bytes_max,
             timeout_ms: config.authorizers.timeout_ms,
             answer_bytes_max: config.authorizers.answer_bytes_max,
-            clock_skew_s: config.iam.clock_skew_ms / 1000,
+            clock_skew_s: config.iam.clock_skew_ms.div_ceil(1000),
             signing_keys_max: config.iam.signing_keys_max as usize,
         },
         identities: Arc::new(identities(config)?),
