@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::{Duration, Instant};
 
 use crate::config::{self, Config, LogDestination, UnderscoreTwins};
 use crate::control_plane::access::Access;
@@ -75,8 +76,10 @@ pub fn serve(
     warm_up();
     let server_tls = load_server_tls(config)?;
     let client_tls = Arc::new(ClientTls::load(config.tls.upstream_ca_file.as_deref())?);
-    let (infos, mut bound) = bind_all(config, shards, server_tls.as_ref())?;
-    let admin = config.admin.map(bind_admin).transpose()?;
+    let patience = BindPatience::new(config);
+    let (infos, mut bound) = bind_all(config, shards, server_tls.as_ref(), &patience)?;
+    let admin =
+        config.admin.map(|address| patience.bind(address, "admin", || TcpListener::bind(address))).transpose()?;
     let registry = Registry::new(shards);
     let access_log = start_access_log(config, &registry)?;
     // The store first: it makes the folder, and says who has it.
@@ -134,7 +137,7 @@ pub fn serve(
             fleet: Arc::new(Shards { handles: fleet, kept: Mutex::default() }),
             registry,
             builder,
-            lookup: Arc::new(SystemLookup::new(std::time::Duration::from_millis(config.upstream.dns_timeout_ms))?),
+            lookup: Arc::new(SystemLookup::new(Duration::from_millis(config.upstream.dns_timeout_ms))?),
             prober: Arc::new(probe::TargetProber::new(client_tls)),
             admin,
             management,
@@ -151,7 +154,7 @@ pub fn serve(
         control_plane.publish_first().await?;
         // The shards open their listeners when they have taken the plan.
         while serving.load(Ordering::Acquire) < shards {
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
         started(&facts);
         let reason = control_plane.run().await;
@@ -178,20 +181,49 @@ fn bind_all(
     config: &Config,
     shards: usize,
     tls: Option<&Arc<ServerTls>>,
+    patience: &BindPatience,
 ) -> Result<(Vec<ListenerInfo>, BoundByShard), String> {
     let mut infos = Vec::new();
     let mut by_shard: BoundByShard = (0..shards).map(|_| Vec::new()).collect();
     for listen in config.listen_addresses() {
-        let (address, bound) =
-            Bound::bind(listen.address, shards).map_err(|error| bind_problem(listen.address, "listen", &error))?;
+        let (address, bound) = patience.bind(listen.address, "listen", || Bound::bind(listen.address, shards))?;
         infos.push(ListenerInfo { address, tls: tls.filter(|_| listen.tls).map(Arc::clone) });
         by_shard.iter_mut().zip(bound).for_each(|(shard, bound)| shard.push(bound));
     }
     Ok((infos, by_shard))
 }
 
-fn bind_admin(address: SocketAddr) -> Result<TcpListener, String> {
-    TcpListener::bind(address).map_err(|error| bind_problem(address, "admin", &error))
+/// Until when addresses are waited for that others have. A process that was killed has its listeners a while longer than
+/// its number: the kernel takes down an io_uring, and what is in it, behind the process's end.
+struct BindPatience {
+    until: Instant,
+}
+
+/// From one try to the next.
+const BIND_PAUSE: Duration = Duration::from_millis(50);
+
+impl BindPatience {
+    fn new(config: &Config) -> BindPatience {
+        BindPatience { until: Instant::now() + Duration::from_millis(config.listen_wait_ms) }
+    }
+
+    fn bind<T>(&self, address: SocketAddr, setting: &str, bind: impl Fn() -> std::io::Result<T>) -> Result<T, String> {
+        let mut waits = false;
+        loop {
+            let error = match bind() {
+                Ok(bound) => return Ok(bound),
+                Err(error) => error,
+            };
+            let left = self.until.saturating_duration_since(Instant::now());
+            if error.kind() != std::io::ErrorKind::AddrInUse || left.is_zero() {
+                return Err(bind_problem(address, setting, &error));
+            }
+            if !std::mem::replace(&mut waits, true) {
+                tracing::warn!("{setting}: {address} is in use; waiting for it, {} ms at most", left.as_millis());
+            }
+            std::thread::sleep(left.min(BIND_PAUSE));
+        }
+    }
 }
 
 fn bind_problem(address: SocketAddr, setting: &str, error: &std::io::Error) -> String {
@@ -219,7 +251,7 @@ fn start_access_log(config: &Config, registry: &Arc<Registry>) -> Result<Option<
 }
 
 /// How long the disk may take for the last of what was counted.
-const LAST_SYNC: std::time::Duration = std::time::Duration::from_secs(2);
+const LAST_SYNC: Duration = Duration::from_secs(2);
 
 /// Loads the store, or makes one in memory, and compiles what it has. A stage that cannot be served any more (a newer
 /// version may refuse what an older one took) is left out, and named: the others are served.
@@ -273,7 +305,7 @@ fn start_usage_sync(
     if config.data.is_none() {
         return Ok(None);
     }
-    let every = std::time::Duration::from_millis(config.quota.sync_ms);
+    let every = Duration::from_millis(config.quota.sync_ms);
     let started = UsageSync::start(Arc::clone(meters), every, Arc::clone(registry));
     started.map(Some).map_err(|error| format!("cannot start the thread that writes usage to the disk: {error}"))
 }
