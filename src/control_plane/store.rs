@@ -85,6 +85,11 @@ macro_rules! tables {
                 $(self.$name.mark() > mark.$name ||)* $(self.$packed.mark() > mark.$packed)||*
             }
 
+            /// How many changes were made since it was last settled.
+            pub fn changes(&self) -> usize {
+                [$(self.$name.mark(),)* $(self.$packed.mark()),*].into_iter().sum()
+            }
+
             /// Removes every row.
             pub fn clear(&mut self) {
                 $(self.$name.remove_below(&[]);)*
