@@ -37,6 +37,9 @@ const MANY_CHANGES: usize = 10_000;
 /// How often the keeper looks at the clock when nobody calls.
 const IDLE: Duration = Duration::from_secs(10);
 
+/// When nobody has called for so long, what many changes left is tidied up: shards have let go of what was before.
+const UNTIDY: Duration = Duration::from_secs(3);
+
 /// What is served of the store as it is now.
 #[derive(Debug)]
 pub struct Fresh {
@@ -265,7 +268,11 @@ impl Keeper {
     fn run(&mut self, jobs: &Receiver<Job>) {
         loop {
             let is_busy = self.roll_over();
-            let patience = if is_busy { Duration::ZERO } else { IDLE };
+            let patience = match (is_busy, self.is_untidy) {
+                (true, _) => Duration::ZERO,
+                (false, true) => UNTIDY,
+                (false, false) => IDLE,
+            };
             let first = match jobs.recv_timeout(patience) {
                 Ok(job) => job,
                 Err(RecvTimeoutError::Timeout) => {
@@ -290,6 +297,7 @@ impl Keeper {
     /// What shards had before many rows changed is freed when all of them have what came of it: some time after the change.
     fn tidy(&mut self) {
         if std::mem::take(&mut self.is_untidy) {
+            self.usage.unload();
             (self.settings.give_memory_back)();
         }
     }
