@@ -1,18 +1,19 @@
 //! Boot and shutdown in order. The one room that knows both planes.
 //!
 //! Everything that can be wrong is found before anything is served: certificates, addresses, documents, host names. A
-//! start that fails leaves nothing behind. [`access`] has the credentials of the admin listener; [`probe`] asks targets for
-//! their health; [`test_invoke`] starts one shard, for one exchange.
+//! start that fails leaves nothing behind. [`bind`] has the addresses; [`access`] the credentials of the admin listener;
+//! [`probe`] asks targets for their health; [`test_invoke`] starts one shard, for one exchange.
 
 pub mod access;
+mod bind;
 mod probe;
 pub mod test_invoke;
 
 use std::collections::VecDeque;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::config::{self, Config, LogDestination, UnderscoreTwins};
 use crate::control_plane::access::Access;
@@ -76,10 +77,7 @@ pub fn serve(
     warm_up();
     let server_tls = load_server_tls(config)?;
     let client_tls = Arc::new(ClientTls::load(config.tls.upstream_ca_file.as_deref())?);
-    let patience = BindPatience::new(config);
-    let (infos, mut bound) = bind_all(config, shards, server_tls.as_ref(), &patience)?;
-    let admin =
-        config.admin.map(|address| patience.bind(address, "admin", || TcpListener::bind(address))).transpose()?;
+    let bind::Addresses { infos, mut bound, admin } = bind::bind_all(config, shards, server_tls.as_ref())?;
     let registry = Registry::new(shards);
     let access_log = start_access_log(config, &registry)?;
     // The store first: it makes the folder, and says who has it.
@@ -172,72 +170,6 @@ fn load_server_tls(config: &Config) -> Result<Option<Arc<ServerTls>>, String> {
     let files = config.tls.certificates.iter();
     let files = files.map(|pair| CertificateFiles { certificate: pair.certificate.clone(), key: pair.key.clone() });
     ServerTls::load(files.collect()).map(|tls| Some(Arc::new(tls)))
-}
-
-/// Every address for every shard: by shard, in the order of the infos.
-type BoundByShard = Vec<Vec<Bound>>;
-
-fn bind_all(
-    config: &Config,
-    shards: usize,
-    tls: Option<&Arc<ServerTls>>,
-    patience: &BindPatience,
-) -> Result<(Vec<ListenerInfo>, BoundByShard), String> {
-    let mut infos = Vec::new();
-    let mut by_shard: BoundByShard = (0..shards).map(|_| Vec::new()).collect();
-    for listen in config.listen_addresses() {
-        let (address, bound) = patience.bind(listen.address, "listen", || Bound::bind(listen.address, shards))?;
-        infos.push(ListenerInfo { address, tls: tls.filter(|_| listen.tls).map(Arc::clone) });
-        by_shard.iter_mut().zip(bound).for_each(|(shard, bound)| shard.push(bound));
-    }
-    Ok((infos, by_shard))
-}
-
-/// Until when addresses are waited for that others have. A process that was killed has its listeners a while longer than
-/// its number: the kernel takes down an io_uring, and what is in it, behind the process's end.
-struct BindPatience {
-    until: Instant,
-}
-
-/// From one try to the next.
-const BIND_PAUSE: Duration = Duration::from_millis(50);
-
-impl BindPatience {
-    fn new(config: &Config) -> BindPatience {
-        BindPatience { until: Instant::now() + Duration::from_millis(config.listen_wait_ms) }
-    }
-
-    fn bind<T>(&self, address: SocketAddr, setting: &str, bind: impl Fn() -> std::io::Result<T>) -> Result<T, String> {
-        let mut waits = false;
-        loop {
-            let error = match bind() {
-                Ok(bound) => return Ok(bound),
-                Err(error) => error,
-            };
-            let left = self.until.saturating_duration_since(Instant::now());
-            if error.kind() != std::io::ErrorKind::AddrInUse || left.is_zero() {
-                return Err(bind_problem(address, setting, &error));
-            }
-            if !std::mem::replace(&mut waits, true) {
-                tracing::warn!("{setting}: {address} is in use; waiting for it, {} ms at most", left.as_millis());
-            }
-            std::thread::sleep(left.min(BIND_PAUSE));
-        }
-    }
-}
-
-fn bind_problem(address: SocketAddr, setting: &str, error: &std::io::Error) -> String {
-    let remedy = match error.kind() {
-        std::io::ErrorKind::AddrInUse => {
-            format!("; another process listens there: choose another address (--{setting}) or end it")
-        }
-        std::io::ErrorKind::PermissionDenied => {
-            "; ports below 1024 need the capability CAP_NET_BIND_SERVICE".to_owned()
-        }
-        std::io::ErrorKind::AddrNotAvailable => "; no interface of this machine has that address".to_owned(),
-        _ => String::new(),
-    };
-    format!("{setting}: cannot listen on {address}: {error}{remedy}")
 }
 
 fn start_access_log(config: &Config, registry: &Arc<Registry>) -> Result<Option<AccessLog>, String> {
