@@ -1,15 +1,18 @@
 //! Boot and shutdown in order. The one room that knows both planes.
 //!
 //! Everything that can be wrong is found before anything is served: certificates, addresses, documents, host names. A
-//! start that fails leaves nothing behind. [`access`] has the credentials of the admin listener; [`probe`] asks targets for
-//! their health; [`test_invoke`] starts one shard, for one exchange.
+//! start that fails leaves nothing behind. [`access`] has the credentials of the admin listener; [`listeners`] binds addresses
+//! and loads what TLS needs, [`truststores`] finds those of custom domain names; [`probe`] asks targets for their health;
+//! [`test_invoke`] starts one shard, for one exchange.
 
 pub mod access;
+mod listeners;
 mod probe;
 pub mod test_invoke;
+mod truststores;
 
 use std::collections::VecDeque;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
@@ -39,10 +42,10 @@ use crate::data_plane::throttle::SharedLimits;
 use crate::http::head::HeadLimits;
 use crate::limit::Rate;
 use crate::meter::{Day, Meters, Today};
-use crate::net::listener::Bound;
 use crate::net::mailbox::Mailbox;
 use crate::net::runtime::{Driver, Mode, Runtime, allowed_cpus, pin_to_cpu};
-use crate::net::tls::{CertificateFiles, ClientTls, ServerTls, warm_up};
+use crate::net::tls::server::ServerTls;
+use crate::net::tls::{ClientTls, warm_up};
 use crate::plan::Plan;
 use crate::plan::access_log::LogFormat;
 use crate::plan::clients::Clients;
@@ -50,6 +53,7 @@ use crate::plan::clients::digest::Secret;
 use crate::plan::compile;
 use crate::plan::delivery::{Delivery, Fleet};
 use crate::stats::Registry;
+use truststores::TruststoreFolder;
 
 /// What is served where, once it is.
 pub struct Started {
@@ -73,17 +77,18 @@ pub fn serve(
     let cpus = allowed_cpus();
     let shards = usize::from(config.shards.resolve(cpus.len().max(1)));
     warm_up();
-    let server_tls = load_server_tls(config)?;
+    let server_tls = listeners::load_tls(config)?;
+    let truststores = TruststoreFolder::open(config.tls.truststore_dir.as_deref())?;
     let client_tls = Arc::new(ClientTls::load(config.tls.upstream_ca_file.as_deref())?);
-    let (infos, mut bound) = bind_all(config, shards, server_tls.as_ref())?;
-    let admin = config.admin.map(bind_admin).transpose()?;
+    let (infos, mut bound) = listeners::bind_all(config, shards, server_tls.as_ref())?;
+    let admin = config.admin.map(listeners::bind_admin).transpose()?;
     let registry = Registry::new(shards);
     let access_log = start_access_log(config, &registry)?;
     // The store first: it makes the folder, and says who has it.
     let disk = config.data.as_deref().map(Disk::open).transpose()?;
     let meters = Arc::new(open_meters(config)?);
     let fleet = Arc::new(handles(shards)?);
-    let (keeper, fresh) = start_keeper(config, disk, Arc::clone(&meters), Arc::clone(&fleet))?;
+    let (keeper, fresh) = start_keeper(config, disk, Arc::clone(&meters), Arc::clone(&fleet), truststores.clone())?;
     give_memory_back();
     let usage_sync = start_usage_sync(config, &meters, &registry)?;
     let management = management(config, keeper.clone(), &registry, &infos)?;
@@ -116,6 +121,9 @@ pub fn serve(
     drop(report);
     let mode = collect_modes(&reports, shards)?;
     tracing::info!(shards, driver = mode.name(), "shards started");
+    if let Some(tls) = &server_tls {
+        listeners::report_refusals(tls)?;
+    }
     if mode == Mode::Epoll && config.driver == crate::config::Driver::Auto {
         tracing::warn!("io_uring is not available to this process: running on epoll");
     }
@@ -131,7 +139,7 @@ pub fn serve(
     };
     runtime.block_on(async {
         let control = Control {
-            fleet: Arc::new(Shards { handles: fleet, kept: Mutex::default() }),
+            fleet: Arc::new(Shards { handles: fleet, kept: Mutex::default(), tls: server_tls.clone(), truststores }),
             registry,
             builder,
             lookup: Arc::new(SystemLookup::new(std::time::Duration::from_millis(config.upstream.dns_timeout_ms))?),
@@ -140,7 +148,7 @@ pub fn serve(
             management,
             fresh,
             access_log,
-            reload_certificates: Box::new(move || server_tls.as_ref().map_or(Ok(()), |tls| tls.reload())),
+            reload_certificates: Arc::new(move || server_tls.as_ref().map_or(Ok(()), |tls| tls.reload())),
             checks: vec![("listeners", {
                 let serving = Arc::clone(&serving);
                 Box::new(move || serving.load(Ordering::Acquire) == shards)
@@ -160,52 +168,6 @@ pub fn serve(
         }
         Ok(reason)
     })
-}
-
-fn load_server_tls(config: &Config) -> Result<Option<Arc<ServerTls>>, String> {
-    if config.tls.certificates.is_empty() {
-        return Ok(None);
-    }
-    let files = config.tls.certificates.iter();
-    let files = files.map(|pair| CertificateFiles { certificate: pair.certificate.clone(), key: pair.key.clone() });
-    ServerTls::load(files.collect()).map(|tls| Some(Arc::new(tls)))
-}
-
-/// Every address for every shard: by shard, in the order of the infos.
-type BoundByShard = Vec<Vec<Bound>>;
-
-fn bind_all(
-    config: &Config,
-    shards: usize,
-    tls: Option<&Arc<ServerTls>>,
-) -> Result<(Vec<ListenerInfo>, BoundByShard), String> {
-    let mut infos = Vec::new();
-    let mut by_shard: BoundByShard = (0..shards).map(|_| Vec::new()).collect();
-    for listen in config.listen_addresses() {
-        let (address, bound) =
-            Bound::bind(listen.address, shards).map_err(|error| bind_problem(listen.address, "listen", &error))?;
-        infos.push(ListenerInfo { address, tls: tls.filter(|_| listen.tls).map(Arc::clone) });
-        by_shard.iter_mut().zip(bound).for_each(|(shard, bound)| shard.push(bound));
-    }
-    Ok((infos, by_shard))
-}
-
-fn bind_admin(address: SocketAddr) -> Result<TcpListener, String> {
-    TcpListener::bind(address).map_err(|error| bind_problem(address, "admin", &error))
-}
-
-fn bind_problem(address: SocketAddr, setting: &str, error: &std::io::Error) -> String {
-    let remedy = match error.kind() {
-        std::io::ErrorKind::AddrInUse => {
-            format!("; another process listens there: choose another address (--{setting}) or end it")
-        }
-        std::io::ErrorKind::PermissionDenied => {
-            "; ports below 1024 need the capability CAP_NET_BIND_SERVICE".to_owned()
-        }
-        std::io::ErrorKind::AddrNotAvailable => "; no interface of this machine has that address".to_owned(),
-        _ => String::new(),
-    };
-    format!("{setting}: cannot listen on {address}: {error}{remedy}")
 }
 
 fn start_access_log(config: &Config, registry: &Arc<Registry>) -> Result<Option<AccessLog>, String> {
@@ -228,6 +190,7 @@ fn start_keeper(
     disk: Option<Disk>,
     meters: Arc<Meters>,
     fleet: Arc<Vec<ShardHandle>>,
+    truststores: TruststoreFolder,
 ) -> Result<(KeeperHandle, tokio::sync::mpsc::UnboundedReceiver<Fresh>), String> {
     let store = disk.as_ref().map(Disk::load).transpose()?.unwrap_or_default();
     let mut serving = Serving::new(compile::Options { root: false, ..managed_options(config) });
@@ -259,6 +222,7 @@ fn start_keeper(
         adopted_clients: Box::new(move || oldest_revision().unwrap_or(0)),
         settings,
         random: Box::new(SystemRandom),
+        truststores: Box::new(truststores),
         fresh: sender,
     })?;
     Ok((keeper, fresh))
@@ -472,7 +436,7 @@ struct ShardStart {
     limits: Arc<SharedLimits>,
     client_tls: Arc<ClientTls>,
     infos: Vec<ListenerInfo>,
-    bound: Vec<Bound>,
+    bound: Vec<crate::net::listener::Bound>,
     registry: Arc<Registry>,
     log: Option<AccessLogSender>,
     serving: Arc<AtomicUsize>,
@@ -539,6 +503,19 @@ impl LogSink for Sink {
 struct Shards {
     handles: Arc<Vec<ShardHandle>>,
     kept: Mutex<Kept>,
+    /// Which names have mutual TLS is told the listeners before the shards: a client that is asked for a certificate too
+    /// early is one that will be.
+    tls: Option<Arc<ServerTls>>,
+    truststores: TruststoreFolder,
+}
+
+impl Shards {
+    fn serve_domains(&self, plan: &Plan) {
+        let Some(tls) = &self.tls else { return };
+        if let Err(reason) = tls.serve_domains(&self.truststores.domains(plan)) {
+            tracing::error!("the custom domain names' truststores were not exchanged: {reason}");
+        }
+    }
 }
 
 /// The latest plans and clients: whoever lets go of a plan last frees all its routes, which takes milliseconds that a
@@ -552,12 +529,15 @@ struct Kept {
 /// Values that outlive their successors' adoption.
 const KEPT_MAX: usize = 3;
 
-fn keep<T>(kept: &mut VecDeque<Arc<T>>, delivered: &Arc<T>) {
-    if kept.back().is_none_or(|last| !Arc::ptr_eq(last, delivered)) {
+/// Whether it is another one than that before.
+fn keep<T>(kept: &mut VecDeque<Arc<T>>, delivered: &Arc<T>) -> bool {
+    let new = kept.back().is_none_or(|last| !Arc::ptr_eq(last, delivered));
+    if new {
         kept.push_back(Arc::clone(delivered));
         let freed = kept.len().saturating_sub(KEPT_MAX);
         kept.drain(..freed);
     }
+    new
 }
 
 impl Fleet for Shards {
@@ -568,8 +548,12 @@ impl Fleet for Shards {
     fn deliver(&self, shard: usize, delivery: Delivery) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         match &delivery {
-            Delivery::Plan(plan) => keep(&mut kept.plans, plan),
-            Delivery::Clients(clients) => keep(&mut kept.clients, clients),
+            Delivery::Plan(plan) => {
+                if keep(&mut kept.plans, plan) {
+                    self.serve_domains(plan);
+                }
+            }
+            Delivery::Clients(clients) => drop(keep(&mut kept.clients, clients)),
             Delivery::Addresses(_)
             | Delivery::Health(_)
             | Delivery::FlushCache(_)

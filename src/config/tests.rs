@@ -64,13 +64,13 @@ fn the_three_languages_say_the_same() {
 #[test]
 fn tls_listens_everywhere_unless_it_has_addresses_of_its_own() {
     let mut config = Config::default();
-    let plain = ListenAddress { address: config.listen[0], tls: false };
+    let plain = ListenAddress { address: config.listen[0], tls: false, asks_clients: false };
     assert_eq!(config.listen_addresses(), [plain]);
     config.tls.certificates = vec![CertificateFiles { certificate: "c".into(), key: "k".into() }];
     assert_eq!(config.listen_addresses(), [ListenAddress { tls: true, ..plain }]);
     let address = SocketAddr::from(([0, 0, 0, 0], 443));
     config.tls.listen = vec![address];
-    assert_eq!(config.listen_addresses(), [plain, ListenAddress { address, tls: true }]);
+    assert_eq!(config.listen_addresses(), [plain, ListenAddress { address, tls: true, asks_clients: false }]);
 }
 
 #[test]

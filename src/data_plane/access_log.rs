@@ -370,6 +370,7 @@ mod tests {
             error: None,
             request_parts: None,
             api_key: None,
+            client_certificate: None,
         }
     }
 

@@ -31,6 +31,8 @@ pub enum GatewayError {
     VersionNotSupported,
     /// No API or stage is at that host and path.
     NoStage,
+    /// The host is a custom domain name with mutual TLS, and the connection's client was not verified for it.
+    NoClientCertificate,
     /// The stage has no such resource, or the resource no such method.
     NoRoute,
     /// The method demands an API key, and the request has none that opens the stage.
@@ -63,6 +65,7 @@ impl GatewayError {
             | GatewayError::MissingParameters
             | GatewayError::InvalidBody => 400,
             GatewayError::NoStage
+            | GatewayError::NoClientCertificate
             | GatewayError::NoRoute
             | GatewayError::InvalidApiKey
             | GatewayError::InvalidationDenied => 403,
@@ -89,7 +92,10 @@ impl GatewayError {
             GatewayError::InvalidJson => "Invalid JSON in request body",
             GatewayError::MissingParameters => "Missing required request parameters",
             GatewayError::InvalidBody => "Invalid request body",
-            GatewayError::NoStage | GatewayError::InvalidApiKey | GatewayError::InvalidationDenied => "Forbidden",
+            GatewayError::NoStage
+            | GatewayError::NoClientCertificate
+            | GatewayError::InvalidApiKey
+            | GatewayError::InvalidationDenied => "Forbidden",
             GatewayError::Throttled => "Too Many Requests",
             GatewayError::QuotaExceeded => "Limit Exceeded",
             GatewayError::NoRoute => "Missing Authentication Token",
@@ -125,7 +131,9 @@ impl GatewayError {
             }
             GatewayError::BadRequestBody | GatewayError::InvalidBody => GatewayResponseType::BadRequestBody,
             GatewayError::NoRoute => GatewayResponseType::MissingAuthenticationToken,
-            GatewayError::NoStage | GatewayError::InvalidationDenied => GatewayResponseType::AccessDenied,
+            GatewayError::NoStage | GatewayError::NoClientCertificate | GatewayError::InvalidationDenied => {
+                GatewayResponseType::AccessDenied
+            }
             GatewayError::InvalidApiKey => GatewayResponseType::InvalidApiKey,
             GatewayError::Throttled => GatewayResponseType::Throttled,
             GatewayError::QuotaExceeded => GatewayResponseType::QuotaExceeded,
@@ -148,7 +156,7 @@ impl GatewayError {
     /// The value of `x-amzn-ErrorType`.
     fn error_type(self) -> &'static str {
         match self {
-            GatewayError::NoStage => "ForbiddenException",
+            GatewayError::NoStage | GatewayError::NoClientCertificate => "ForbiddenException",
             other => other.response_type().error_type(),
         }
     }

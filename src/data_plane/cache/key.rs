@@ -152,6 +152,7 @@ mod tests {
         let (ids, settings) = (IdSource::new(1).ids(), ForwardingSettings::default());
         let facts = Facts {
             api_key: None,
+            client_certificate: None,
             account_id: "0",
             ids: &ids,
             stage: None,
