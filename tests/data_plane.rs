@@ -13,6 +13,7 @@ mod http1;
 mod integrations;
 mod limits;
 mod mapping;
+mod mutual_tls;
 mod protection;
 mod refusals;
 mod routing;

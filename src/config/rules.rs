@@ -194,8 +194,7 @@ mod tests {
     #[test]
     fn client_certificates_need_tls_and_a_truststore() {
         let certificate = CertificateFiles { certificate: "c".into(), key: "k".into() };
-        let needs_tls =
-            "clients show certificates over TLS only, which needs one of the gateway's own; write it to tls.certificates";
+        let needs_tls = "clients show certificates over TLS only, which needs one of the gateway's own; write it to tls.certificates";
         let truststore = |config: &mut Config| config.tls.client_truststore_file = Some("t".into());
         check(truststore, &[("tls.client_truststore_file", needs_tls)]);
         let revokes = "tls.client_crl_file revokes what tls.client_truststore_file lets in, which is not set";

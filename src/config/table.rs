@@ -1,6 +1,8 @@
 //! The table of settings. To add one is to add a row; `docs/settings.md` is printed from it.
 
-use super::choice::{BasePath, ClientAuth, Driver, LogLevel, Parity, ThrottleHeaders, UnderscoreTwins, Unresolved, Unsupported};
+use super::choice::{
+    BasePath, ClientAuth, Driver, LogLevel, Parity, ThrottleHeaders, UnderscoreTwins, Unresolved, Unsupported,
+};
 use super::credentials::{AccessKey, AccessToken};
 use super::define::{Setting, settings};
 use super::kind::{Facts, Kind};

@@ -74,6 +74,22 @@ fn tls_listens_everywhere_unless_it_has_addresses_of_its_own() {
 }
 
 #[test]
+fn clients_are_asked_on_every_tls_address_unless_it_has_addresses_of_its_own() {
+    let mut config = Config::default();
+    config.tls.client_truststore_file = Some("t".into());
+    let asked = |config: &Config| {
+        config.listen_addresses().iter().map(|listen| (listen.tls, listen.asks_clients)).collect::<Vec<_>>()
+    };
+    assert_eq!(asked(&config), [(false, false)]);
+    config.tls.certificates = vec![CertificateFiles { certificate: "c".into(), key: "k".into() }];
+    assert_eq!(asked(&config), [(true, true)]);
+    config.tls.listen = vec![SocketAddr::from(([0, 0, 0, 0], 443))];
+    assert_eq!(asked(&config), [(false, false), (true, true)]);
+    config.tls.client_auth_listen = vec![SocketAddr::from(([0, 0, 0, 0], 444))];
+    assert_eq!(asked(&config), [(false, false), (true, false), (true, true)]);
+}
+
+#[test]
 fn misspelt_names_are_found() {
     check_problems(
         "toml",

@@ -150,7 +150,8 @@ struct Keeper {
 /// There is no thread to be had.
 pub fn start(parts: KeeperParts) -> Result<KeeperHandle, String> {
     let (jobs, asked) = sync_channel(JOBS_MAX);
-    let KeeperParts { store, disk, serving, clients, usage, adopted_clients, settings, random, truststores, fresh } = parts;
+    let KeeperParts { store, disk, serving, clients, usage, adopted_clients, settings, random, truststores, fresh } =
+        parts;
     let mut keeper = Keeper {
         store,
         disk,

@@ -84,8 +84,7 @@ impl Selector {
     ) {
         self.domains = Domains::new(domains, stages);
         let mutual = domains.iter().filter(|domain| domain.mutual_tls.is_some());
-        let mapped: Vec<&str> =
-            mutual.flat_map(|domain| &domain.mappings).map(|mapping| &*mapping.api_id).collect();
+        let mapped: Vec<&str> = mutual.flat_map(|domain| &domain.mappings).map(|mapping| &*mapping.api_id).collect();
         let guarded = self.disabled.iter().filter(|(api_id, _)| mapped.contains(&&**api_id));
         self.guarded = guarded.map(|(_, index)| *index).collect();
     }
@@ -217,8 +216,7 @@ mod tests {
         let disabled = StageAddress { execute_api_disabled: true, ..address(0, "a", "prod") };
         let mapping = domain::MappingAddress { base_path: "".into(), api_id: "a".into(), stage: Some("prod".into()) };
         let plain = DomainAddress { host: "api.test".into(), mappings: vec![mapping], mutual_tls: None };
-        let mutual =
-            DomainAddress { mutual_tls: Some(MutualTls::new("api.test", "s3://a/b", "")), ..plain.clone() };
+        let mutual = DomainAddress { mutual_tls: Some(MutualTls::new("api.test", "s3://a/b", "")), ..plain.clone() };
         let stages = || [("a", "prod", StageIndex(0))].into_iter();
         for root in [false, true] {
             let path = if root { "/pets" } else { "/prod/pets" };

@@ -107,7 +107,18 @@ mod tests {
         let (path, query) = (Vec::new(), Vec::new());
         let random = &SystemRandom;
         let truststores = &FakeTruststores;
-        Call { region: "r", account_id: "1", path, query, accept: None, body: b"", now_s: 0, random, meters, truststores }
+        Call {
+            region: "r",
+            account_id: "1",
+            path,
+            query,
+            accept: None,
+            body: b"",
+            now_s: 0,
+            random,
+            meters,
+            truststores,
+        }
     }
 
     #[test]

@@ -189,7 +189,7 @@ mod tests {
         assert_eq!(&*certificate.serial_number, "1");
         assert_eq!(&*certificate.not_before, "May 28 00:00:00 2019 GMT");
         assert_eq!(&*certificate.not_after, "Aug  5 00:00:00 2120 GMT");
-        assert_eq!(validity, Validity { not_before: 1_558_994_400 + 7200, not_after: 4_753_036_800 });
+        assert_eq!(validity, Validity { not_before: 1_559_001_600, not_after: 4_752_259_200 });
         let lines: Vec<&str> = certificate.pem.lines().collect();
         assert_eq!((lines[0], lines[lines.len() - 1]), ("-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"));
         assert!(certificate.pem.ends_with("-----\n") && lines.iter().all(|line| line.len() <= 64));

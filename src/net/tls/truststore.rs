@@ -50,7 +50,10 @@ impl Truststore {
             let before = read.revoked.len();
             read.add(revoked, "certificate revocation list")?;
             if read.certificates.len() > in_truststore || read.revoked.len() == before {
-                return Err(format!("{}: a file of revoked certificates has PEM blocks X509 CRL, and no other", revoked.display()));
+                return Err(format!(
+                    "{}: a file of revoked certificates has PEM blocks X509 CRL, and no other",
+                    revoked.display()
+                ));
             }
         }
         let shown = file.display();
@@ -58,7 +61,9 @@ impl Truststore {
             return Err(format!("{shown}: there is no certificate in this file; it must be in PEM format"));
         }
         if in_truststore > CERTIFICATES_MAX {
-            return Err(format!("{shown}: a truststore has at most {CERTIFICATES_MAX} certificates, not {in_truststore}"));
+            return Err(format!(
+                "{shown}: a truststore has at most {CERTIFICATES_MAX} certificates, not {in_truststore}"
+            ));
         }
         let now_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() as i64;
         let mut roots = RootCertStore::empty();

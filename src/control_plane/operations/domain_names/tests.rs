@@ -59,7 +59,8 @@ fn a_truststore_has_to_be_there() {
         body
     };
     let refused = desk.refusal("POST", "/domainnames", with("s3://bucket/missing.pem"));
-    let expected = "BadRequestException: Invalid truststore URI specified: s3://bucket/missing.pem. there is no such file";
+    let expected =
+        "BadRequestException: Invalid truststore URI specified: s3://bucket/missing.pem. there is no such file";
     assert_eq!(refused, expected);
     assert!(desk.store.domain_names.is_empty());
     let made = desk.call("POST", "/domainnames", with("s3://bucket/old.pem"));
@@ -67,10 +68,16 @@ fn a_truststore_has_to_be_there() {
     assert_eq!(made["mutualTlsAuthentication"]["truststoreWarnings"], warnings);
     let path = "/domainnames/api.example.com";
     // What does not touch the truststore does not read it.
-    assert_eq!(desk.patch(path, &["replace /securityPolicy TLS_1_2"])["mutualTlsAuthentication"], made["mutualTlsAuthentication"]);
+    assert_eq!(
+        desk.patch(path, &["replace /securityPolicy TLS_1_2"])["mutualTlsAuthentication"],
+        made["mutualTlsAuthentication"]
+    );
     let missing = patch_body(&["replace /mutualTlsAuthentication/truststoreUri file:///t/missing.pem"]);
     assert!(desk.refusal("PATCH", path, missing).contains("there is no such file"));
-    let new = ["replace /mutualTlsAuthentication/truststoreUri team/new.pem", "replace /mutualTlsAuthentication/truststoreVersion 2"];
+    let new = [
+        "replace /mutualTlsAuthentication/truststoreUri team/new.pem",
+        "replace /mutualTlsAuthentication/truststoreVersion 2",
+    ];
     let expected = json!({ "truststoreUri": "team/new.pem", "truststoreVersion": "2" });
     assert_eq!(desk.patch(path, &new)["mutualTlsAuthentication"], expected);
     assert_eq!(desk.call("GET", path, Value::Null)["mutualTlsAuthentication"], expected);

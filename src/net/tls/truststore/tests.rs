@@ -76,7 +76,12 @@ fn files_that_cannot_be_used() {
     check(&files, broken, None, "trust.pem: not a truststore in PEM format");
     check(&files, &good.pem().repeat(1001), None, "at most 1000 certificates, not 1001");
     check(&files, &good.pem(), Some(""), "revoked.pem: a file of revoked certificates has PEM blocks X509 CRL");
-    check(&files, &good.pem(), Some(&good.pem()), "revoked.pem: a file of revoked certificates has PEM blocks X509 CRL");
+    check(
+        &files,
+        &good.pem(),
+        Some(&good.pem()),
+        "revoked.pem: a file of revoked certificates has PEM blocks X509 CRL",
+    );
     let no_list = "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n";
     check(&files, &good.pem(), Some(no_list), "revoked.pem: cannot be used");
     let missing = Truststore::load(Path::new("/nowhere/trust.pem"), None).err().expect("it is refused");
@@ -91,7 +96,12 @@ fn other_files_are_told_apart() {
     let list = revocations(&one, 2999);
     let plain = digest(&one.pem(), None);
     assert_eq!(plain, digest(&one.pem(), None));
-    let all = [plain, digest(&other.pem(), None), digest(&one.pem(), Some(&list)), digest(&format!("{}{list}", one.pem()), None)];
+    let all = [
+        plain,
+        digest(&other.pem(), None),
+        digest(&one.pem(), Some(&list)),
+        digest(&format!("{}{list}", one.pem()), None),
+    ];
     for (position, digest) in all.iter().enumerate() {
         assert!(!all[..position].contains(digest), "{position}");
     }
