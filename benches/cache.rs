@@ -85,6 +85,7 @@ fn with_inbound(act: impl FnOnce(&Inbound<'_>)) {
     let (ids, settings) = (IdSource::new(1).ids(), ForwardingSettings::default());
     let facts = Facts {
         api_key: None,
+        client_certificate: None,
         account_id: "000000000000",
         ids: &ids,
         stage: None,

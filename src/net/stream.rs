@@ -92,7 +92,10 @@ impl Stream {
     /// # Errors
     /// `InvalidData` with rustls's reason, or what the socket says.
     pub async fn handshake(&mut self, session: Session) -> io::Result<()> {
-        let session = Rc::new(session);
+        self.shake_hands(Rc::new(session)).await
+    }
+
+    async fn shake_hands(&mut self, session: Rc<Session>) -> io::Result<()> {
         self.reader.tls = Some(Rc::clone(&session));
         self.writer.tls = Some(Rc::clone(&session));
         while session.is_handshaking() {
@@ -118,15 +121,12 @@ impl Stream {
             Handshake::Known(session, expected) => (session, expected),
             Handshake::ByName(hello) => self.read_hello(hello).await?,
         };
-        self.handshake(session).await?;
-        match &self.writer.tls {
-            Some(session) => expected.verified(session),
-            None => Ok(None),
-        }
+        self.shake_hands(Rc::clone(&session)).await?;
+        expected.verified(&session)
     }
 
     /// Reads until it is known which name the client asks for.
-    async fn read_hello(&mut self, mut hello: Box<Hello>) -> io::Result<(Session, Expected)> {
+    async fn read_hello(&mut self, mut hello: Box<Hello>) -> io::Result<(Rc<Session>, Expected)> {
         let mut ciphertext = Buffer::page();
         loop {
             ciphertext.clear();

@@ -89,9 +89,10 @@ impl Selector {
         self.guarded = guarded.map(|(_, index)| *index).collect();
     }
 
-    /// Every custom domain name, in lower case, with what its clients are verified by.
+    /// Every custom domain name, in lower case, with what its clients are verified by; nothing where none has mutual TLS. A
+    /// name without it may be one that a wildcard with it does not count for.
     pub fn domains(&self) -> impl Iterator<Item = (String, Option<&MutualTls>)> {
-        self.domains.all()
+        self.domains.of_mutual_tls()
     }
 
     /// Whether a request for `host` may come over a connection with this mark of [`MutualTls`]; with none, nobody has

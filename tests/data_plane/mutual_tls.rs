@@ -1,11 +1,13 @@
 //! Clients that show certificates: to listeners, and to custom domain names. (Guide, `rest-api-mutual-tls`.)
 
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, ExtendedKeyUsagePurpose, IsCa, date_time_ymd};
+use rustls::pki_types::ServerName;
 use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, HandshakeKind};
+use rustls::{ClientConfig, ClientConnection, HandshakeKind, StreamOwned};
 use serde_json::{Value, json};
 
 use super::tls::with_certificate;
@@ -25,6 +27,7 @@ on_both_drivers! {
     a_domain_name_is_served_to_its_own_clients_alone,
     a_domain_names_truststore_is_exchanged,
     a_domain_name_without_its_truststore_is_closed,
+    hellos_that_come_in_pieces_or_are_none,
 }
 
 /// What the mapping template says of a client.
@@ -320,7 +323,15 @@ fn a_domain_name_asks_for_its_own_certificates(driver: Driver) {
     let refused = gateway.management("POST", "/domainnames", "application/json", &body.to_string());
     assert_eq!((refused.status(), refused.field("x-amzn-errortype")), (400, Some("BadRequestException")));
     assert!(refused.text().contains("clients/b.pem: cannot read the truststore"), "{}", refused.text());
+    // A ticket from before there is anything to show.
+    let early = config(None);
+    for kind in [HandshakeKind::Full, HandshakeKind::Resumed] {
+        let mut session = try_connect(gateway.address(), "api.test", &early).expect("a handshake");
+        session.client.try_get("api.test", "/who").expect("an answer");
+        assert_eq!(session.kind, kind);
+    }
     let made = domain(&gateway, &api, "api.test", Some(TRUSTSTORE));
+    assert!(ask(&gateway, &early, "api.test", "api.test").is_err());
     assert_eq!(made["mutualTlsAuthentication"], json!({ "truststoreUri": TRUSTSTORE, "truststoreVersion": "1" }));
     assert_eq!(gateway.manage("GET", "/domainnames/api.test", &Value::Null), made);
     domain(&gateway, &api, "open.test", None);
@@ -340,7 +351,7 @@ fn a_domain_name_asks_for_its_own_certificates(driver: Driver) {
             assert_eq!((answer.status(), answer.text()), (200, "<>"));
         }
     }
-    wait_until("the refusals", || refusals(&gateway, "missing") == 4.0 && refusals(&gateway, "unknown_issuer") == 4.0);
+    wait_until("the refusals", || refusals(&gateway, "missing") == 5.0 && refusals(&gateway, "unknown_issuer") == 4.0);
 }
 
 /// Who is let in is decided by the name in the handshake, what is served by `Host`: they have to be of one domain name.
@@ -444,6 +455,40 @@ fn a_domain_names_truststore_is_exchanged(driver: Driver) {
     gateway.manage("PATCH", "/domainnames/api.test", &none);
     let answer = ask(&gateway, &config(None), "api.test", "api.test").expect("it is let in");
     assert_eq!((answer.status(), answer.text()), (200, "<>"));
+}
+
+/// Where the name has to be read first, what is no handshake ends as it does elsewhere, and what comes in pieces is put together.
+fn hellos_that_come_in_pieces_or_are_none(driver: Driver) {
+    let good = ClientAuthority::new("good");
+    let (gateway, api) = managed(driver, &good);
+    domain(&gateway, &api, "api.test", Some(TRUSTSTORE));
+    for bytes in ["GET /who HTTP/1.1\r\nHost: a\r\n\r\n", "\0\0\0\0\0\0", "\u{16}\u{3}\u{1}\0\u{5}hello", ""] {
+        let mut client = gateway.connect();
+        client.send(bytes);
+        client.half_close();
+        let mut answer = Vec::new();
+        let _ = client.socket.read_to_end(&mut answer);
+        assert!(answer.len() <= 7 && !answer.starts_with(b"HTTP"), "{answer:?}");
+    }
+    wait_until("the failures", || gateway.metric(r#"tls_handshakes_total{result="failed"}"#) == 4.0);
+    for version in [&TLS12, &TLS13] {
+        let client = client_config_of(&[version], Some(&good.client("Ada", 1)));
+        let mut socket = crate::harness::client::connect(gateway.address());
+        let name = ServerName::try_from("api.test").expect("a name");
+        let mut connection = ClientConnection::new(client, name).expect("a client");
+        let mut hello = Vec::new();
+        connection.write_tls(&mut hello).expect("a vector takes all");
+        for byte in hello {
+            socket.write_all(&[byte]).expect("the gateway reads");
+        }
+        while connection.is_handshaking() {
+            connection.complete_io(&mut socket).expect("a handshake");
+        }
+        let stream = StreamOwned::new(connection, socket.try_clone().expect("a descriptor"));
+        let answer = Client::over(Box::new(stream), socket).try_get("api.test", "/who").expect("an answer");
+        assert_eq!(answer.text(), "<O=Clients,CN=Ada>");
+    }
+    assert_eq!(gateway.metric("panics_total"), 0.0);
 }
 
 /// A truststore that is gone when the gateway starts opens nothing, and keeps nothing else from being served.

@@ -1,6 +1,7 @@
 //! From a client's first bytes to who it has proved to be.
 
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -21,7 +22,7 @@ pub struct VerifiedClient {
 
 /// How a connection with a client begins.
 pub(in crate::net) enum Handshake {
-    Known(Session, Expected),
+    Known(Rc<Session>, Expected),
     /// The name that it asks for has to be read first.
     ByName(Box<Hello>),
 }
@@ -59,7 +60,7 @@ impl Hello {
     ///
     /// # Errors
     /// It is no ClientHello that can be answered.
-    pub fn take(&mut self, mut ciphertext: &[u8]) -> Result<Option<(Session, Expected)>, Failed> {
+    pub fn take(&mut self, mut ciphertext: &[u8]) -> Result<Option<(Rc<Session>, Expected)>, Failed> {
         while !ciphertext.is_empty() {
             let read = self.acceptor.read_tls(&mut ciphertext);
             read.map_err(|error| Failed { error, alert: Vec::new() })?;
@@ -71,10 +72,10 @@ impl Hello {
         }
     }
 
-    fn choose(&self, accepted: Accepted) -> Result<(Session, Expected), Failed> {
+    fn choose(&self, accepted: Accepted) -> Result<(Rc<Session>, Expected), Failed> {
         let (config, expected) = self.listener.by_name(accepted.client_hello().server_name());
         let connection = accepted.into_connection(config).map_err(|(error, alert)| failed(error, alert))?;
-        Ok((Session::new(connection.into()), expected))
+        Ok((Rc::new(Session::new(connection.into())), expected))
     }
 }
 
@@ -102,17 +103,43 @@ impl Expected {
         let Some(der) = session.peer_certificate() else {
             return if self == Expected::Optional { Ok(None) } else { Err(invalid(Error::NoCertificatesPresented)) };
         };
-        let unfit = |error| invalid(Error::InvalidCertificate(error));
-        let (certificate, validity) =
-            ClientCertificate::from_der(&der).ok_or_else(|| unfit(CertificateError::BadEncoding))?;
         let now_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() as i64;
-        if now_s > validity.not_after {
-            return Err(unfit(CertificateError::Expired));
-        }
+        let certificate = certificate_at(now_s, &der)?;
         let domain = match self {
             Expected::OfDomain(mark) => Some(mark),
             Expected::Nobody | Expected::Optional | Expected::Required => None,
         };
         Ok(Some(VerifiedClient { certificate, domain }))
+    }
+}
+
+fn certificate_at(now_s: i64, der: &[u8]) -> io::Result<ClientCertificate> {
+    let unfit = |error| invalid(Error::InvalidCertificate(error));
+    let read = ClientCertificate::from_der(der).ok_or_else(|| unfit(CertificateError::BadEncoding));
+    let (certificate, validity) = read?;
+    if now_s > validity.not_after { Err(unfit(CertificateError::Expired)) } else { Ok(certificate) }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+
+    use super::*;
+    use crate::net::tls::Refusal;
+
+    #[test]
+    fn a_certificate_that_has_expired_since_is_none() {
+        let mut params = CertificateParams::new(Vec::new()).expect("no names");
+        params.not_after = date_time_ymd(2020, 1, 1);
+        let made = params.self_signed(&KeyPair::generate().expect("a key")).expect("a certificate");
+        #[track_caller]
+        fn check(now_s: i64, der: &[u8], expected: Option<Refusal>) {
+            assert_eq!(certificate_at(now_s, der).err().as_ref().and_then(Refusal::of), expected);
+        }
+        let last_s = 1_577_836_800;
+        check(last_s - 1, made.der(), None);
+        check(last_s, made.der(), None);
+        check(last_s + 1, made.der(), Some(Refusal::Expired));
+        check(0, b"no certificate", Some(Refusal::Unfit));
     }
 }

@@ -11,6 +11,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -177,7 +178,7 @@ impl ListenerTls {
         }
         let (config, expected) = current.of_listener(self.asks_clients);
         let connection = ServerConnection::new(config).map_err(std::io::Error::other)?;
-        Ok(Handshake::Known(Session::new(connection.into()), expected))
+        Ok(Handshake::Known(Rc::new(Session::new(connection.into())), expected))
     }
 
     /// The configuration for whoever asks for `name`, and what it expects.

@@ -124,10 +124,12 @@ impl Domains {
         asked.and_then(|domain| domain.mutual_tls.as_ref()).is_none_or(|asked| mark == Some(&*asked.mark))
     }
 
-    /// Each host in lower case, wildcards as `*.example.com`.
-    pub fn all(&self) -> impl Iterator<Item = (String, Option<&MutualTls>)> {
-        let hosts = self.hosts.iter().map(|(host, domain)| (host.to_string(), domain.mutual_tls.as_ref()));
-        let wildcards = self.wildcards.iter().map(|(rest, domain)| (format!("*.{rest}"), domain.mutual_tls.as_ref()));
+    /// Each host in lower case, wildcards as `*.example.com`; none where none has mutual TLS.
+    pub fn of_mutual_tls(&self) -> impl Iterator<Item = (String, Option<&MutualTls>)> {
+        let any = |_: &_| self.mutual_tls;
+        let hosts = self.hosts.iter().filter(any).map(|(host, domain)| (host.to_string(), domain.mutual_tls.as_ref()));
+        let wildcards =
+            self.wildcards.iter().filter(any).map(|(rest, domain)| (format!("*.{rest}"), domain.mutual_tls.as_ref()));
         hosts.chain(wildcards)
     }
 
@@ -142,11 +144,10 @@ impl Domains {
         lower.make_ascii_lowercase();
         let lower = std::str::from_utf8(lower).ok()?;
         let exact = self.hosts.get(lower);
-        let found = exact.or_else(|| {
+        exact.or_else(|| {
             let (_, rest) = lower.split_once('.').filter(|_| !self.wildcards.is_empty())?;
             self.wildcards.get(rest)
-        });
-        found
+        })
     }
 }
 
@@ -299,7 +300,8 @@ mod tests {
             check(&made, host, Some(&marks[0]), true);
         }
         check(&Domains::default(), "a.example.com", None, true);
-        let mut all: Vec<(String, bool)> = made.all().map(|(host, mutual)| (host, mutual.is_some())).collect();
+        let mut all: Vec<(String, bool)> =
+            made.of_mutual_tls().map(|(host, mutual)| (host, mutual.is_some())).collect();
         all.sort();
         let expected = [("*.example.com", true), ("api.test", true), ("h", false), ("open.example.com", false)];
         assert_eq!(all, expected.map(|(host, mutual)| (host.to_owned(), mutual)));
