@@ -74,7 +74,7 @@ use health::{HealthChecks, Prober};
 use keeper::Fresh;
 use key_sets::fetch::Getter;
 use key_sets::{KeySetKeeper, KeySetSettings};
-use publish::{Builder, Links, Published, Publisher, Reload, Unresolved};
+use publish::{Builder, Links, Published, Publisher, Reload, ReloadCertificates, Unresolved};
 use resolver::lookup::Lookup;
 use resolver::{Resolver, TtlBounds};
 use server::{Admin, Management};
@@ -106,8 +106,8 @@ pub struct Control {
     /// The keeper's plans.
     pub fresh: mpsc::UnboundedReceiver<Fresh>,
     pub access_log: Option<AccessLog>,
-    /// Reads certificates again and gives them to the listeners; called on SIGHUP.
-    pub reload_certificates: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
+    /// Called on SIGHUP and `POST /reload`.
+    pub reload_certificates: ReloadCertificates,
     /// Further conditions of readiness: that listeners are bound.
     pub checks: Vec<Check>,
     pub settings: Settings,
@@ -152,7 +152,6 @@ pub struct ControlPlane {
     admin: Option<tokio::net::TcpListener>,
     management: Arc<Management>,
     access_log: Option<AccessLog>,
-    reload_certificates: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
     signals: Signals,
     settings: Settings,
 }
@@ -186,7 +185,8 @@ impl ControlPlane {
         let (health_checks, watching) = HealthChecks::new(control.prober, Arc::clone(&state));
         let key_sets = KeySetKeeper::new(watching.subscribe(), control.getter, Arc::clone(&state), settings.key_sets);
         let shared = Arc::clone(&state);
-        let (unresolved, links) = (settings.unresolved, Links { reloads: asked, fresh: control.fresh, watching });
+        let (fresh, reload_certificates) = (control.fresh, control.reload_certificates);
+        let (unresolved, links) = (settings.unresolved, Links { reloads: asked, fresh, watching, reload_certificates });
         Ok(ControlPlane {
             publisher: Publisher::new(builder, shared, resolver, files, unresolved, links),
             health_checks,
@@ -196,7 +196,6 @@ impl ControlPlane {
             reloads,
             admin: control.admin.map(adopt_listener).transpose()?,
             access_log: control.access_log,
-            reload_certificates: control.reload_certificates,
             signals: Signals::listen().map_err(|error| format!("cannot listen for signals: {error}"))?,
             settings,
         })
@@ -225,7 +224,7 @@ impl ControlPlane {
             tasks.spawn(async move { match server::serve(listener, admin).await {} });
         }
         while let Asked::Reload = signals.next().await {
-            hang_up(self.access_log.as_ref(), &*self.reload_certificates, &reloads);
+            hang_up(self.access_log.as_ref(), &reloads);
             audited.audit.reopen();
         }
         let reason = tokio::select! {
@@ -269,16 +268,9 @@ fn adopt_listener(listener: TcpListener) -> Result<tokio::net::TcpListener, Stri
 }
 
 /// SIGHUP: everything that comes from files is taken anew.
-fn hang_up(
-    access_log: Option<&AccessLog>,
-    reload_certificates: &dyn Fn() -> Result<(), String>,
-    reloads: &mpsc::Sender<Reload>,
-) {
+fn hang_up(access_log: Option<&AccessLog>, reloads: &mpsc::Sender<Reload>) {
     if let Some(access_log) = access_log {
         access_log.reopen();
-    }
-    if let Err(error) = reload_certificates() {
-        tracing::error!("certificates were not reloaded, the old ones stay: {error}");
     }
     // Where so many wait already, one of them publishes what this one wants.
     let _ = reloads.try_send(Reload { asked_by: "signal", reply: None });

@@ -1,18 +1,21 @@
 //! Boot and shutdown in order. The one room that knows both planes.
 //!
 //! Everything that can be wrong is found before anything is served: certificates, addresses, documents, host names. A
-//! start that fails leaves nothing behind. [`bind`] has the addresses, [`access`] the credentials of the admin listener, [`aws`]
-//! those of IAM users and what the settings say of AWS's services; [`probe`] asks targets for their health, [`fetch`] others
-//! for anything else, both over a [`peer`]; [`test_invoke`] starts one shard, for one exchange.
+//! start that fails leaves nothing behind. [`bind`] has the addresses, [`listeners`] what TLS on them needs, [`truststores`]
+//! those of custom domain names; [`access`] has the credentials of the admin listener, [`aws`] those of IAM users and what the
+//! settings say of AWS's services; [`probe`] asks targets for their health, [`fetch`] others for anything else, both over a
+//! [`peer`]; [`test_invoke`] starts one shard, for one exchange.
 
 pub mod access;
 pub mod aws;
 mod bind;
 pub mod fetch;
 mod key_sets;
+mod listeners;
 mod peer;
 mod probe;
 pub mod test_invoke;
+mod truststores;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -46,10 +49,10 @@ use crate::data_plane::throttle::SharedLimits;
 use crate::http::head::HeadLimits;
 use crate::limit::Rate;
 use crate::meter::{Day, Meters, Today};
-use crate::net::listener::Bound;
 use crate::net::mailbox::Mailbox;
 use crate::net::runtime::{Driver, Mode, Runtime, allowed_cpus, pin_to_cpu};
-use crate::net::tls::{CertificateFiles, ClientTls, ServerTls, warm_up};
+use crate::net::tls::server::ServerTls;
+use crate::net::tls::{ClientTls, warm_up};
 use crate::plan::Plan;
 use crate::plan::access_log::LogFormat;
 use crate::plan::clients::Clients;
@@ -60,6 +63,7 @@ use crate::plan::identity::Identities;
 use crate::plan::vpc::{VpcEndpoint, VpcEndpoints};
 use crate::policy::{self, Policy, PolicyKind};
 use crate::stats::Registry;
+use truststores::TruststoreFolder;
 
 /// What is served where, once it is.
 pub struct Started {
@@ -83,7 +87,8 @@ pub fn serve(
     let cpus = allowed_cpus();
     let shards = usize::from(config.shards.resolve(cpus.len().max(1)));
     warm_up();
-    let server_tls = load_server_tls(config)?;
+    let server_tls = listeners::load_tls(config)?;
+    let truststores = TruststoreFolder::open(config.tls.truststore_dir.as_deref())?;
     let client_tls = Arc::new(ClientTls::load(config.tls.upstream_ca_file.as_deref())?);
     let bind::Addresses { infos, mut bound, admin } = bind::bind_all(config, shards, server_tls.as_ref())?;
     let registry = Registry::new(shards);
@@ -92,7 +97,7 @@ pub fn serve(
     let disk = config.data.as_deref().map(Disk::open).transpose()?;
     let meters = Arc::new(open_meters(config)?);
     let fleet = Arc::new(handles(shards)?);
-    let (keeper, fresh) = start_keeper(config, disk, Arc::clone(&meters), Arc::clone(&fleet))?;
+    let (keeper, fresh) = start_keeper(config, disk, Arc::clone(&meters), Arc::clone(&fleet), truststores.clone())?;
     give_memory_back();
     let usage_sync = start_usage_sync(config, &meters, &registry)?;
     let management = management(config, keeper.clone(), &registry, &infos)?;
@@ -125,6 +130,9 @@ pub fn serve(
     drop(report);
     let mode = collect_modes(&reports, shards)?;
     tracing::info!(shards, driver = mode.name(), "shards started");
+    if let Some(tls) = &server_tls {
+        listeners::report_refusals(tls)?;
+    }
     if mode == Mode::Epoll && config.driver == crate::config::Driver::Auto {
         tracing::warn!("io_uring is not available to this process: running on epoll");
     }
@@ -142,7 +150,7 @@ pub fn serve(
         let lookup = SystemLookup::new(std::time::Duration::from_millis(config.upstream.dns_timeout_ms))?;
         let lookup: Arc<dyn Lookup> = Arc::new(lookup);
         let control = Control {
-            fleet: Arc::new(Shards { handles: fleet, kept: Mutex::default() }),
+            fleet: Arc::new(Shards { handles: fleet, kept: Mutex::default(), tls: server_tls.clone(), truststores }),
             registry,
             builder,
             lookup: Arc::clone(&lookup),
@@ -152,7 +160,7 @@ pub fn serve(
             management,
             fresh,
             access_log,
-            reload_certificates: Box::new(move || server_tls.as_ref().map_or(Ok(()), |tls| tls.reload())),
+            reload_certificates: Arc::new(move || server_tls.as_ref().map_or(Ok(()), |tls| tls.reload())),
             checks: vec![("listeners", {
                 let serving = Arc::clone(&serving);
                 Box::new(move || serving.load(Ordering::Acquire) == shards)
@@ -172,15 +180,6 @@ pub fn serve(
         }
         Ok(reason)
     })
-}
-
-fn load_server_tls(config: &Config) -> Result<Option<Arc<ServerTls>>, String> {
-    if config.tls.certificates.is_empty() {
-        return Ok(None);
-    }
-    let files = config.tls.certificates.iter();
-    let files = files.map(|pair| CertificateFiles { certificate: pair.certificate.clone(), key: pair.key.clone() });
-    ServerTls::load(files.collect()).map(|tls| Some(Arc::new(tls)))
 }
 
 fn start_access_log(config: &Config, registry: &Arc<Registry>) -> Result<Option<AccessLog>, String> {
@@ -203,6 +202,7 @@ fn start_keeper(
     disk: Option<Disk>,
     meters: Arc<Meters>,
     fleet: Arc<Vec<ShardHandle>>,
+    truststores: TruststoreFolder,
 ) -> Result<(KeeperHandle, tokio::sync::mpsc::UnboundedReceiver<Fresh>), String> {
     let store = disk.as_ref().map(Disk::load).transpose()?.unwrap_or_default();
     let mut serving = Serving::new(compile::Options { root: false, ..managed_options(config) });
@@ -235,6 +235,7 @@ fn start_keeper(
         adopted_clients: Box::new(move || oldest_revision().unwrap_or(0)),
         settings,
         random: Box::new(SystemRandom),
+        truststores: Box::new(truststores),
         fresh: sender,
     })?;
     Ok((keeper, fresh))
@@ -499,7 +500,7 @@ struct ShardStart {
     limits: Arc<SharedLimits>,
     client_tls: Arc<ClientTls>,
     infos: Vec<ListenerInfo>,
-    bound: Vec<Bound>,
+    bound: Vec<crate::net::listener::Bound>,
     registry: Arc<Registry>,
     log: Option<AccessLogSender>,
     serving: Arc<AtomicUsize>,
@@ -566,6 +567,19 @@ impl LogSink for Sink {
 struct Shards {
     handles: Arc<Vec<ShardHandle>>,
     kept: Mutex<Kept>,
+    /// Which names have mutual TLS is told the listeners before the shards: a client that is asked for a certificate too
+    /// early is one that will be.
+    tls: Option<Arc<ServerTls>>,
+    truststores: TruststoreFolder,
+}
+
+impl Shards {
+    fn serve_domains(&self, plan: &Plan) {
+        let Some(tls) = &self.tls else { return };
+        if let Err(reason) = tls.serve_domains(&self.truststores.domains(plan)) {
+            tracing::error!("the custom domain names' truststores were not exchanged: {reason}");
+        }
+    }
 }
 
 /// The latest plans and clients: whoever lets go of a plan last frees all its routes, which takes milliseconds that a
@@ -579,12 +593,15 @@ struct Kept {
 /// Values that outlive their successors' adoption, until they are [freed](free_unused).
 const KEPT_MAX: usize = 3;
 
-fn keep<T>(kept: &mut VecDeque<Arc<T>>, delivered: &Arc<T>) {
-    if kept.back().is_none_or(|last| !Arc::ptr_eq(last, delivered)) {
+/// Whether it is another one than that before.
+fn keep<T>(kept: &mut VecDeque<Arc<T>>, delivered: &Arc<T>) -> bool {
+    let new = kept.back().is_none_or(|last| !Arc::ptr_eq(last, delivered));
+    if new {
         kept.push_back(Arc::clone(delivered));
         let freed = kept.len().saturating_sub(KEPT_MAX);
         kept.drain(..freed);
     }
+    new
 }
 
 /// Frees what no shard has any more: after an import of many API keys, a second table of all of them.
@@ -600,8 +617,12 @@ impl Fleet for Shards {
     fn deliver(&self, shard: usize, delivery: Delivery) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         match &delivery {
-            Delivery::Plan(plan) => keep(&mut kept.plans, plan),
-            Delivery::Clients(clients) => keep(&mut kept.clients, clients),
+            Delivery::Plan(plan) => {
+                if keep(&mut kept.plans, plan) {
+                    self.serve_domains(plan);
+                }
+            }
+            Delivery::Clients(clients) => drop(keep(&mut kept.clients, clients)),
             // It comes every second or so.
             Delivery::Harvest => {
                 free_unused(&mut kept.plans);

@@ -14,6 +14,7 @@ mod integrations;
 mod lambda_authorizers;
 mod limits;
 mod mapping;
+mod mutual_tls;
 mod protection;
 mod refusals;
 mod routing;

@@ -25,7 +25,7 @@ pub fn broken(config: &Config) -> Vec<Broken> {
     };
     let Config { tls, upstream, jwt, .. } = config;
     rule(
-        !config.listen.is_empty() || !tls.listen.is_empty(),
+        !config.listen.is_empty() || !tls.listen.is_empty() || !tls.client_auth_listen.is_empty(),
         ["listen", "tls.listen"],
         "listen and tls.listen are both empty; write at least one address",
     );
@@ -33,6 +33,22 @@ pub fn broken(config: &Config) -> Vec<Broken> {
         tls.listen.is_empty() || !tls.certificates.is_empty(),
         ["tls.listen", "tls.certificates"],
         "the addresses of tls.listen need a certificate; write one to tls.certificates",
+    );
+    rule(
+        tls.client_truststore_file.is_none() || !tls.certificates.is_empty(),
+        ["tls.client_truststore_file", "tls.certificates"],
+        "clients show certificates over TLS only, which needs one of the gateway's own; write it to tls.certificates",
+    );
+    rule(
+        tls.client_crl_file.is_none() || tls.client_truststore_file.is_some(),
+        ["tls.client_crl_file", "tls.client_truststore_file"],
+        "tls.client_crl_file revokes what tls.client_truststore_file lets in, which is not set",
+    );
+    rule(
+        tls.client_auth_listen.is_empty() || tls.client_truststore_file.is_some(),
+        ["tls.client_auth_listen", "tls.client_truststore_file"],
+        "the addresses of tls.client_auth_listen need certificate authorities to trust; write them to \
+         tls.client_truststore_file",
     );
     rule(
         upstream.dns_ttl_min_ms <= upstream.dns_ttl_max_ms,
@@ -72,8 +88,9 @@ fn duplicate_addresses(config: &Config) -> Vec<Broken> {
     let mut broken = Vec::new();
     let listen = config.listen.iter().map(|address| ("listen", *address));
     let tls = config.tls.listen.iter().map(|address| ("tls.listen", *address));
+    let asking = config.tls.client_auth_listen.iter().map(|address| ("tls.client_auth_listen", *address));
     let admin = config.admin.iter().map(|address| ("admin", *address));
-    for (key, address) in listen.chain(tls).chain(admin).filter(|(_, address)| address.port() != 0) {
+    for (key, address) in listen.chain(tls).chain(asking).chain(admin).filter(|(_, address)| address.port() != 0) {
         let Some((other, _)) = seen.iter().find(|(_, other)| *other == address) else {
             seen.push((key, address));
             continue;
@@ -204,6 +221,30 @@ mod tests {
                 config.listen = Vec::new();
                 config.tls.listen = vec![address("[::]:443")];
                 config.tls.certificates = vec![certificate];
+            },
+            &[],
+        );
+    }
+
+    #[test]
+    fn client_certificates_need_tls_and_a_truststore() {
+        let certificate = CertificateFiles { certificate: "c".into(), key: "k".into() };
+        let needs_tls = "clients show certificates over TLS only, which needs one of the gateway's own; write it to tls.certificates";
+        let truststore = |config: &mut Config| config.tls.client_truststore_file = Some("t".into());
+        check(truststore, &[("tls.client_truststore_file", needs_tls)]);
+        let revokes = "tls.client_crl_file revokes what tls.client_truststore_file lets in, which is not set";
+        check(|config| config.tls.client_crl_file = Some("r".into()), &[("tls.client_crl_file", revokes)]);
+        let needs_authorities = "the addresses of tls.client_auth_listen need certificate authorities to trust; write them \
+                                 to tls.client_truststore_file";
+        check(
+            |config| config.tls.client_auth_listen = vec![address("[::]:443")],
+            &[("tls.client_auth_listen", needs_authorities)],
+        );
+        check(
+            |config| {
+                config.tls.certificates = vec![certificate];
+                config.tls.client_auth_listen = vec![address("[::]:443")];
+                truststore(config);
             },
             &[],
         );

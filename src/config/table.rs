@@ -1,7 +1,8 @@
 //! The table of settings. To add one is to add a row; `docs/settings.md` is printed from it.
 
 use super::choice::{
-    BasePath, CredentialsSource, Driver, LogLevel, Parity, ThrottleHeaders, UnderscoreTwins, Unresolved, Unsupported,
+    BasePath, ClientAuth, CredentialsSource, Driver, LogLevel, Parity, ThrottleHeaders, UnderscoreTwins, Unresolved,
+    Unsupported,
 };
 use super::credentials::{AccessKey, AccessToken};
 use super::define::{Setting, settings};
@@ -80,6 +81,22 @@ settings! {
         listen: Vec<SocketAddr> = Vec::new() => Facts::plain();
         /// Certificate authorities to trust in backends, in PEM, beside those of the system.
         upstream_ca_file: Option<PathBuf> = None => Facts::plain();
+        /// Certificate authorities whose clients are let in, in PEM. With it, clients have to show a certificate of theirs on
+        /// all addresses that speak TLS, or on those of `client_auth_listen`. Lists of revoked certificates (`X509 CRL`) may
+        /// stand in it too. Custom domain names with mutual TLS have truststores of their own in place of it.
+        client_truststore_file: Option<PathBuf> = None => Facts::plain();
+        /// Lists of certificates that `client_truststore_file` would let in and that are revoked, in PEM (`X509 CRL`). With
+        /// lists, one has to speak of every authority between a client and the truststore's and be in time: clients of which
+        /// that cannot be said are refused.
+        client_crl_file: Option<PathBuf> = None => Facts::plain();
+        /// Whether a client without a certificate is refused. One that shows a certificate has to show a good one.
+        client_auth: ClientAuth = ClientAuth::Required => Facts::plain();
+        /// Addresses that speak TLS and ask clients for certificates, beside those of `listen` and `tls.listen`, which then do
+        /// not ask.
+        client_auth_listen: Vec<SocketAddr> = Vec::new() => Facts::plain();
+        /// The folder of the truststores of custom domain names with mutual TLS: `s3://bucket/key` is the file `bucket/key` in
+        /// it. Without it, there can be no such domain names.
+        truststore_dir: Option<PathBuf> = None => Facts::plain();
         /// How long a client may take for the handshake before it is disconnected.
         handshake_timeout_ms: u64 = 10_000 => Facts::milliseconds(1, HOUR_MS);
     }

@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::clients::ClientsFollower;
 use super::documents::{self, Documents};
 use super::exception::{Exception, ExceptionKind};
-use super::operation::{Call, Operation, Random, Reply};
+use super::operation::{Call, Operation, Random, Reply, Truststores};
 use super::serving::{Census, Serving, StageKey, Unservable};
 use super::store::disk::Disk;
 use super::store::{Mark, Store};
@@ -132,6 +132,7 @@ pub struct KeeperParts {
     pub adopted_clients: Box<dyn Fn() -> u64 + Send>,
     pub settings: KeeperSettings,
     pub random: Box<dyn Random + Send>,
+    pub truststores: Box<dyn Truststores + Send>,
     /// Gets a plan whenever what is served has changed; at most one waits there for each batch of calls that wait for it,
     /// so it is bounded by [`JOBS_MAX`].
     pub fresh: mpsc::UnboundedSender<Fresh>,
@@ -146,6 +147,7 @@ struct Keeper {
     adopted_clients: Box<dyn Fn() -> u64 + Send>,
     settings: KeeperSettings,
     random: Box<dyn Random + Send>,
+    truststores: Box<dyn Truststores + Send>,
     fresh: mpsc::UnboundedSender<Fresh>,
     revision: u64,
     /// Many rows have changed since nobody called.
@@ -158,10 +160,22 @@ struct Keeper {
 /// There is no thread to be had.
 pub fn start(parts: KeeperParts) -> Result<KeeperHandle, String> {
     let (jobs, asked) = sync_channel(JOBS_MAX);
-    let KeeperParts { store, disk, serving, clients, usage, adopted_clients, settings, random, fresh } = parts;
-    let (revision, is_untidy) = (0, false);
-    let mut keeper =
-        Keeper { store, disk, serving, clients, usage, adopted_clients, settings, random, fresh, revision, is_untidy };
+    let KeeperParts { store, disk, serving, clients, usage, adopted_clients, settings, random, truststores, fresh } =
+        parts;
+    let mut keeper = Keeper {
+        store,
+        disk,
+        serving,
+        clients,
+        usage,
+        adopted_clients,
+        settings,
+        random,
+        truststores,
+        fresh,
+        revision: 0,
+        is_untidy: false,
+    };
     let thread = std::thread::Builder::new().name("keeper".to_owned());
     let run = move || {
         (keeper.settings.give_way)();
@@ -361,6 +375,7 @@ impl Keeper {
             now_s: unix_s(),
             random: &*self.random,
             meters: self.usage.meters(),
+            truststores: &*self.truststores,
         };
         let run = std::panic::AssertUnwindSafe(|| (asked.operation.run)(&mut self.store, &call));
         let outcome = std::panic::catch_unwind(run).unwrap_or_else(|_| {
@@ -489,6 +504,7 @@ impl Keeper {
                 now_s: 0,
                 random: &*self.random,
                 meters: self.usage.meters(),
+                truststores: &*self.truststores,
             };
             call.new_id(length)
         };
@@ -526,7 +542,7 @@ mod tests {
 
     use super::*;
     use crate::control_plane::clients::memberships::Metered;
-    use crate::control_plane::operation::{self, SystemRandom};
+    use crate::control_plane::operation::{self, FakeTruststores, SystemRandom};
     use crate::control_plane::operations::OPERATIONS;
     use crate::plan::clients::digest::Secret;
     use crate::plan::compile;
@@ -550,6 +566,7 @@ mod tests {
             adopted_clients: Box::new(|| 0),
             settings,
             random: Box::new(SystemRandom),
+            truststores: Box::new(FakeTruststores),
             fresh: sender,
         });
         (keeper.expect("a thread can be had"), fresh)

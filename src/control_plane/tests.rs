@@ -19,7 +19,7 @@ use super::health::Prober;
 use super::keeper::{KeeperParts, KeeperSettings};
 use super::key_sets::fetch::FetchSettings;
 use super::key_sets::freshness::FreshnessBounds;
-use super::operation::SystemRandom;
+use super::operation::{FakeTruststores, SystemRandom};
 use super::publish::{Builder, Built, Published, Unresolved};
 use super::resolver::lookup::{Answer, Lookup};
 use super::serving::Serving;
@@ -112,7 +112,7 @@ fn setup(unresolved: Unresolved, files: Vec<PathBuf>) -> Setup {
         management,
         fresh,
         access_log: None,
-        reload_certificates: Box::new(|| Ok(())),
+        reload_certificates: Arc::new(|| Ok(())),
         checks: vec![("listeners", Box::new(|| true))],
         settings: settings(unresolved, watch),
     };
@@ -148,6 +148,7 @@ fn management() -> (Management, mpsc::UnboundedSender<Fresh>, mpsc::UnboundedRec
         adopted_clients: Box::new(|| 0),
         settings,
         random: Box::new(SystemRandom),
+        truststores: Box::new(FakeTruststores),
         fresh: sender,
     });
     let access = AccessSettings { access_keys: Vec::new(), tokens: Vec::new(), region, clock_skew_ms: 300_000 };

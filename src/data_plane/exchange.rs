@@ -13,6 +13,7 @@ use crate::http::coding::Coding;
 use crate::http::head::{self, FieldSpace, Framing, HeadError, RequestHead};
 use crate::http::target::{self, Target};
 use crate::limit;
+use crate::net::tls::VerifiedClient;
 use crate::plan::access_log::LogFormat;
 use crate::plan::clients::Caller;
 use crate::plan::integration::Integration;
@@ -74,6 +75,8 @@ pub struct Exchange {
     pub to_head_request: bool,
     /// The client can take another answer on this connection.
     pub keep_alive: bool,
+    /// Who the connection's client has proved to be by a certificate.
+    verified: Option<Rc<VerifiedClient>>,
     /// How its answer may be compressed.
     pub compress: Option<Asked>,
     /// What the stage's cache has to do with it, while the integration is asked.
@@ -161,6 +164,7 @@ impl Exchange {
             request_parts: Some(&self.request_parts),
             api_key: admit::api_key_facts(shard, self.caller.as_ref(), self.remembered.part(5)),
             authorized: self.authorized.as_ref(),
+            client_certificate: self.verified.as_ref().map(|verified| &verified.certificate),
         }
     }
 
@@ -298,6 +302,7 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         minor: head.minor,
         to_head_request: head.method == "HEAD",
         keep_alive: head.keep_alive && !last,
+        verified: connection.client.verified.clone(),
         compress: None,
         cache: None,
         unseen,
@@ -332,9 +337,13 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         request_parts: None,
         api_key: None,
         authorized: None,
+        client_certificate: connection.client.verified.as_ref().map(|verified| &verified.certificate),
     };
+    let mark = connection.client.verified.as_ref().and_then(|verified| verified.domain.as_deref());
     let found = if parsed.is_err() {
         Err(GatewayError::BadRequest)
+    } else if !live.plan.selector.admits(facts.host.as_bytes(), mark) {
+        Err(GatewayError::NoClientCertificate)
     } else {
         find(&live, shard, released, &mut facts, &mut exchange.selected)
     };
@@ -475,7 +484,9 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         }
         Err(error) => {
             count_unrouted(error, shard);
-            exchange.keep_alive &= parsed.is_ok() && !unread && error != GatewayError::RequestTooLarge;
+            // Another handshake may let the client in.
+            let ends = matches!(error, GatewayError::RequestTooLarge | GatewayError::NoClientCertificate);
+            exchange.keep_alive &= parsed.is_ok() && !unread && !ends;
             exchange.gateway_error.set(Some(error));
             exchange.detail = detail.map(Box::new);
             if error == GatewayError::Configuration && exchange.note.is_none() {
@@ -720,6 +731,7 @@ pub fn refuse(connection: &mut Connection, error: GatewayError) {
         minor: 1,
         to_head_request: false,
         keep_alive: false,
+        verified: connection.client.verified.clone(),
         compress: None,
         cache: None,
         unseen: false,
@@ -758,6 +770,7 @@ fn refusal(error: HeadError, shard: &Shard) -> GatewayError {
 fn count_unrouted(error: GatewayError, shard: &Shard) {
     match error {
         GatewayError::NoStage => shard.recorder.count(Counter::UnroutedNoStage),
+        GatewayError::NoClientCertificate => shard.recorder.count(Counter::UnroutedNoClientCertificate),
         GatewayError::NoRoute => shard.recorder.count(Counter::UnroutedNoRoute),
         GatewayError::BadRequest => shard.recorder.count(Counter::UnroutedBadRequest),
         _ => {}

@@ -31,6 +31,8 @@ pub enum GatewayError {
     VersionNotSupported,
     /// No API or stage is at that host and path.
     NoStage,
+    /// The host is a custom domain name with mutual TLS, and the connection's client was not verified for it.
+    NoClientCertificate,
     /// The stage has no such resource, or the resource no such method.
     NoRoute,
     /// The caller did not say who it is, or its authorizer does not know it.
@@ -78,6 +80,7 @@ impl GatewayError {
             | GatewayError::InvalidBody => 400,
             GatewayError::Unauthorized => 401,
             GatewayError::NoStage
+            | GatewayError::NoClientCertificate
             | GatewayError::NoRoute
             | GatewayError::NoToken
             | GatewayError::InvalidSignature
@@ -110,7 +113,10 @@ impl GatewayError {
             GatewayError::InvalidJson => "Invalid JSON in request body",
             GatewayError::MissingParameters => "Missing required request parameters",
             GatewayError::InvalidBody => "Invalid request body",
-            GatewayError::NoStage | GatewayError::InvalidApiKey | GatewayError::InvalidationDenied => "Forbidden",
+            GatewayError::NoStage
+            | GatewayError::NoClientCertificate
+            | GatewayError::InvalidApiKey
+            | GatewayError::InvalidationDenied => "Forbidden",
             GatewayError::Throttled => "Too Many Requests",
             GatewayError::QuotaExceeded => "Limit Exceeded",
             GatewayError::NoRoute | GatewayError::NoToken => "Missing Authentication Token",
@@ -158,6 +164,7 @@ impl GatewayError {
             GatewayError::AuthorizerFailure => GatewayResponseType::AuthorizerFailure,
             GatewayError::AuthorizerConfiguration => GatewayResponseType::AuthorizerConfigurationError,
             GatewayError::NoStage
+            | GatewayError::NoClientCertificate
             | GatewayError::AccessDenied
             | GatewayError::AccessDeniedExplicitly
             | GatewayError::InvalidationDenied => GatewayResponseType::AccessDenied,
@@ -183,7 +190,7 @@ impl GatewayError {
     /// The value of `x-amzn-ErrorType`.
     fn error_type(self) -> &'static str {
         match self {
-            GatewayError::NoStage => "ForbiddenException",
+            GatewayError::NoStage | GatewayError::NoClientCertificate => "ForbiddenException",
             other => other.response_type().error_type(),
         }
     }

@@ -17,7 +17,8 @@ use crate::net::listener::{Accepted, Bound, Listener, Stop};
 use crate::net::mailbox::Mailbox;
 use crate::net::runtime::{sleep_ms, spawn};
 use crate::net::stream::Stream;
-use crate::net::tls::{ClientTls, ServerTls};
+use crate::net::tls::ClientTls;
+use crate::net::tls::server::ListenerTls;
 use crate::plan::Plan;
 use crate::plan::clients::Clients;
 use crate::plan::delivery::{AddressBook, Delivery, Unhealthy};
@@ -71,7 +72,7 @@ pub struct ShardHandle {
 #[derive(Clone)]
 pub struct ListenerInfo {
     pub address: SocketAddr,
-    pub tls: Option<Arc<ServerTls>>,
+    pub tls: Option<ListenerTls>,
 }
 
 /// What a shard is made from.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::config::Config;
 use crate::data_plane::shard::ListenerInfo;
 use crate::net::listener::Bound;
-use crate::net::tls::ServerTls;
+use crate::net::tls::server::{ListenerTls, ServerTls};
 
 /// From one try to the next.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -33,7 +33,9 @@ pub fn bind_all(config: &Config, shards: usize, tls: Option<&Arc<ServerTls>>) ->
     for listen in config.listen_addresses() {
         let bind = || Bound::bind(listen.address, shards);
         let (address, bound) = patiently(until, listen.address, "listen", bind)?;
-        infos.push(ListenerInfo { address, tls: tls.filter(|_| listen.tls).map(Arc::clone) });
+        let tls = tls.filter(|_| listen.tls).map(Arc::clone);
+        let tls = tls.map(|server| ListenerTls { server, asks_clients: listen.asks_clients });
+        infos.push(ListenerInfo { address, tls });
         by_shard.iter_mut().zip(bound).for_each(|(shard, bound)| shard.push(bound));
     }
     let admin = config.admin.map(|address| patiently(until, address, "admin", || TcpListener::bind(address)));

@@ -53,6 +53,8 @@ counters! {
         UnroutedNoStage r#"cause="no_stage""#,
         /// The stage has no such resource or method.
         UnroutedNoRoute r#"cause="no_route""#,
+        /// The host is a custom domain name with mutual TLS, and the connection's client was not verified for it.
+        UnroutedNoClientCertificate r#"cause="no_client_certificate""#,
         UnroutedHeadTimeout r#"cause="head_timeout""#,
         UnroutedHeaderTooLarge r#"cause="header_too_large""#,
         UnroutedTargetTooLong r#"cause="target_too_long""#,
@@ -87,6 +89,20 @@ counters! {
     "tls_handshakes_total" "TLS handshakes with clients, by result." {
         TlsHandshakesOk r#"result="ok""#,
         TlsHandshakesFailed r#"result="failed""#,
+    }
+    "client_certificates_refused_total" "TLS handshakes that failed for the client's certificate, by reason." {
+        ClientCertificateMissing r#"reason="missing""#,
+        ClientCertificateUnknownIssuer r#"reason="unknown_issuer""#,
+        ClientCertificateExpired r#"reason="expired""#,
+        ClientCertificateNotValidYet r#"reason="not_valid_yet""#,
+        ClientCertificateRevoked r#"reason="revoked""#,
+        /// No list of revoked certificates that is in time speaks of it.
+        ClientCertificateRevocationUnknown r#"reason="revocation_unknown""#,
+        /// Its extended key usage is not that of clients.
+        ClientCertificateWrongPurpose r#"reason="wrong_purpose""#,
+        /// The custom domain name's truststore cannot be read.
+        ClientCertificateNoTruststore r#"reason="no_truststore""#,
+        ClientCertificateUnfit r#"reason="unfit""#,
     }
     "upstream_connections_total" "What was done about connections to upstreams, by event." {
         UpstreamOpened r#"event="opened""#,

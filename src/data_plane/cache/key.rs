@@ -153,6 +153,7 @@ mod tests {
         let facts = Facts {
             api_key: None,
             authorized: None,
+            client_certificate: None,
             account_id: "0",
             ids: &ids,
             stage: None,
