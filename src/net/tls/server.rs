@@ -167,6 +167,15 @@ impl ServerTls {
 }
 
 impl ListenerTls {
+    /// For tests with a server of their own.
+    #[cfg(test)]
+    pub fn session(&self) -> Rc<super::Session> {
+        match self.begin().expect("a session") {
+            Handshake::Known(session, _) => session,
+            Handshake::ByName(_) => panic!("no name is to be read first"),
+        }
+    }
+
     /// How a connection begins.
     ///
     /// # Errors

@@ -4,7 +4,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::net::tls::{CertificateFiles, ServerTls};
+use crate::net::tls::CertificateFiles;
+use crate::net::tls::server::{ListenerTls, ServerTls};
 
 /// Knows no name.
 struct Nobody;
@@ -135,13 +136,14 @@ async fn ask_with_tls(trust: impl Fn(&std::path::Path) -> ClientTls) -> Result<A
     std::fs::write(&certificate, made.cert.pem()).expect("it can be written");
     std::fs::write(&key, made.signing_key.serialize_pem()).expect("it can be written");
     let client = getter(trust(&certificate));
-    let server_tls = ServerTls::load(vec![CertificateFiles { certificate, key }]).expect("a certificate and its key");
+    let server = ServerTls::load(vec![CertificateFiles { certificate, key }], None).expect("a certificate and its key");
+    let server_tls = ListenerTls { server: Arc::new(server), asks_clients: false };
     let (listener, mut address) = listen().await;
     address.tls = true;
     let local = tokio::task::LocalSet::new();
     local.spawn_local(async move {
         let (mut stream, _) = listener.accept().await.expect("a client");
-        let session = server_tls.accept().expect("a session");
+        let session = server_tls.session();
         let (mut plaintext, mut piece) = (Vec::new(), [0; 4096]);
         while !plaintext.ends_with(b"\r\n\r\n") {
             let read = stream.read(&mut piece).await.unwrap_or(0);
