@@ -19,6 +19,7 @@
 //!   know values and text only.
 //! - [`limit`]: how much may pass, exact across cores: token buckets, a shard's leases of them, concurrency.
 //! - [`sign`]: AWS Signature Version 4, without I/O and clock.
+//! - [`jwt`]: JSON Web Tokens and the keys that verify them, without I/O and clock.
 //! - [`policy`]: policies in IAM's language, of resources, of users and of authorizers' answers: who may call what.
 //! - [`meter`]: how often each API key has called under each usage plan: counters in a mapped file, which outlive the
 //!   process, and the quotas' periods.

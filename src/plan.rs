@@ -23,6 +23,7 @@
 //! - [`vpc`]: which networks stand for which VPC endpoints.
 //! - [`clients`]: API keys and usage plans, beside the plan.
 //! - [`identity`]: who may sign requests, beside the plan; [`aws_credentials`]: with what the gateway's own are signed.
+//! - [`key_sets`]: the keys that tokens are verified with, beside the plan.
 //! - [`delivery`]: how a plan and what belongs to it reach the shards.
 //! - [`compile`]: from the model to a plan, or the list of what stands against it.
 
@@ -38,6 +39,7 @@ pub mod delivery;
 pub mod gateway_response;
 pub mod identity;
 pub mod integration;
+pub mod key_sets;
 pub mod lambda;
 pub mod mock_status;
 pub mod protection;
@@ -51,7 +53,7 @@ pub mod validation;
 pub mod vpc;
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use access_log::LogFormat;
@@ -61,6 +63,7 @@ use content::BinaryMediaTypes;
 use delivery::HealthTarget;
 use gateway_response::GatewayResponses;
 use integration::{Integration, Origin};
+use key_sets::KeySource;
 use protection::Protection;
 use release::Release;
 use route::RouteTable;
@@ -91,6 +94,8 @@ pub struct Plan {
     pub selector: Selector,
     /// Each with its canary, if it has one, directly behind it. The same from plan to plan, until a deploy changes it.
     pub stages: Vec<Arc<StagePlan>>,
+    /// Where the keys are that its authorizers verify tokens with, each once.
+    pub key_sources: BTreeSet<KeySource>,
 }
 
 /// One stage of one API, or its canary: what a deployment to a stage makes of the API's description.
@@ -182,7 +187,7 @@ impl MethodPlan {
 impl Plan {
     /// A plan that serves nothing: what a gateway without an API runs on.
     pub fn empty() -> Plan {
-        Plan { generation: 0, selector: Selector::default(), stages: Vec::new() }
+        Plan { generation: 0, selector: Selector::default(), stages: Vec::new(), key_sources: BTreeSet::new() }
     }
 
     /// The plan with custom domain names, in place of those that it had.

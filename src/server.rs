@@ -8,6 +8,7 @@
 pub mod access;
 pub mod aws;
 pub mod fetch;
+mod key_sets;
 mod peer;
 mod probe;
 pub mod test_invoke;
@@ -26,7 +27,7 @@ use crate::control_plane::clients::memberships::Metered;
 use crate::control_plane::keeper::{self, Fresh, KeeperHandle, KeeperParts, KeeperSettings};
 use crate::control_plane::operation::{Random, SystemRandom};
 use crate::control_plane::publish::Builder;
-use crate::control_plane::resolver::lookup::SystemLookup;
+use crate::control_plane::resolver::lookup::{Lookup, SystemLookup};
 use crate::control_plane::server::{Management, TESTS_MAX};
 use crate::control_plane::serving::Serving;
 use crate::control_plane::store::disk::Disk;
@@ -53,7 +54,9 @@ use crate::plan::clients::Clients;
 use crate::plan::clients::digest::Secret;
 use crate::plan::compile;
 use crate::plan::delivery::{Delivery, Fleet};
+use crate::plan::identity::Identities;
 use crate::plan::vpc::{VpcEndpoint, VpcEndpoints};
+use crate::policy::{self, Policy, PolicyKind};
 use crate::stats::Registry;
 
 /// What is served where, once it is.
@@ -135,12 +138,15 @@ pub fn serve(
         mode,
     };
     runtime.block_on(async {
+        let lookup = SystemLookup::new(std::time::Duration::from_millis(config.upstream.dns_timeout_ms))?;
+        let lookup: Arc<dyn Lookup> = Arc::new(lookup);
         let control = Control {
             fleet: Arc::new(Shards { handles: fleet, kept: Mutex::default() }),
             registry,
             builder,
-            lookup: Arc::new(SystemLookup::new(std::time::Duration::from_millis(config.upstream.dns_timeout_ms))?),
-            prober: Arc::new(probe::TargetProber::new(client_tls)),
+            lookup: Arc::clone(&lookup),
+            prober: Arc::new(probe::TargetProber::new(Arc::clone(&client_tls))),
+            getter: Arc::new(key_sets::DocumentGetter::new(client_tls, lookup)),
             admin,
             management,
             fresh,
@@ -338,7 +344,16 @@ pub fn compile_options(config: &Config) -> compile::Options {
 fn targets(config: &Config) -> compile::targets::Targets {
     let signed = config.aws.credentials != config::CredentialsSource::Off;
     let target = |url: &String| compile::targets::FunctionTarget { url: url.clone(), name: None, signed };
-    compile::targets::Targets { lambda: config.aws.endpoints.0.get("lambda").map(target), ..Default::default() }
+    let tokens = compile::targets::TokenOptions {
+        token_bytes_max: usize::try_from(config.jwt.token_bytes_max).unwrap_or(usize::MAX),
+        leeway_s: config.jwt.leeway_s,
+        cognito_endpoint: config.jwt.cognito_endpoint.clone(),
+    };
+    compile::targets::Targets {
+        lambda: config.aws.endpoints.0.get("lambda").map(target),
+        tokens,
+        ..compile::targets::Targets::default()
+    }
 }
 
 /// The same for what the management API deploys.
@@ -460,13 +475,26 @@ fn settings(config: &Config, shards: usize) -> Result<Settings, String> {
             shard_bytes_max: config.authorizers.shard_bytes_max,
             timeout_ms: config.authorizers.timeout_ms,
             answer_bytes_max: config.authorizers.answer_bytes_max,
+            clock_skew_s: config.iam.clock_skew_ms / 1000,
+            signing_keys_max: config.iam.signing_keys_max as usize,
         },
+        identities: Arc::new(identities(config)?),
         account_id: config.account_id.as_str().into(),
         vpc_endpoints: VpcEndpoints::new(config.vpc.endpoints.iter().map(|described| {
             let endpoint =
                 VpcEndpoint { vpce_id: described.vpce.as_str().into(), vpc_id: described.vpc.as_str().into() };
             (endpoint, described.cidrs.clone())
         })),
+    })
+}
+
+fn identities(config: &Config) -> Result<Identities<Policy>, String> {
+    let limits = policy::Limits::of_bytes(usize::try_from(config.iam.policy_bytes_max).unwrap_or(usize::MAX));
+    aws::identities(config, |document| {
+        Policy::parse(document, PolicyKind::Identity, &limits).map_err(|errors| {
+            let errors = errors.iter().map(|error| format!("{} {}", error.pointer, error.message));
+            errors.collect::<Vec<_>>().join("; ")
+        })
     })
 }
 
@@ -484,6 +512,7 @@ fn control_settings(config: &Config, mode: Mode) -> control_plane::Settings {
         harvest_ms: config.access_log.flush_ms,
         shutdown_delay_ms: config.shutdown.delay_ms,
         drain_timeout_ms: config.shutdown.drain_timeout_ms,
+        key_sets: key_sets::settings(&config.jwt),
     }
 }
 
@@ -606,6 +635,7 @@ impl Fleet for Shards {
             Delivery::Addresses(_)
             | Delivery::Health(_)
             | Delivery::AwsCredentials(_)
+            | Delivery::KeySets(_)
             | Delivery::FlushCache(_)
             | Delivery::Harvest
             | Delivery::Drain => {}

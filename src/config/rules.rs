@@ -23,7 +23,7 @@ pub fn broken(config: &Config) -> Vec<Broken> {
             broken.push(Broken { keys, message: message.to_owned() });
         }
     };
-    let Config { tls, upstream, .. } = config;
+    let Config { tls, upstream, jwt, .. } = config;
     rule(
         !config.listen.is_empty() || !tls.listen.is_empty(),
         ["listen", "tls.listen"],
@@ -38,6 +38,11 @@ pub fn broken(config: &Config) -> Vec<Broken> {
         upstream.dns_ttl_min_ms <= upstream.dns_ttl_max_ms,
         ["upstream.dns_ttl_min_ms", "upstream.dns_ttl_max_ms"],
         "upstream.dns_ttl_min_ms is above upstream.dns_ttl_max_ms",
+    );
+    rule(
+        jwt.refresh_min_ms <= jwt.refresh_max_ms,
+        ["jwt.refresh_min_ms", "jwt.refresh_max_ms"],
+        "jwt.refresh_min_ms is above jwt.refresh_max_ms",
     );
     rule(
         upstream.idle_connections_max <= upstream.connections_max,
@@ -213,6 +218,10 @@ mod tests {
         check(
             |config| config.upstream.connections_max = 1,
             &[("upstream.idle_connections_max", "upstream.idle_connections_max is above upstream.connections_max")],
+        );
+        check(
+            |config| config.jwt.refresh_max_ms = 1_000,
+            &[("jwt.refresh_min_ms", "jwt.refresh_min_ms is above jwt.refresh_max_ms")],
         );
     }
 

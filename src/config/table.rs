@@ -9,8 +9,8 @@ use super::endpoints::ServiceEndpoints;
 use super::iam::IamUser;
 use super::kind::{Facts, Kind};
 use super::special::{
-    ACCOUNT_ID, AuditDestination, CertificateFiles, LOG_FORMAT, LogDestination, PROFILE, REGION, SHARDS_MAX,
-    STAGE_NAME, ShardCount, StageVariables, VIA_NAME,
+    ACCOUNT_ID, AuditDestination, CertificateFiles, HTTP_ADDRESS, LOG_FORMAT, LogDestination, PROFILE, REGION,
+    SHARDS_MAX, STAGE_NAME, ShardCount, StageVariables, VIA_NAME,
 };
 use super::vpc::VpcEndpoint;
 use ipnet::IpNet;
@@ -182,6 +182,40 @@ settings! {
         dns_timeout_ms: u64 = 5_000 => Facts::milliseconds(1, HOUR_MS);
         /// What a deploy does about a backend whose name does not resolve: `refuse` it, or `warn` and answer 502.
         unresolved: Unresolved = Unresolved::Refuse => Facts::plain();
+    }
+
+    /// JSON Web Tokens, and the keys that they are verified with. Keys are fetched beside the requests, which never wait for
+    /// them: a token whose key is not there is refused.
+    jwt: Jwt {
+        /// The longest token; a longer one is refused.
+        token_bytes_max: u64 = 8_192 => Facts::bytes(256, 1 << 20);
+        /// By how much an issuer's clock may be off: for so long `exp` may have passed, and `nbf` and `iat` be to come.
+        leeway_s: u32 = 0 => Facts::count(0, 3_600).aws("not said");
+        /// How often an issuer's keys are fetched, where its answer has no `Cache-Control`.
+        refresh_ms: u64 = 300_000 => Facts::milliseconds(1_000, DAY_MS).aws("up to 7200000");
+        /// The shortest time that keys are used, even if `Cache-Control` says less.
+        refresh_min_ms: u64 = 60_000 => Facts::milliseconds(1_000, DAY_MS);
+        /// The longest time that keys are used, even if `Cache-Control` says more.
+        refresh_max_ms: u64 = 7_200_000 => Facts::milliseconds(1_000, DAY_MS).aws("7200000");
+        /// How soon after a fetch keys are fetched again because a token has a key that is not among them. Whatever tokens
+        /// come, an issuer is asked no oftener than this.
+        early_refresh_ms: u64 = 30_000 => Facts::milliseconds(1_000, DAY_MS);
+        /// For how long keys are used that cannot be fetched again; then the issuer's tokens are refused.
+        stale_ms: u64 = 86_400_000 => Facts::milliseconds(0, 30 * DAY_MS);
+        /// How long an issuer may take for its document, and again for its keys.
+        fetch_timeout_ms: u64 = 1_500 => Facts::milliseconds(1, 60_000).aws("1500").parity(1_500);
+        /// The largest document with an issuer's keys; of a larger one no key is used.
+        key_set_bytes_max: u64 = 150_000 => Facts::bytes(1_024, 16 << 20).aws("150000").parity(150_000);
+        /// The most keys in such a document; of more, no key is used.
+        keys_max: u32 = 100 => Facts::count(1, 10_000);
+        /// The most issuers whose keys are fetched; the tokens of those beyond are refused.
+        sources_max: u32 = 1_000 => Facts::count(0, 100_000);
+        /// Fetch keys without TLS where an address begins with `http://`, from other machines too. Whoever is on the way can
+        /// say then whose tokens are good.
+        insecure_http: bool = false => Facts::plain().aws("no");
+        /// Where Amazon Cognito's user pools are, for tests with something that stands in for it: an address such as
+        /// `http://127.0.0.1:9229`. Tokens may have it as their issuer then, or AWS's.
+        cognito_endpoint: Option<String> = None => Facts::text(HTTP_ADDRESS).aws("https://cognito-idp.{region}.amazonaws.com");
     }
 
     /// Answers of APIs with a `minimumCompressionSize`, and compressed requests.

@@ -52,11 +52,14 @@ pub struct AwsCredentialsSettings {
     pub timeout_ms: u64,
 }
 
+/// The values of variables, by name.
+pub type Environment = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 /// The outer world, as it is passed in.
 pub struct AwsCredentialsParts {
     pub settings: AwsCredentialsSettings,
     /// A variable of the process's environment.
-    pub environment: Box<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    pub environment: Environment,
     pub fetcher: Arc<dyn Fetcher>,
     pub fleet: Arc<dyn Fleet>,
     /// The wall clock.

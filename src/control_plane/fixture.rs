@@ -32,6 +32,8 @@ pub fn plan_value(generation: u64, methods: &[&str], hosts: &[&str]) -> Plan {
         origins: hosts.iter().map(|host| Arc::new(origin(host))).collect(),
         protections: Default::default(),
         api_key_source: Default::default(),
+        method_arn_prefix: Box::default(),
+        resource_policy: None,
         gateway_responses: Default::default(),
         access_log_format: None,
         binary_media_types: Default::default(),
@@ -110,6 +112,7 @@ impl Fleet for FakeFleet {
             Delivery::AwsCredentials(credentials) => {
                 format!("credentials {:?}", credentials.expires_at().map(|at| at.seconds()))
             }
+            Delivery::KeySets(sets) => format!("key sets {}", sets.revision),
             Delivery::FlushCache(flush) => {
                 flush.note_done();
                 format!("flush {}/{}", flush.api_id, flush.stage)

@@ -17,6 +17,8 @@ use super::clients::memberships::Metered;
 use super::fixture::{FakeFleet, plan_value};
 use super::health::Prober;
 use super::keeper::{KeeperParts, KeeperSettings};
+use super::key_sets::fetch::FetchSettings;
+use super::key_sets::freshness::FreshnessBounds;
 use super::operation::SystemRandom;
 use super::publish::{Builder, Built, Published, Unresolved};
 use super::resolver::lookup::{Answer, Lookup};
@@ -24,10 +26,12 @@ use super::serving::Serving;
 use super::store::Store;
 use super::usage::Usage;
 use super::*;
+use crate::jwt::KeySetBounds;
 use crate::plan::Plan;
 use crate::plan::clients::Clients;
 use crate::plan::clients::digest::Secret;
 use crate::plan::integration::Origin;
+use crate::plan::key_sets::address::HttpAddress;
 use crate::plan::test_invocation::{TestInvocation, TestInvocationError, TestInvocationRequest, TestInvoker};
 
 /// Knows every name under `.good`.
@@ -41,6 +45,16 @@ impl Prober for Good {
         _: &'p str,
     ) -> Pin<Box<dyn Future<Output = Result<u16, String>> + Send + 'p>> {
         Box::pin(async { Ok(200) })
+    }
+}
+
+impl Getter for Good {
+    fn get<'g>(
+        &'g self,
+        _: &'g HttpAddress,
+        _: usize,
+    ) -> Pin<Box<dyn Future<Output = Result<key_sets::fetch::Answer, String>> + Send + 'g>> {
+        Box::pin(async { Err("no plan here has keys".to_owned()) })
     }
 }
 
@@ -93,6 +107,7 @@ fn setup(unresolved: Unresolved, files: Vec<PathBuf>) -> Setup {
         builder,
         lookup: Arc::new(Good),
         prober: Arc::new(Good),
+        getter: Arc::new(Good),
         admin: Some(listener),
         management,
         fresh,
@@ -159,6 +174,21 @@ fn settings(unresolved: Unresolved, watch: bool) -> Settings {
         harvest_ms: 1_000,
         shutdown_delay_ms: 0,
         drain_timeout_ms: 60_000,
+        key_sets: KeySetSettings {
+            fetch: FetchSettings {
+                timeout: Duration::from_secs(1),
+                bounds: KeySetBounds::default(),
+                insecure_http: false,
+            },
+            freshness: FreshnessBounds {
+                refresh: Duration::from_secs(60),
+                refresh_min: Duration::from_secs(60),
+                refresh_max: Duration::from_secs(60),
+                early_refresh: Duration::from_secs(60),
+                stale: Duration::from_secs(60),
+            },
+            sources_max: 1,
+        },
     }
 }
 

@@ -10,6 +10,7 @@
 //!
 //! - [`decisions`]: what was decided, kept; `says`: what a decision says of a request.
 //! - [`ask`]: somebody is asked; `answer`: what a Lambda authorizer's function answered.
+//! - `iam`: who has signed the request; `token`: whose token it has.
 //! - `facts`: what policies may ask of a request.
 //!
 //! What cannot be decided denies.
@@ -18,16 +19,19 @@ mod answer;
 pub mod ask;
 pub mod decisions;
 mod facts;
+mod iam;
 mod says;
+mod token;
 
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
-use crate::plan::authorizer::{Authorization, Authorizer, AuthorizerIndex, AuthorizerKind};
+use crate::plan::authorizer::{Authorization, Authorizer, AuthorizerIndex, AuthorizerKind, Issuer};
 use crate::plan::template::ValueSource;
 use crate::plan::{MethodIndex, StageIndex, StagePlan};
 use crate::policy::{self, Action, Policy, Principal, Verdict};
+use crate::sign::BodyHash;
 use crate::stats::Counter;
 
 use super::cache::key;
@@ -40,12 +44,13 @@ use super::shard::Shard;
 use ask::{Answered, Question};
 use decisions::Decision;
 use facts::RequestFacts;
+use iam::Signed;
 use says::Says;
 
 /// What comes of it.
 pub enum Permission {
-    /// `None` where nobody asked who calls.
-    Granted(Option<Authorized>),
+    /// `None` where nobody asked who calls. The proof of a signature that covers a body is complete when that is there.
+    Granted(Option<Authorized>, Option<Box<BodyHash>>),
     Refused(Refused),
     /// Somebody has to be asked first.
     Ask(Question),
@@ -55,7 +60,7 @@ pub enum Permission {
 #[derive(Clone, Debug)]
 pub struct Refused {
     pub error: GatewayError,
-    pub detail: Option<ErrorDetail>,
+    pub detail: Option<Box<ErrorDetail>>,
     /// For the log.
     pub note: Option<String>,
 }
@@ -85,7 +90,8 @@ const ARN_BYTES_MAX: usize = 1600;
 impl<'a> Asking<'a> {
     /// Whether anything is asked. A method is tried without it, as in AWS's test console.
     pub fn is_needed(stage: &StagePlan, method: MethodIndex, shard: &Shard) -> bool {
-        stage.method(method).authorization != Authorization::None && shard.trace.is_none()
+        let asked = stage.method(method).authorization != Authorization::None || stage.resource_policy.is_some();
+        asked && shard.trace.is_none()
     }
 
     pub fn decide(&self) -> Permission {
@@ -100,9 +106,15 @@ impl<'a> Asking<'a> {
             return Err(GatewayError::TargetTooLong.into());
         }
         match authorization {
-            Authorization::None => Ok(Permission::Granted(None)),
-            // Refused when it was compiled.
-            Authorization::Iam => Err(GatewayError::NoToken.into()),
+            Authorization::None => {
+                let verdict = self.resource_policy(stage, &arn);
+                self.allowed(policy::decide(policy::Authorization::None, verdict), None, &arn)?;
+                Ok(Permission::Granted(None, None))
+            }
+            Authorization::Iam => {
+                let Signed { authorized, proof } = self.by_signature(stage, &arn)?;
+                Ok(Permission::Granted(Some(authorized), proof))
+            }
             Authorization::By { authorizer, scopes } => self.by_authorizer(stage, *authorizer, scopes, &arn),
         }
     }
@@ -114,12 +126,9 @@ impl<'a> Asking<'a> {
         // Slashes that make no difference to the match make none here: `/a/` is not to come past what denies `/a`.
         let is_greedy = facts.method.is_some_and(|method| method.resource_path.ends_with("+}"));
         let path = if is_greedy { path } else { path.strip_suffix('/').unwrap_or(path) };
-        let StagePlan { region, api_id, stage: name, .. } = stage;
-        let mut arn = String::with_capacity(96 + path.len());
-        let account_id = facts.account_id;
-        for part in
-            ["arn:aws:execute-api:", region, ":", account_id, ":", api_id, "/", name, "/", facts.http_method, "/", path]
-        {
+        let prefix = &*stage.method_arn_prefix;
+        let mut arn = String::with_capacity(prefix.len() + 16 + path.len());
+        for part in [prefix, facts.http_method, "/", path] {
             arn.push_str(part);
         }
         arn
@@ -133,11 +142,15 @@ impl<'a> Asking<'a> {
         arn: &str,
     ) -> Result<Permission, Refused> {
         let authorizer = stage.authorizer(index);
+        let of_api = self.resource_policy(stage, arn);
+        if policy::is_denied_beforehand(of_api) {
+            self.allowed(policy::Decision::ExplicitDeny, None, arn)?;
+        }
         self.check_sources(authorizer)?;
         if let Some(answered) = self.answered {
             self.shard.recorder.count(Counter::AuthorizerAsked);
             let decision = answered.outcome.as_ref().map_err(Clone::clone)?;
-            return self.judge(decision, scopes, arn, Some(answered));
+            return self.judge(decision, None, arn, of_api, Some(answered));
         }
         let decisions = &self.shard.decisions;
         let (kept, key) = decisions.with_key(
@@ -147,9 +160,13 @@ impl<'a> Asking<'a> {
                 None => (None, Some(Rc::<[u8]>::from(key))),
             },
         );
+        if let AuthorizerKind::Jwt(issuers) = &authorizer.kind {
+            let decision = self.by_token(authorizer, issuers, kept, key)?;
+            return self.judge(&decision, Some((issuers, scopes)), arn, of_api, None);
+        }
         if let Some(decision) = kept.filter(|_| authorizer.ttl_ms > 0) {
             self.shard.recorder.count(Counter::AuthorizerKept);
-            return self.judge(&decision, scopes, arn, None);
+            return self.judge(&decision, None, arn, of_api, None);
         }
         let key = key.filter(|_| authorizer.ttl_ms > 0);
         Ok(Permission::Ask(ask::question(self, index, key, arn)?))
@@ -159,50 +176,94 @@ impl<'a> Asking<'a> {
     fn judge(
         &self,
         decision: &Rc<Decision>,
-        scopes: &[Box<str>],
+        wanted: Option<(&[Issuer], &[Box<str>])>,
         arn: &str,
+        of_api: Option<Verdict>,
         answered: Option<&Answered>,
     ) -> Result<Permission, Refused> {
         match &decision.says {
-            Says::Policy(policy) => self.judge_policy(policy, arn)?,
-            Says::Token { verified, .. } => verified.check_scopes(scopes).map_err(|error| Refused {
-                error: GatewayError::AccessDenied,
-                detail: None,
-                note: Some(error.to_string()),
-            })?,
-            Says::Allows => {}
+            Says::Policy(policy) => self.judge_policy(policy, Action::Invoke, arn, of_api)?,
+            Says::Token { verified, issuer, .. } => {
+                let (issuers, scopes) = wanted.ok_or(GatewayError::AuthorizerConfiguration)?;
+                self.judge_use(verified, &issuers[*issuer], scopes)?;
+                self.judge_token(of_api, arn)?;
+            }
+            Says::Allows => self.judge_token(of_api, arn)?,
         }
+        let may_invalidate = match &decision.says {
+            Says::Policy(policy) => {
+                self.names_cache_control() && self.judge_policy(policy, Action::InvalidateCache, arn, of_api).is_ok()
+            }
+            Says::Token { .. } | Says::Allows => false,
+        };
         let latency_ms = self.started.elapsed().as_millis() as u64;
-        Ok(Permission::Granted(Some(Authorized {
+        let authorized = Authorized {
             identity: Rc::clone(&decision.identity),
             latency_ms,
             integration_latency_ms: Some(answered.map_or(0, |answered| answered.integration_latency_ms)),
             status: answered.and_then(|answered| answered.status),
-        })))
+            may_invalidate,
+        };
+        Ok(Permission::Granted(Some(authorized), None))
     }
 
-    fn judge_policy(&self, policy: &Policy, arn: &str) -> Result<(), Refused> {
+    fn judge_policy(&self, policy: &Policy, action: Action, arn: &str, of_api: Option<Verdict>) -> Result<(), Refused> {
         let context = self.request_facts(None);
-        let request = policy::Request {
-            action: Action::Invoke,
-            resource: arn,
-            principal: Principal::Anonymous,
-            context: &context,
+        let request = policy::Request { action, resource: arn, principal: Principal::Anonymous, context: &context };
+        let denied = match policy::decide(policy::Authorization::Lambda(policy.evaluate(&request)), of_api) {
+            policy::Decision::Allow => return Ok(()),
+            policy::Decision::ExplicitDeny => GatewayError::AccessDeniedExplicitly,
+            policy::Decision::ImplicitDeny => GatewayError::AccessDenied,
         };
-        match policy::decide(policy::Authorization::Lambda(policy.evaluate(&request)), self.resource_policy(arn)) {
-            policy::Decision::Allow => Ok(()),
-            policy::Decision::ExplicitDeny => Err(GatewayError::AccessDeniedExplicitly.into()),
-            policy::Decision::ImplicitDeny => Err(GatewayError::AccessDenied.into()),
-        }
+        self.shard.recorder.count(Counter::AuthorizerDenied);
+        Err(denied.into())
+    }
+
+    /// Who has shown a token that counts may still not be let in by the API's policy.
+    fn judge_token(&self, of_api: Option<Verdict>, arn: &str) -> Result<(), Refused> {
+        self.allowed(policy::decide(policy::Authorization::Token { accepted: true }, of_api), None, arn)
     }
 
     /// What the API's own policy says; `None` where it has none.
-    fn resource_policy(&self, _arn: &str) -> Option<Verdict> {
-        None
+    fn resource_policy(&self, stage: &StagePlan, arn: &str) -> Option<Verdict> {
+        let policy = stage.resource_policy.as_ref()?;
+        let context = self.request_facts(None);
+        let principal = Principal::Anonymous;
+        Some(policy.evaluate(&policy::Request { action: Action::Invoke, resource: arn, principal, context: &context }))
     }
 
-    fn request_facts(&self, identity: Option<&'a Identity>) -> RequestFacts<'a> {
+    /// What the caller is told where it is not let in: in AWS's words, with most of the account's number hidden.
+    fn allowed(&self, decision: policy::Decision, user_arn: Option<&str>, arn: &str) -> Result<(), Refused> {
+        let explicitly = match decision {
+            policy::Decision::Allow => return Ok(()),
+            policy::Decision::ExplicitDeny => " with an explicit deny",
+            policy::Decision::ImplicitDeny => "",
+        };
+        self.shard.recorder.count(Counter::AuthorizerDenied);
+        let account_id = self.inbound.facts.account_id;
+        let hidden = account_id.get(8..).map(|end| format!(":********{end}:"));
+        let arn = match hidden {
+            Some(hidden) => arn.replacen(&format!(":{account_id}:"), &hidden, 1),
+            None => arn.to_owned(),
+        };
+        let user = user_arn.unwrap_or("anonymous");
+        let message =
+            format!("User: {user} is not authorized to perform: execute-api:Invoke on resource: {arn}{explicitly}");
+        Err(Refused {
+            error: GatewayError::AccessDenied,
+            detail: Some(Box::new(ErrorDetail::message(message))),
+            note: None,
+        })
+    }
+
+    /// Whether a new answer may be wanted in place of a kept one.
+    fn names_cache_control(&self) -> bool {
+        self.inbound.head.fields.iter().any(|field| field.name.eq_ignore_ascii_case("cache-control"))
+    }
+
+    fn request_facts<'f>(&'f self, identity: Option<&'f Identity>) -> RequestFacts<'f> {
         RequestFacts {
+            endpoint: self.shard.settings.vpc_endpoints.find(self.source_ip),
             inbound: self.inbound,
             source_ip: self.source_ip,
             now_s: self.inbound.facts.time_ms / 1000,
@@ -214,7 +275,7 @@ impl<'a> Asking<'a> {
     fn check_sources(&self, authorizer: &Authorizer) -> Result<(), Refused> {
         let there = |source: &ValueSource| match authorizer.kind {
             // Others on the way may have read either of two tokens.
-            AuthorizerKind::Token { .. } => self.only_header(source).is_some(),
+            AuthorizerKind::Token { .. } | AuthorizerKind::Jwt(_) => self.only_header(source).is_some(),
             AuthorizerKind::Request { .. } => self.has(source),
         };
         if authorizer.demands_sources() && !authorizer.sources.iter().all(there) {

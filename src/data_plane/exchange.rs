@@ -19,6 +19,7 @@ use crate::plan::integration::Integration;
 use crate::plan::route::PathParameters;
 use crate::plan::validation::{ValidatedParts, Validator};
 use crate::plan::{MethodIndex, MethodPlan, StageIndex, StagePlan};
+use crate::sign::BodyHash;
 use crate::stats::Counter;
 
 use super::access_log::{Outcome, begin_line};
@@ -65,6 +66,8 @@ pub struct Exchange {
     pub caller: Option<Caller>,
     /// Of a method that demands authorization.
     pub authorized: Option<Authorized>,
+    /// What is left to prove of its signature when its body is there. Nothing is done for it before.
+    pub proof: Option<Box<BodyHash>>,
     pub ids: RequestIds,
     pub started: Instant,
     pub minor: u8,
@@ -289,6 +292,7 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         found: None,
         caller: None,
         authorized: None,
+        proof: None,
         ids,
         started,
         minor: head.minor,
@@ -338,7 +342,7 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
     let source_ip = forwarded_ip.unwrap_or(connection.client.address);
     let authorized = match (&found, &again) {
         // Who asked first was allowed to.
-        (Ok(_), Some(again)) => Ok(again.authorized.clone()),
+        (Ok(_), Some(again)) => Ok((again.authorized.clone(), None)),
         (Ok(found), None) if Asking::is_needed(live.plan.stage(found.stage), found.method, shard) => {
             let inbound = found.inbound(head, &target, &facts, &connection.client, shard);
             let asking = Asking {
@@ -352,7 +356,7 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
                 shard,
             };
             match asking.decide() {
-                Permission::Granted(authorized) => Ok(authorized),
+                Permission::Granted(authorized, proof) => Ok((authorized, proof)),
                 Permission::Refused(refused) => Err(refused),
                 Permission::Ask(question) => {
                     connection.served -= u64::from(waited.is_none());
@@ -360,10 +364,13 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
                 }
             }
         }
-        (Ok(_) | Err(_), _) => Ok(None),
+        (Ok(_) | Err(_), _) => Ok((None, None)),
     };
     let (authorized, refused) = match authorized {
-        Ok(authorized) => (authorized, None),
+        Ok((authorized, proof)) => {
+            exchange.proof = proof;
+            (authorized, None)
+        }
         Err(refused) => (None, Some(refused)),
     };
     exchange.authorized = authorized.clone();
@@ -386,7 +393,7 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
     let permission = match refused {
         None => Ok(()),
         Some(Refused { error, detail: of_refusal, note }) => {
-            (detail, exchange.note) = (of_refusal, note);
+            (detail, exchange.note) = (of_refusal.map(|detail| *detail), note);
             Err(error)
         }
     };
@@ -433,7 +440,11 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
             }
         }
         // A body is part of what is asked for: it has to be seen before the cache can be.
-        if needs_body || coding.is_some() || cached.is_some() && head.framing != Framing::None {
+        if needs_body
+            || exchange.proof.is_some()
+            || coding.is_some()
+            || cached.is_some() && head.framing != Framing::None
+        {
             return Ok(Integrated::Collect(found, coding));
         }
         inbound.fills_cache = exchange.cache.as_ref().is_some_and(|caching| caching.fills());
@@ -703,6 +714,7 @@ pub fn refuse(connection: &mut Connection, error: GatewayError) {
         found: None,
         caller: None,
         authorized: None,
+        proof: None,
         ids,
         started: Instant::now(),
         minor: 1,

@@ -41,6 +41,8 @@ pub enum GatewayError {
     AccessDeniedExplicitly,
     /// The method wants a signed request.
     NoToken,
+    /// The signature is none that counts; the [`ErrorDetail`] says why.
+    InvalidSignature,
     /// An authorizer could not be asked, or failed.
     AuthorizerFailure,
     /// An authorizer answered what decides nothing.
@@ -78,6 +80,7 @@ impl GatewayError {
             GatewayError::NoStage
             | GatewayError::NoRoute
             | GatewayError::NoToken
+            | GatewayError::InvalidSignature
             | GatewayError::AccessDenied
             | GatewayError::AccessDeniedExplicitly
             | GatewayError::InvalidApiKey
@@ -112,6 +115,7 @@ impl GatewayError {
             GatewayError::QuotaExceeded => "Limit Exceeded",
             GatewayError::NoRoute | GatewayError::NoToken => "Missing Authentication Token",
             GatewayError::Unauthorized => "Unauthorized",
+            GatewayError::InvalidSignature => "The request signature does not match",
             GatewayError::AccessDenied => "User is not authorized to access this resource",
             GatewayError::AccessDeniedExplicitly => {
                 "User is not authorized to access this resource with an explicit deny"
@@ -150,6 +154,7 @@ impl GatewayError {
             GatewayError::BadRequestBody | GatewayError::InvalidBody => GatewayResponseType::BadRequestBody,
             GatewayError::NoRoute | GatewayError::NoToken => GatewayResponseType::MissingAuthenticationToken,
             GatewayError::Unauthorized => GatewayResponseType::Unauthorized,
+            GatewayError::InvalidSignature => GatewayResponseType::InvalidSignature,
             GatewayError::AuthorizerFailure => GatewayResponseType::AuthorizerFailure,
             GatewayError::AuthorizerConfiguration => GatewayResponseType::AuthorizerConfigurationError,
             GatewayError::NoStage
@@ -192,7 +197,9 @@ pub struct ErrorDetail {
     /// `$context.error.validationErrorString`.
     pub validation_error: Option<Box<str>>,
     /// What the client learns of the limit that it met.
-    pub limit: Option<LimitDetail>,
+    pub limit: Option<Box<LimitDetail>>,
+    /// `x-amzn-ErrorType`, where there are several of a kind.
+    pub error_type: Option<&'static str>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -222,7 +229,7 @@ impl ErrorDetail {
     }
 
     pub fn limit(limit: LimitDetail) -> ErrorDetail {
-        ErrorDetail { limit: Some(limit), ..ErrorDetail::default() }
+        ErrorDetail { limit: Some(Box::new(limit)), ..ErrorDetail::default() }
     }
 }
 
@@ -306,7 +313,8 @@ pub fn write_error(
     encode::field("Content-Type", content_type.as_bytes(), out);
     encode::content_length(body.len() as u64, out);
     write_own_fields(facts.ids, persistence, out);
-    encode::field("x-amzn-ErrorType", error.error_type().as_bytes(), out);
+    let error_type = detail.and_then(|detail| detail.error_type).unwrap_or(error.error_type());
+    encode::field("x-amzn-ErrorType", error_type.as_bytes(), out);
     if let Some(limit) = detail.and_then(|detail| detail.limit.as_ref()) {
         limit.write(configured, out);
     }

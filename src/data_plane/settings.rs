@@ -1,11 +1,14 @@
 //! Limits and time-outs of the data plane, as `server` took them from the configuration.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::http::head::HeadLimits;
 use crate::limit::Rate;
 use crate::plan::access_log::LogFormat;
+use crate::plan::identity::Identities;
 use crate::plan::vpc::VpcEndpoints;
+use crate::policy::Policy;
 
 /// All of it is the same for all shards and does not change while they run.
 #[derive(Clone, Debug)]
@@ -37,6 +40,8 @@ pub struct Settings {
     pub throttle: ThrottleSettings,
     pub cache: CacheSettings,
     pub authorizers: AuthorizerSettings,
+    /// Who may sign requests.
+    pub identities: Arc<Identities<Policy>>,
     /// `$context.accountId`.
     pub account_id: Box<str>,
     /// Which clients come from which VPC.
@@ -121,6 +126,10 @@ pub struct AuthorizerSettings {
     pub timeout_ms: u64,
     /// The longest answer of an authorizer.
     pub answer_bytes_max: u64,
+    /// How far a signer's clock may be off.
+    pub clock_skew_s: u64,
+    /// Signers whose derived key a shard keeps.
+    pub signing_keys_max: usize,
 }
 
 #[derive(Clone, Debug)]

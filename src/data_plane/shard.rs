@@ -21,6 +21,8 @@ use crate::net::tls::{ClientTls, ServerTls};
 use crate::plan::Plan;
 use crate::plan::clients::Clients;
 use crate::plan::delivery::{AddressBook, Delivery, Unhealthy};
+use crate::plan::key_sets::KeySets;
+use crate::sign::SigningKeys;
 use crate::stats::{Counter, Recorder};
 
 use super::access_log::{AccessLog, Handed};
@@ -104,9 +106,13 @@ pub struct Shard {
     /// Every upstream of the plan and those of earlier plans that still have connections.
     upstreams: RefCell<Upstreams>,
     unhealthy: RefCell<Arc<Unhealthy>>,
+    /// What tokens are verified with.
+    key_sets: RefCell<Arc<KeySets>>,
     /// Copies of requests that are on their way to mirrors.
     pub mirrors: Cell<u32>,
     pub aws_signer: AwsSigner,
+    /// Of those who sign their requests, for the day.
+    pub signing_keys: RefCell<SigningKeys>,
     /// What authorizers have decided.
     pub decisions: Decisions,
     /// Room for the key of a kept answer.
@@ -141,6 +147,7 @@ impl Shard {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let seed = (unix.as_nanos() as u64) ^ (parts.index as u64) << 56 ^ u64::from(std::process::id()) << 32;
         let decision_bytes_max = parts.settings.authorizers.shard_bytes_max;
+        let signing_keys_max = parts.settings.authorizers.signing_keys_max;
         let shard = Shard {
             encoders: Encoders::new(parts.settings.compression),
             settings: parts.settings,
@@ -159,8 +166,10 @@ impl Shard {
             addresses: RefCell::default(),
             upstreams: RefCell::new(upstreams),
             unhealthy: RefCell::default(),
+            key_sets: RefCell::default(),
             mirrors: Cell::new(0),
             aws_signer: AwsSigner::default(),
+            signing_keys: RefCell::new(SigningKeys::new(signing_keys_max)),
             decisions: Decisions::new(decision_bytes_max),
             cache_key: KeyRoom::default(),
             refreshes: Refreshes::default(),
@@ -196,6 +205,11 @@ impl Shard {
     /// The plan to serve; whoever begins an exchange keeps it to its end.
     pub fn live(&self) -> Rc<Live> {
         Rc::clone(&self.live.borrow())
+    }
+
+    /// The keys to verify tokens with; whoever begins to verify one does so with these to the end.
+    pub fn key_sets(&self) -> Arc<KeySets> {
+        Arc::clone(&self.key_sets.borrow())
     }
 
     pub fn is_draining(&self) -> bool {
@@ -262,6 +276,9 @@ impl Shard {
                 self.unhealthy.replace(unhealthy);
             }
             Delivery::AwsCredentials(credentials) => self.aws_signer.adopt(credentials),
+            Delivery::KeySets(sets) => {
+                self.key_sets.replace(sets);
+            }
             Delivery::FlushCache(flush) => {
                 for (_, store) in self.stores.borrow().iter().filter(|(name, _)| name.is_of(&flush)) {
                     self.remains.borrow_mut().push(store.flush());

@@ -91,6 +91,8 @@ impl JwtError {
     }
 }
 
+/// For logs; where AWS's words are known (`error_description` of its 401), they are these. (Guide,
+/// `http-api-troubleshooting-jwt`.)
 impl fmt::Display for JwtError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -115,7 +117,7 @@ impl fmt::Display for JwtError {
             JwtError::NotYetValid => formatter.write_str("the token is not valid yet"),
             JwtError::IssuedInFuture => formatter.write_str("the token was issued in the future"),
             JwtError::Issuer => formatter.write_str("the token is another issuer's"),
-            JwtError::Audience => formatter.write_str("the token is for another audience"),
+            JwtError::Audience => formatter.write_str("the token does not have a valid audience"),
             JwtError::TokenUse => formatter.write_str("the token is for another use"),
             JwtError::Scope => formatter.write_str("the token has none of the scopes"),
         }

@@ -48,7 +48,7 @@ impl Verifier {
     /// asked of the answer: [`Verified::check_use`], [`Verified::check_scopes`].
     ///
     /// # Errors
-    /// Why the token is not accepted. A client is not to learn more of it than the time that it ran out.
+    /// Why the token is not accepted.
     pub fn verify(&self, token: &[u8], keys: &KeySet, now_s: i64) -> Result<Verified, JwtError> {
         let token = Token::parse(token, self.token_bytes_max)?;
         self.verify_parsed(&token, keys, now_s)

@@ -1,5 +1,8 @@
 //! Who may call a method: what it demands, and who decides.
 
+use crate::jwt::{TokenUse, Verifier};
+
+use super::key_sets::KeySource;
 use super::lambda::FunctionCall;
 use super::template::ValueSource;
 
@@ -40,14 +43,42 @@ pub enum AuthorizerKind {
     Token { function: FunctionCall, pattern: Option<regex::Regex> },
     /// A Lambda function that sees all of the request but its body.
     Request { function: FunctionCall },
+    /// An issuer's token; of several issuers, one has to take it.
+    Jwt(Box<[Issuer]>),
+}
+
+/// Whose tokens an authorizer takes.
+#[derive(Debug)]
+pub struct Issuer {
+    pub verifier: Verifier,
+    pub keys: KeySource,
+    /// A user pool, whose tokens say what they are for.
+    pub is_user_pool: bool,
+}
+
+impl Issuer {
+    /// What a token has to be for, where the method wants these scopes. (Guide, `apigateway-enable-cognito-user-pool`.)
+    pub fn token_use(&self, scopes: &[Box<str>]) -> Option<TokenUse> {
+        let of_pool = if scopes.is_empty() { TokenUse::Id } else { TokenUse::Access };
+        self.is_user_pool.then_some(of_pool)
+    }
 }
 
 impl Authorizer {
+    /// Where the keys of its issuers are.
+    pub fn key_sources(&self) -> impl Iterator<Item = &KeySource> {
+        let issuers = match &self.kind {
+            AuthorizerKind::Jwt(issuers) => &issuers[..],
+            AuthorizerKind::Token { .. } | AuthorizerKind::Request { .. } => &[],
+        };
+        issuers.iter().map(|issuer| &issuer.keys)
+    }
+
     /// Whether a request without one of the sources is refused unasked: always, but for a function that sees the whole
     /// request and whose decisions are not kept. (Guide, `configure-api-gateway-lambda-authorization`.)
     pub fn demands_sources(&self) -> bool {
         match self.kind {
-            AuthorizerKind::Token { .. } => true,
+            AuthorizerKind::Token { .. } | AuthorizerKind::Jwt(_) => true,
             AuthorizerKind::Request { .. } => self.ttl_ms > 0,
         }
     }

@@ -195,6 +195,45 @@ mod tests {
         check("HTTP/1.1 204 No Content\r\n\r\n", false, Ok(Some((204, ""))));
     }
 
+    /// Knows one name.
+    struct OneName;
+
+    impl Lookup for OneName {
+        fn addresses<'a>(&'a self, host: &'a str) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>> {
+            let found =
+                Answer::Found { addresses: vec![[127, 0, 0, 1].into()], ttl: std::time::Duration::from_secs(1) };
+            let none = || Answer::None { reason: "there is no such name".to_owned() };
+            let answer = if host == "credentials.test" { found } else { none() };
+            Box::pin(std::future::ready(answer))
+        }
+    }
+
+    #[tokio::test]
+    async fn somebody_is_asked() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("it is bound").port();
+        let server = tokio::spawn(async move {
+            use tokio::io::{AsyncReadExt, AsyncWriteExt};
+            let (mut stream, _) = listener.accept().await.expect("somebody connects");
+            let mut asked = Vec::new();
+            while !asked.ends_with(b"a=b") {
+                assert_ne!(stream.read_buf(&mut asked).await.expect("it is sent"), 0);
+            }
+            stream.write_all(b"HTTP/1.1 403 No\r\nContent-Length: 4\r\n\r\nno").await.expect("it is read");
+            stream.write_all(b"pe").await.expect("it is read");
+            String::from_utf8(asked).expect("text")
+        });
+        let fetcher = HttpFetcher::new(Arc::new(ClientTls::load(None).expect("the system's roots")), Arc::new(OneName));
+        let get = FetchRequest::get(format!("http://credentials.test:{port}/x"));
+        let post = FetchRequest { method: "POST", body: b"a=b".to_vec(), ..get };
+        let answer = fetcher.fetch(&post).await.expect("it answers");
+        assert_eq!((answer.status, answer.body.as_slice()), (403, b"nope".as_slice()));
+        let asked = server.await.expect("it has asked");
+        assert!(asked.starts_with(&format!("POST /x HTTP/1.1\r\nHost: credentials.test:{port}\r\n")), "{asked}");
+        let unknown = fetcher.fetch(&FetchRequest::get("http://other.test/".to_owned())).await;
+        assert_eq!(unknown, Err("there is no such name".to_owned()));
+    }
+
     #[test]
     fn heads() {
         let request =

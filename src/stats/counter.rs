@@ -128,6 +128,11 @@ counters! {
         HealthChecksGood r#"result="ok""#,
         HealthChecksBad r#"result="failed""#,
     }
+    "key_set_fetches_total" "Fetches of the keys that tokens are verified with, by result." {
+        KeySetFetchesOk r#"result="ok""#,
+        /// The last keys stay in use for a time.
+        KeySetFetchesFailed r#"result="failed""#,
+    }
     "dns_lookups_total" "Look-ups of upstream host names, by result." {
         DnsLookupsOk r#"result="ok""#,
         /// The last good addresses stay in use.

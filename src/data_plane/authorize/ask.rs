@@ -63,7 +63,7 @@ pub fn question(
             write_json_bytes(asking.token(described).unwrap_or_default(), usize::MAX, &mut event);
             event.extend_from_slice(b"\"}");
         }
-        AuthorizerKind::Request { .. } => {
+        AuthorizerKind::Request { .. } | AuthorizerKind::Jwt(_) => {
             let _ = inbound;
             return Err(GatewayError::AuthorizerConfiguration.into());
         }
@@ -96,26 +96,23 @@ impl Question {
 
     /// One asks for all who wait for the same; who gets no answer from another's question asks for itself.
     async fn decided_once(&self, key: &Rc<[u8]>, shard: &Shard) -> (Result<Rc<Decision>, Refused>, Option<u16>) {
-        loop {
-            match shard.decisions.turn(key) {
-                Turn::Lead(leading) => {
-                    let (outcome, status) = self.decided(shard).await;
-                    if let Ok(decision) = &outcome {
-                        let ttl_ms = self.live.plan.stage(self.stage).authorizer(self.authorizer).ttl_ms;
-                        shard.decisions.keep(Rc::clone(key), Rc::clone(decision), shard.now_ms() + ttl_ms);
-                    }
-                    drop(leading);
-                    return (outcome, status);
+        let flight = match shard.decisions.turn(key) {
+            Turn::Lead(leading) => {
+                let (outcome, status) = self.decided(shard).await;
+                if let Ok(decision) = &outcome {
+                    let ttl_ms = self.live.plan.stage(self.stage).authorizer(self.authorizer).ttl_ms;
+                    shard.decisions.keep(Rc::clone(key), Rc::clone(decision), shard.now_ms() + ttl_ms);
                 }
-                Turn::Wait(flight) => {
-                    flight.landed().await;
-                    if let Some(decision) = shard.decisions.find(key, shard.now_ms()) {
-                        return (Ok(decision), None);
-                    }
-                    // The one who asked has failed, or the answer could not be kept.
-                    return self.decided(shard).await;
-                }
+                drop(leading);
+                return (outcome, status);
             }
+            Turn::Wait(flight) => flight,
+        };
+        flight.landed().await;
+        match shard.decisions.find(key, shard.now_ms()) {
+            Some(decision) => (Ok(decision), None),
+            // The one who asked has failed, or the answer could not be kept.
+            None => self.decided(shard).await,
         }
     }
 
@@ -130,6 +127,8 @@ impl Question {
                     .and_then(|answer| read(&answer, shard));
                 (decision.map(Rc::new).map_err(|fault| refused(fault, shard)), status)
             }
+            // Nobody is asked about a token.
+            AuthorizerKind::Jwt(_) => (Err(GatewayError::AuthorizerConfiguration.into()), None),
         }
     }
 

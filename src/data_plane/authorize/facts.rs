@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::super::forwarding::Inbound;
 use super::super::identity::IamIdentity;
+use crate::plan::vpc::VpcEndpoint;
 use crate::policy::{ConditionKey, Context, Value, Values};
 
 /// A request's values for condition keys. (Guide, `apigateway-resource-policies-aws-condition-keys`.)
@@ -14,6 +15,8 @@ pub struct RequestFacts<'a> {
     pub now_s: u64,
     /// Of a caller who has signed.
     pub iam: Option<&'a IamIdentity>,
+    /// Where it came through.
+    pub endpoint: Option<&'a VpcEndpoint>,
 }
 
 impl Context for RequestFacts<'_> {
@@ -33,11 +36,14 @@ impl Context for RequestFacts<'_> {
             ConditionKey::PrincipalType => self.of_caller(|_| "User"),
             ConditionKey::UserId => self.of_caller(|iam| &iam.caller),
             ConditionKey::UserName => self.of_caller(|iam| iam.user_arn.rsplit('/').next().unwrap_or("")),
-            // Users have no tags here, and no request comes from a network that settings do not name.
-            ConditionKey::PrincipalTag(_)
-            | ConditionKey::SourceVpc
-            | ConditionKey::SourceVpce
-            | ConditionKey::VpcSourceIp => Values::Absent,
+            ConditionKey::SourceVpc => text(self.endpoint.map(|endpoint| endpoint.vpc_id.as_bytes())),
+            ConditionKey::SourceVpce => text(self.endpoint.map(|endpoint| endpoint.vpce_id.as_bytes())),
+            ConditionKey::VpcSourceIp => match self.endpoint {
+                Some(_) => Values::One(Value::Address(self.source_ip.to_canonical())),
+                None => Values::Absent,
+            },
+            // Users have no tags here.
+            ConditionKey::PrincipalTag(_) => Values::Absent,
         }
     }
 }

@@ -9,8 +9,9 @@ use crate::policy::Policy;
 pub enum Says {
     /// What a Lambda authorizer answered: it is asked for each method and path.
     Policy(Policy),
-    /// A token that was verified with these keys. Its time is looked at each time, its scopes by what the method wants.
-    Token { verified: Verified, keys: Arc<KeySet>, verifier: usize },
+    /// A token that was verified with these keys, by the authorizer's issuer of that number. Its time is looked at each time,
+    /// and what the method wants of it.
+    Token { verified: Verified, keys: Arc<KeySet>, issuer: usize },
     /// The caller may call every method that has this authorizer.
     Allows,
 }

@@ -3,9 +3,13 @@
 
 use std::collections::HashMap;
 
+use super::targets::TokenOptions;
 use super::{Compilation, StageSource, expression};
-use crate::model::{self, AuthorizationType, AuthorizerId, AuthorizerType, Method, Pointer};
-use crate::plan::authorizer::{Authorization, Authorizer, AuthorizerIndex, AuthorizerKind};
+use crate::jwt::{Algorithm, Algorithms, Audience, Verifier};
+use crate::model::{self, AuthorizationType, AuthorizerId, AuthorizerType, JwtConfiguration, Method, Pointer};
+use crate::plan::authorizer::{Authorization, Authorizer, AuthorizerIndex, AuthorizerKind, Issuer};
+use crate::plan::key_sets::KeySource;
+use crate::plan::key_sets::user_pool::UserPool;
 use crate::plan::template::ValueSource;
 
 /// AWS's default and most, in seconds. (API reference, `API_Authorizer`.)
@@ -104,11 +108,8 @@ fn compile(
             AuthorizerKind::Token { function: function?, pattern: pattern? }
         }
         AuthorizerType::Request => AuthorizerKind::Request { function: context.function()? },
-        AuthorizerType::CognitoUserPools => {
-            let message = "authorizers of this type are not enforced by this version";
-            context.compilation.refuse_or_deny(context.pointer.child("type"), message).help(HELP);
-            return None;
-        }
+        AuthorizerType::CognitoUserPools => AuthorizerKind::Jwt(context.user_pools()?),
+        AuthorizerType::Jwt => AuthorizerKind::Jwt([context.issuer()?].into()),
     };
     let sources = context.sources()?;
     Some(Authorizer {
@@ -152,6 +153,83 @@ impl Context<'_, '_, '_> {
         }
     }
 
+    fn tokens(&self) -> TokenOptions {
+        self.compilation.compiler.targets.as_ref().map(|targets| targets.tokens.clone()).unwrap_or_default()
+    }
+
+    fn user_pools(&mut self) -> Option<Box<[Issuer]>> {
+        let TokenOptions { token_bytes_max, leeway_s, cognito_endpoint } = self.tokens();
+        let endpoint = cognito_endpoint.as_deref();
+        let mut issuers = Vec::new();
+        for arn in &self.authorizer.provider_arns {
+            let made = UserPool::of_arn(arn).and_then(|pool| {
+                let verifier = Verifier {
+                    issuers: pool.issuers(endpoint),
+                    token_bytes_max,
+                    leeway_s,
+                    ..Verifier::of_issuer("", Audience::Any)
+                };
+                Ok(Issuer { verifier, keys: pool.key_source(endpoint)?, is_user_pool: true })
+            });
+            match made {
+                Ok(issuer) => issuers.push(issuer),
+                Err(reason) => {
+                    let help = "write `arn:aws:cognito-idp:REGION:ACCOUNT:userpool/REGION_ID`";
+                    return self.refuse("providerARNs", format!("`{arn}` is no user pool: {reason}"), help);
+                }
+            }
+        }
+        if issuers.is_empty() {
+            return self.refuse(
+                "providerARNs",
+                "the authorizer names no user pool",
+                "add the pool's ARN to `providerARNs`",
+            );
+        }
+        Some(issuers.into())
+    }
+
+    fn issuer(&mut self) -> Option<Issuer> {
+        const AT: &str = "jwtConfiguration";
+        let TokenOptions { token_bytes_max, leeway_s, .. } = self.tokens();
+        let JwtConfiguration { issuer, audience, jwks_uri, algorithms } =
+            self.authorizer.jwt_configuration.clone().unwrap_or_default();
+        let Some(issuer) = issuer.filter(|issuer| !issuer.is_empty()) else {
+            return self.refuse(AT, "the authorizer names no issuer", "add `issuer` to `jwtConfiguration`");
+        };
+        if audience.is_empty() {
+            let help = "add to `audience` whom tokens have to be for: those of others would open this API too";
+            return self.refuse(AT, "the authorizer names no audience", help);
+        }
+        let keys = jwks_uri.as_deref().map_or_else(|| KeySource::discovery(&issuer), KeySource::url);
+        let keys = match keys {
+            Ok(keys) => keys,
+            Err(reason) => {
+                let help = "an issuer is an address with `https://`, and so is `jwksUri`";
+                return self.refuse(AT, format!("the issuer's keys cannot be fetched: {reason}"), help);
+            }
+        };
+        let mut known = Vec::new();
+        for name in &algorithms {
+            match Algorithm::named(name).filter(|algorithm| !algorithm.is_symmetric()) {
+                Some(algorithm) => known.push(algorithm),
+                None => {
+                    let message = format!("`{name}` is not a signature algorithm that issuers' tokens may have");
+                    let help = "it is `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, `ES384`, `ES512` or `EdDSA`";
+                    return self.refuse(AT, message, help);
+                }
+            }
+        }
+        let audience = Audience::OneOf(audience.iter().map(|one| one.as_str().into()).collect());
+        let mut verifier = Verifier { token_bytes_max, leeway_s, ..Verifier::of_issuer(&issuer, audience) };
+        if !known.is_empty() {
+            verifier.algorithms = Algorithms::of(&known);
+            // AWS demands it of the algorithms that it takes.
+            verifier.kid_required = false;
+        }
+        Some(Issuer { verifier, keys, is_user_pool: false })
+    }
+
     /// The inner `None` takes every token.
     fn pattern(&mut self) -> Option<Option<regex::Regex>> {
         let Some(text) = self.authorizer.identity_validation_expression.as_deref() else { return Some(None) };
@@ -172,7 +250,7 @@ impl Context<'_, '_, '_> {
             sources.push(self.one_source(written)?);
         }
         let needs_one = match self.authorizer.authorizer_type {
-            AuthorizerType::Token | AuthorizerType::CognitoUserPools => true,
+            AuthorizerType::Token | AuthorizerType::CognitoUserPools | AuthorizerType::Jwt => true,
             AuthorizerType::Request => self.authorizer.authorizer_result_ttl_in_seconds != Some(0),
         };
         if sources.is_empty() && needs_one {
@@ -186,6 +264,8 @@ impl Context<'_, '_, '_> {
     fn one_source(&mut self, written: &str) -> Option<ValueSource> {
         const SOURCES: &str = "it is `method.request.header.NAME`, `method.request.querystring.NAME`, \
                                `context.NAME` or `stageVariables.NAME`";
+        // As HTTP APIs write it.
+        let written = &*written.replacen("$request.", "method.request.", 1);
         if let Some(name) = written.strip_prefix("method.request.header.").filter(|name| !name.is_empty()) {
             return Some(ValueSource::Header(name.to_ascii_lowercase().into()));
         }

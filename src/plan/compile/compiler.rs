@@ -14,6 +14,7 @@ use super::{
 };
 use crate::model::{self, ApiDefinition, DeploymentId, Pointer, RestApiId, Stage, StageVariables};
 use crate::plan::access_log::LogFormat;
+use crate::plan::authorizer::Authorizer;
 use crate::plan::release::Release;
 use crate::plan::select::{Selector, StageAddress};
 use crate::plan::validation::Schema;
@@ -147,7 +148,9 @@ impl Compiler {
             plans.push(stage.production.of_generation(generation));
             plans.extend(stage.canary.as_ref().map(|canary| canary.of_generation(generation)));
         }
-        Plan { generation, selector: Selector::new(&addresses, root), stages: plans }
+        let authorizers = plans.iter().flat_map(|plan| plan.authorizers.iter());
+        let key_sources = authorizers.flat_map(Authorizer::key_sources).cloned().collect();
+        Plan { generation, selector: Selector::new(&addresses, root), stages: plans, key_sources }
     }
 
     pub(super) fn compile(

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use super::{Compilation, uri};
+use crate::jwt::verifier::TOKEN_BYTES_MAX;
 use crate::model::Pointer;
 use crate::plan::integration::Origin;
 use crate::plan::lambda::FunctionCall;
@@ -17,6 +18,22 @@ pub struct Targets {
     pub functions: HashMap<String, FunctionTarget>,
     /// Where all others are, in place of the function host.
     pub lambda: Option<FunctionTarget>,
+    pub tokens: TokenOptions,
+}
+
+/// What settings say of tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenOptions {
+    pub token_bytes_max: usize,
+    pub leeway_s: u32,
+    /// Where user pools are that are not AWS's.
+    pub cognito_endpoint: Option<String>,
+}
+
+impl Default for TokenOptions {
+    fn default() -> TokenOptions {
+        TokenOptions { token_bytes_max: TOKEN_BYTES_MAX, leeway_s: 0, cognito_endpoint: None }
+    }
 }
 
 /// Another place that speaks the Invoke API.

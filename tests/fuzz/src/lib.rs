@@ -9,6 +9,7 @@ pub mod coding;
 pub mod event_stream;
 pub mod head;
 pub mod jsonpath;
+pub mod jwt;
 pub mod openapi;
 pub mod policy;
 pub mod route;
