@@ -4,8 +4,7 @@
 //!
 //! - [`shard`]: one core: its listeners, its mail, its clock; [`live`]: the plan it serves and what belongs to it here.
 //! - [`connection`]: a client's connection: heads in, exchanges, bytes out.
-//! - [`authorize`]: whether the caller may call; [`identity`]: who that is. [`admit`]: the API key that a method demands.
-//! - [`admit`]: the API key that a method demands; [`signed`]: who signed a request.
+//! - [`authorize`]: whether the caller may call; [`signed`]: who signed it; [`identity`]: who calls. [`admit`]: the API key that a method demands.
 //! - [`forwarding`]: from a client's request to the origin's: what is dropped, mapped and added.
 //! - [`integrate`]: HTTP origins and mock answers; [`upstream`]: the pools of connections to origins,
 //!   and what protects them.

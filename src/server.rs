@@ -1,12 +1,13 @@
 //! Boot and shutdown in order. The one room that knows both planes.
 //!
 //! Everything that can be wrong is found before anything is served: certificates, addresses, documents, host names. A
-//! start that fails leaves nothing behind. [`access`] has the credentials of the admin listener, [`aws`] those of IAM users
-//! and what the settings say of AWS's services; [`probe`] asks targets for their health, [`fetch`] others for anything else,
-//! both over a [`peer`]; [`test_invoke`] starts one shard, for one exchange.
+//! start that fails leaves nothing behind. [`bind`] has the addresses, [`access`] the credentials of the admin listener, [`aws`]
+//! those of IAM users and what the settings say of AWS's services; [`probe`] asks targets for their health, [`fetch`] others
+//! for anything else, both over a [`peer`]; [`test_invoke`] starts one shard, for one exchange.
 
 pub mod access;
 pub mod aws;
+mod bind;
 pub mod fetch;
 mod key_sets;
 mod peer;
@@ -14,9 +15,10 @@ mod probe;
 pub mod test_invoke;
 
 use std::collections::VecDeque;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
 
 use crate::config::{self, Config, LogDestination, UnderscoreTwins};
 use crate::control_plane::access::Access;
@@ -83,8 +85,7 @@ pub fn serve(
     warm_up();
     let server_tls = load_server_tls(config)?;
     let client_tls = Arc::new(ClientTls::load(config.tls.upstream_ca_file.as_deref())?);
-    let (infos, mut bound) = bind_all(config, shards, server_tls.as_ref())?;
-    let admin = config.admin.map(bind_admin).transpose()?;
+    let bind::Addresses { infos, mut bound, admin } = bind::bind_all(config, shards, server_tls.as_ref())?;
     let registry = Registry::new(shards);
     let access_log = start_access_log(config, &registry)?;
     // The store first: it makes the folder, and says who has it.
@@ -162,7 +163,7 @@ pub fn serve(
         control_plane.publish_first().await?;
         // The shards open their listeners when they have taken the plan.
         while serving.load(Ordering::Acquire) < shards {
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
         started(&facts);
         let reason = control_plane.run().await;
@@ -182,43 +183,6 @@ fn load_server_tls(config: &Config) -> Result<Option<Arc<ServerTls>>, String> {
     ServerTls::load(files.collect()).map(|tls| Some(Arc::new(tls)))
 }
 
-/// Every address for every shard: by shard, in the order of the infos.
-type BoundByShard = Vec<Vec<Bound>>;
-
-fn bind_all(
-    config: &Config,
-    shards: usize,
-    tls: Option<&Arc<ServerTls>>,
-) -> Result<(Vec<ListenerInfo>, BoundByShard), String> {
-    let mut infos = Vec::new();
-    let mut by_shard: BoundByShard = (0..shards).map(|_| Vec::new()).collect();
-    for listen in config.listen_addresses() {
-        let (address, bound) =
-            Bound::bind(listen.address, shards).map_err(|error| bind_problem(listen.address, "listen", &error))?;
-        infos.push(ListenerInfo { address, tls: tls.filter(|_| listen.tls).map(Arc::clone) });
-        by_shard.iter_mut().zip(bound).for_each(|(shard, bound)| shard.push(bound));
-    }
-    Ok((infos, by_shard))
-}
-
-fn bind_admin(address: SocketAddr) -> Result<TcpListener, String> {
-    TcpListener::bind(address).map_err(|error| bind_problem(address, "admin", &error))
-}
-
-fn bind_problem(address: SocketAddr, setting: &str, error: &std::io::Error) -> String {
-    let remedy = match error.kind() {
-        std::io::ErrorKind::AddrInUse => {
-            format!("; another process listens there: choose another address (--{setting}) or end it")
-        }
-        std::io::ErrorKind::PermissionDenied => {
-            "; ports below 1024 need the capability CAP_NET_BIND_SERVICE".to_owned()
-        }
-        std::io::ErrorKind::AddrNotAvailable => "; no interface of this machine has that address".to_owned(),
-        _ => String::new(),
-    };
-    format!("{setting}: cannot listen on {address}: {error}{remedy}")
-}
-
 fn start_access_log(config: &Config, registry: &Arc<Registry>) -> Result<Option<AccessLog>, String> {
     let target = match &config.access_log.destination {
         LogDestination::Off => return Ok(None),
@@ -230,7 +194,7 @@ fn start_access_log(config: &Config, registry: &Arc<Registry>) -> Result<Option<
 }
 
 /// How long the disk may take for the last of what was counted.
-const LAST_SYNC: std::time::Duration = std::time::Duration::from_secs(2);
+const LAST_SYNC: Duration = Duration::from_secs(2);
 
 /// Loads the store, or makes one in memory, and compiles what it has. A stage that cannot be served any more (a newer
 /// version may refuse what an older one took) is left out, and named: the others are served.
@@ -259,6 +223,7 @@ fn start_keeper(
         account_id: config.account_id.clone(),
         region: config.management.region.clone(),
         give_way: yield_to_shards,
+        give_memory_back,
     };
     let oldest_revision = move || fleet.iter().map(|shard| shard.state.adopted_clients.load(Ordering::Acquire)).min();
     let keeper = keeper::start(KeeperParts {
@@ -284,7 +249,7 @@ fn start_usage_sync(
     if config.data.is_none() {
         return Ok(None);
     }
-    let every = std::time::Duration::from_millis(config.quota.sync_ms);
+    let every = Duration::from_millis(config.quota.sync_ms);
     let started = UsageSync::start(Arc::clone(meters), every, Arc::clone(registry));
     started.map(Some).map_err(|error| format!("cannot start the thread that writes usage to the disk: {error}"))
 }
@@ -475,7 +440,7 @@ fn settings(config: &Config, shards: usize) -> Result<Settings, String> {
             shard_bytes_max: config.authorizers.shard_bytes_max,
             timeout_ms: config.authorizers.timeout_ms,
             answer_bytes_max: config.authorizers.answer_bytes_max,
-            clock_skew_s: config.iam.clock_skew_ms / 1000,
+            clock_skew_s: config.iam.clock_skew_ms.div_ceil(1000),
             signing_keys_max: config.iam.signing_keys_max as usize,
         },
         identities: Arc::new(identities(config)?),
@@ -611,7 +576,7 @@ struct Kept {
     clients: VecDeque<Arc<Clients>>,
 }
 
-/// Values that outlive their successors' adoption.
+/// Values that outlive their successors' adoption, until they are [freed](free_unused).
 const KEPT_MAX: usize = 3;
 
 fn keep<T>(kept: &mut VecDeque<Arc<T>>, delivered: &Arc<T>) {
@@ -620,6 +585,11 @@ fn keep<T>(kept: &mut VecDeque<Arc<T>>, delivered: &Arc<T>) {
         let freed = kept.len().saturating_sub(KEPT_MAX);
         kept.drain(..freed);
     }
+}
+
+/// Frees what no shard has any more: after an import of many API keys, a second table of all of them.
+fn free_unused<T>(kept: &mut VecDeque<Arc<T>>) {
+    kept.retain(|value| Arc::strong_count(value) > 1);
 }
 
 impl Fleet for Shards {
@@ -632,12 +602,16 @@ impl Fleet for Shards {
         match &delivery {
             Delivery::Plan(plan) => keep(&mut kept.plans, plan),
             Delivery::Clients(clients) => keep(&mut kept.clients, clients),
+            // It comes every second or so.
+            Delivery::Harvest => {
+                free_unused(&mut kept.plans);
+                free_unused(&mut kept.clients);
+            }
             Delivery::Addresses(_)
             | Delivery::Health(_)
             | Delivery::AwsCredentials(_)
             | Delivery::KeySets(_)
             | Delivery::FlushCache(_)
-            | Delivery::Harvest
             | Delivery::Drain => {}
         }
         drop(kept);
@@ -668,8 +642,8 @@ fn yield_to_shards() {
     }
 }
 
-/// Gives the system back what loading took and nobody needs any more. The allocator keeps it for each thread that loaded:
-/// 13 MB of a million API keys.
+/// Gives the system back what loading or an import took and nobody needs any more. The allocator keeps it for each thread
+/// that had it: 13 MB of a million API keys that were loaded.
 #[allow(unsafe_code)]
 fn give_memory_back() {
     // Other C libraries have nothing like it.

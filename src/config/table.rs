@@ -34,6 +34,9 @@ settings! {
         /// `management.access_keys` and `management.tokens`, loopback only: it asks nobody for credentials then. It speaks
         /// plain HTTP: an access key does not cross the network, a token does, and wants TLS in front.
         admin: Option<SocketAddr> = Some(SocketAddr::from(([127, 0, 0, 1], 8081))) => Facts::plain().flag("--admin");
+        /// How long a start waits for addresses that others listen on, for all of them together, before it fails. A gateway
+        /// that was killed still has its own for a moment after its end, until the kernel has taken down its io_uring.
+        listen_wait_ms: u64 = 2_000 => Facts::milliseconds(0, HOUR_MS);
         /// How many shards serve, each a thread with its own event loop. `auto` is one for each CPU that the process
         /// may use.
         shards: ShardCount = ShardCount::Auto => Facts::count(1, SHARDS_MAX as u64).flag("--shards");

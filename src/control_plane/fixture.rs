@@ -32,8 +32,6 @@ pub fn plan_value(generation: u64, methods: &[&str], hosts: &[&str]) -> Plan {
         origins: hosts.iter().map(|host| Arc::new(origin(host))).collect(),
         protections: Default::default(),
         api_key_source: Default::default(),
-        method_arn_prefix: Box::default(),
-        resource_policy: None,
         gateway_responses: Default::default(),
         access_log_format: None,
         binary_media_types: Default::default(),

@@ -131,7 +131,12 @@ fn management() -> (Management, mpsc::UnboundedSender<Fresh>, mpsc::UnboundedRec
     let (sender, fresh) = mpsc::unbounded_channel();
     let handed = sender.clone();
     let region = "us-east-1".to_owned();
-    let settings = KeeperSettings { account_id: "123456789012".to_owned(), region: region.clone(), give_way: || {} };
+    let settings = KeeperSettings {
+        account_id: "123456789012".to_owned(),
+        region: region.clone(),
+        give_way: || {},
+        give_memory_back: || {},
+    };
     let serving = Serving::new(Default::default());
     let Metered(meters) = Metered::in_memory();
     let keeper = keeper::start(KeeperParts {

@@ -22,7 +22,7 @@ use crate::plan::Plan;
 use crate::plan::clients::Clients;
 use crate::plan::delivery::{AddressBook, Delivery, Unhealthy};
 use crate::plan::key_sets::KeySets;
-use crate::sign::SigningKeys;
+use crate::policy::Policy;
 use crate::stats::{Counter, Recorder};
 
 use super::access_log::{AccessLog, Handed};
@@ -34,7 +34,8 @@ use super::compress::Encoders;
 use super::connection;
 use super::context::IdSource;
 use super::live::{Earlier, Live, Upstreams, resolve};
-use super::settings::Settings;
+use super::settings::{AuthorizerSettings, Settings};
+use super::signed::Signatures;
 use super::throttle::{Limits, SharedLimits};
 use super::trace::{Noted, Trace};
 
@@ -111,8 +112,8 @@ pub struct Shard {
     /// Copies of requests that are on their way to mirrors.
     pub mirrors: Cell<u32>,
     pub aws_signer: AwsSigner,
-    /// Of those who sign their requests, for the day.
-    pub signing_keys: RefCell<SigningKeys>,
+    /// Who may sign requests.
+    pub signatures: Signatures<Policy>,
     /// What authorizers have decided.
     pub decisions: Decisions,
     /// Room for the key of a kept answer.
@@ -147,7 +148,9 @@ impl Shard {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let seed = (unix.as_nanos() as u64) ^ (parts.index as u64) << 56 ^ u64::from(std::process::id()) << 32;
         let decision_bytes_max = parts.settings.authorizers.shard_bytes_max;
-        let signing_keys_max = parts.settings.authorizers.signing_keys_max;
+        let AuthorizerSettings { signing_keys_max, clock_skew_s, .. } = parts.settings.authorizers;
+        let identities = Arc::clone(&parts.settings.identities);
+        let signatures = Signatures::new(identities, signing_keys_max, clock_skew_s);
         let shard = Shard {
             encoders: Encoders::new(parts.settings.compression),
             settings: parts.settings,
@@ -169,7 +172,7 @@ impl Shard {
             key_sets: RefCell::default(),
             mirrors: Cell::new(0),
             aws_signer: AwsSigner::default(),
-            signing_keys: RefCell::new(SigningKeys::new(signing_keys_max)),
+            signatures,
             decisions: Decisions::new(decision_bytes_max),
             cache_key: KeyRoom::default(),
             refreshes: Refreshes::default(),

@@ -308,7 +308,7 @@ fn one_asks_for_all_who_wait(driver: Driver) {
     }
     // Nobody else waits for them.
     assert_eq!(with_token(&gateway, "/a", "quick").text(), "in");
-    assert!(clients.iter_mut().all(|client| client.receive().text() == "in"));
+    assert!(clients.iter_mut().all(|client| client.answer().text() == "in"));
     assert_eq!(functions.requests().len(), 2);
 }
 

@@ -5,18 +5,19 @@
 //! everything that needs no body is decided, and the rest of the proof goes along with the request: its integration is not
 //! begun before [`BodyHash::check`] has seen the body.
 
+use std::rc::Rc;
+
 use crate::http::head::Framing;
 use crate::plan::StagePlan;
 use crate::plan::identity::Identity as User;
 use crate::policy::{self, Action, AwsPrincipal, Policy, Principal, Verdict};
-use crate::sign::{BodyHash, Claim, EMPTY_SHA256, Known, PathStyle, Request, SignError, Timestamp, verify_head};
+use crate::sign::{BodyHash, EMPTY_SHA256, PathStyle, Request, SignError, Timestamp};
 use crate::stats::Counter;
 
 use super::super::identity::{Authorized, IamIdentity, Identity};
 use super::super::respond::{ErrorDetail, GatewayError};
+use super::super::signed;
 use super::{Asking, Refused};
-
-const SERVICE: &str = "execute-api";
 
 /// Who signed, and what is left to prove of it.
 pub struct Signed {
@@ -36,10 +37,9 @@ impl From<SignError> for Refused {
 
 impl Asking<'_> {
     pub(super) fn by_signature(&self, stage: &StagePlan, arn: &str) -> Result<Signed, Refused> {
-        let (user, proof) = self.signer(stage).map_err(|error| {
-            self.shard.recorder.count(Counter::AuthorizerUnauthorized);
-            Refused::from(error)
-        })?;
+        let signer = self.signer(stage).map_err(|error| self.stranger(error))?;
+        let user = signer.identity();
+        let head = self.inbound.head;
         let iam = IamIdentity {
             access_key: user.access_key_id.clone(),
             account_id: user.account_id.clone(),
@@ -51,38 +51,30 @@ impl Asking<'_> {
         let may_invalidate =
             self.names_cache_control() && self.judge_user(stage, user, &identity, Action::InvalidateCache, arn).is_ok();
         let latency_ms = self.started.elapsed().as_millis() as u64;
-        let identity = std::rc::Rc::new(identity);
+        let identity = Rc::new(identity);
         let authorized = Authorized { identity, latency_ms, may_invalidate, ..Authorized::default() };
-        Ok(Signed { authorized, proof })
+        if head.framing == Framing::None {
+            signer.body.check(&EMPTY_SHA256).map_err(|error| self.stranger(error))?;
+            return Ok(Signed { authorized, proof: None });
+        }
+        Ok(Signed { authorized, proof: Some(Box::new(signer.body)) })
+    }
+
+    fn stranger(&self, error: SignError) -> Refused {
+        self.shard.recorder.count(Counter::AuthorizerUnauthorized);
+        error.into()
     }
 
     /// Whose access key the request is signed with.
-    fn signer(&self, stage: &StagePlan) -> Result<(&User<Policy>, Option<Box<BodyHash>>), SignError> {
+    fn signer(&self, stage: &StagePlan) -> Result<signed::Signed<Policy>, SignError> {
         let head = self.inbound.head;
         // As it was sent: what is signed is not what was made of it.
         let (path, query) = head.target.split_once('?').unwrap_or((head.target, ""));
         let headers: Vec<(&str, &[u8])> = head.fields.iter().map(|field| (field.name, field.value)).collect();
-        let request = Request {
-            method: head.method,
-            path,
-            path_style: PathStyle::Normalized,
-            query,
-            headers: &headers,
-            body: b"",
-        };
-        let claim = Claim::parse(&request)?;
-        claim.check_scope(Some(&stage.region), SERVICE)?;
-        let user = self.shard.settings.identities.find(&claim.access_key_id).ok_or(SignError::UnrecognizedClient)?;
-        let key =
-            self.shard.signing_keys.borrow_mut().key(&claim.access_key_id, &user.secret, &claim.date, claim.scope());
-        let known = Known { key: &key, session_token: user.session_token.as_deref() };
+        let path_style = PathStyle::Normalized;
+        let request = Request { method: head.method, path, path_style, query, headers: &headers, body: b"" };
         let now = Timestamp::from_seconds(self.inbound.facts.time_ms / 1000);
-        let proof = verify_head(&request, &claim, known, now, self.shard.settings.authorizers.clock_skew_s)?;
-        if head.framing == Framing::None {
-            proof.check(&EMPTY_SHA256)?;
-            return Ok((user, None));
-        }
-        Ok((user, Some(Box::new(proof))))
+        self.shard.signatures.check_head(&request, Some(&stage.region), now)
     }
 
     /// Whether the user's policies and the API's own let it.
