@@ -52,14 +52,13 @@ pub struct AwsCredentialsSettings {
     pub timeout_ms: u64,
 }
 
-/// The values of variables, by name.
-pub type Environment = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+/// A variable of the process's environment, by its name.
+pub type Variables = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// The outer world, as it is passed in.
 pub struct AwsCredentialsParts {
     pub settings: AwsCredentialsSettings,
-    /// A variable of the process's environment.
-    pub environment: Environment,
+    pub environment: Variables,
     pub fetcher: Arc<dyn Fetcher>,
     pub fleet: Arc<dyn Fleet>,
     /// The wall clock.
