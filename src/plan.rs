@@ -130,6 +130,8 @@ pub struct StagePlan {
     pub authorizers: Arc<[Authorizer]>,
     pub gateway_responses: Arc<GatewayResponses>,
     pub api_key_source: ApiKeySource,
+    /// Whether some of its requests are signed with the gateway's own credentials.
+    pub signs: bool,
     /// Who may call the API at all, where its description says.
     pub resource_policy: Option<Arc<Policy>>,
     /// By its own settings; `None` where no method has a limit.
@@ -198,6 +200,11 @@ impl Plan {
         let stages = addressed.map(|(index, stage)| (&*stage.api_id, &*stage.stage, index));
         self.selector.serve_domains(domains, stages);
         self
+    }
+
+    /// Whether credentials of the gateway's own are needed.
+    pub fn signs(&self) -> bool {
+        self.stages.iter().any(|stage| stage.signs)
     }
 
     pub fn stage(&self, index: StageIndex) -> &StagePlan {

@@ -27,6 +27,7 @@ use crate::config::{self, Config, LogDestination, UnderscoreTwins};
 use crate::control_plane::access::Access;
 use crate::control_plane::access_log::{AccessLog, AccessLogSender, AccessLogTarget};
 use crate::control_plane::audit::AuditLog;
+use crate::control_plane::aws_credentials::{AwsCredentialsKeeper, AwsCredentialsParts};
 use crate::control_plane::clients::ClientsFollower;
 use crate::control_plane::clients::memberships::Metered;
 use crate::control_plane::keeper::{self, Fresh, KeeperHandle, KeeperParts, KeeperSettings};
@@ -62,6 +63,7 @@ use crate::plan::delivery::{Delivery, Fleet};
 use crate::plan::identity::Identities;
 use crate::plan::vpc::{VpcEndpoint, VpcEndpoints};
 use crate::policy::{self, Policy, PolicyKind};
+use crate::sign::Timestamp;
 use crate::stats::Registry;
 use truststores::TruststoreFolder;
 
@@ -149,12 +151,24 @@ pub fn serve(
     runtime.block_on(async {
         let lookup = SystemLookup::new(std::time::Duration::from_millis(config.upstream.dns_timeout_ms))?;
         let lookup: Arc<dyn Lookup> = Arc::new(lookup);
+        let fleet: Arc<dyn Fleet> =
+            Arc::new(Shards { handles: fleet, kept: Mutex::default(), tls: server_tls.clone(), truststores });
         let control = Control {
-            fleet: Arc::new(Shards { handles: fleet, kept: Mutex::default(), tls: server_tls.clone(), truststores }),
+            fleet: Arc::clone(&fleet),
             registry,
             builder,
             lookup: Arc::clone(&lookup),
             prober: Arc::new(probe::TargetProber::new(Arc::clone(&client_tls))),
+            aws_credentials: aws::credentials_settings(&config.aws).map(|settings| {
+                AwsCredentialsKeeper::new(AwsCredentialsParts {
+                    settings,
+                    environment: Box::new(|name| std::env::var(name).ok()),
+                    fetcher: Arc::new(fetch::HttpFetcher::new(Arc::clone(&client_tls), Arc::clone(&lookup))),
+                    fleet: Arc::clone(&fleet),
+                    clock: Box::new(|| Timestamp::from_seconds(u64::try_from(keeper::unix_s()).unwrap_or(0))),
+                    random: Box::new(SystemRandom),
+                })
+            }),
             getter: Arc::new(key_sets::DocumentGetter::new(client_tls, lookup)),
             admin,
             management,

@@ -24,6 +24,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::fetch::{FetchAnswer, FetchRequest, Fetcher};
+use super::health::Watched;
 use super::operation::Random;
 use crate::model::aws_service::service_endpoint;
 use crate::plan::aws_credentials::AwsCredentials;
@@ -91,6 +92,22 @@ impl Wanting {
             *times += u64::from(is_wanted);
             is_wanted
         });
+    }
+}
+
+/// Looks at each plan for whether it has methods that sign. Nobody is asked for credentials before.
+pub struct CredentialsNeed {
+    pub watched: watch::Receiver<Option<Watched>>,
+    pub wanting: Wanting,
+}
+
+impl CredentialsNeed {
+    pub async fn run(mut self) {
+        while self.watched.changed().await.is_ok() {
+            if self.watched.borrow_and_update().as_ref().is_some_and(|watched| watched.plan.signs()) {
+                self.wanting.want();
+            }
+        }
     }
 }
 

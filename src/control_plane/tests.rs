@@ -102,6 +102,7 @@ fn setup(unresolved: Unresolved, files: Vec<PathBuf>) -> Setup {
     });
     let (management, sender, fresh) = management();
     let control = Control {
+        aws_credentials: None,
         fleet: Arc::clone(&fleet) as Arc<dyn Fleet>,
         registry: Registry::new(0),
         builder,

@@ -159,6 +159,7 @@ impl Compilation<'_> {
                 return None;
             }
         };
+        self.signs |= target.is_some_and(|target| target.signed);
         let name = target.and_then(|target| target.name.as_deref()).unwrap_or(named.name);
         let qualifier = named.qualifier.map(|qualifier| format!("?Qualifier={}", qualifier.replace('$', "%24")));
         let qualifier = qualifier.unwrap_or_default();
