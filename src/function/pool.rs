@@ -225,7 +225,11 @@ impl Function {
 
     /// Whether a process could be started, or its start has failed.
     fn start(self: &Rc<Self>) -> bool {
-        let Some(place) = self.host.take_place() else { return false };
+        let Some(place) = self.host.take_place() else {
+            // One becomes free, or somebody's process idle.
+            self.scale_soon();
+            return false;
+        };
         match launch::start(self, place) {
             Ok(process) => {
                 let mut pool = self.pool.borrow_mut();

@@ -157,10 +157,11 @@ impl Process {
     /// # Errors
     /// It is not idle any more; the invocation comes back.
     pub fn take_on(self: &Rc<Self>, invocation: Invocation) -> Result<(), Invocation> {
-        let next = match std::mem::replace(&mut *self.state.borrow_mut(), State::Answered) {
+        let last = self.state.replace(State::Answered);
+        let next = match last {
             State::Idle { next, .. } if !next.is_closed() => next,
             other => {
-                *self.state.borrow_mut() = other;
+                self.state.replace(other);
                 return Err(invocation);
             }
         };
@@ -409,7 +410,8 @@ impl Process {
         let mut log = self.function.log.borrow_mut();
         self.lines.borrow_mut().end(|line| log.push(id.as_ref(), line));
         drop(log);
-        match std::mem::replace(&mut *self.state.borrow_mut(), State::Ended) {
+        let last = self.state.replace(State::Ended);
+        match last {
             State::Init if self.doom.get() == Some(Doom::Leave) => self.function.ended(self),
             State::Init => {
                 let failure = match (self.init_error.take(), self.doom.get()) {

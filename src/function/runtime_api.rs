@@ -165,10 +165,8 @@ async fn stream(process: &Rc<Process>, id: &str, request: Request<Incoming>) -> 
             }
             Ok(Some(frame)) => failure = frame.trailers_ref().and_then(failure_in),
             Ok(None) => break,
-            Err(_) => {
-                failure = Some(Failure::stream_broke_off());
-                break;
-            }
+            // The process is about to end, most likely, and its end ends the stream; or its deadline does.
+            Err(_) => return refusal(StatusCode::BAD_REQUEST, "InvalidRequest", "the answer breaks off"),
         }
     }
     drop(sender);

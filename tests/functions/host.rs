@@ -162,8 +162,9 @@ fn bootstrap() -> PathBuf {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/functions/bootstrap.rs");
         let compiler = option_env!("RUSTC").unwrap_or("rustc");
-        let built = Command::new(compiler).arg("--edition=2024").arg("-o").arg(folder.path().join("bootstrap")).arg(source);
-        assert!(built.status().expect("the compiler is there").success(), "bootstrap.rs compiles");
+        let output = folder.path().join("bootstrap");
+        let built = Command::new(compiler).arg("--edition=2024").arg("-o").arg(output).arg(source).status();
+        assert!(built.expect("the compiler is there").success(), "bootstrap.rs compiles");
         folder
     });
     folder.path().join("bootstrap")
