@@ -4,7 +4,7 @@
 //! stronger. Every problem of every source is reported at once.
 //!
 //! - `table`: the one list of settings; `define`: the macro that makes types and rows of it.
-//! - `kind`, `choice`, `address`, `credentials`, `special`: the types of values, how each is read and shown.
+//! - `kind`, `choice`, `address`, `credentials`, `functions`, `special`: the types of values, how each is read and shown.
 //! - `value`: what was written, with its place; `file` and `environment` read it; flags arrive as [`Flags`].
 //! - `rules`: what must hold between settings.
 //! - `problem`: what is wrong, where, and what was meant.
@@ -16,6 +16,7 @@ mod credentials;
 mod define;
 mod environment;
 mod file;
+mod functions;
 mod kind;
 mod problem;
 pub mod report;
@@ -28,11 +29,12 @@ pub use choice::{
     BasePath, Driver, KeyScope, LogLevel, Parity, ThrottleHeaders, UnderscoreTwins, Unresolved, Unsupported,
 };
 pub use credentials::{AccessKey, AccessToken, Secret, SecretSource};
-pub use environment::{ADMIN_URL, Environment, TOKEN, variable};
+pub use environment::{ADMIN_URL, Environment, FUNCTIONS_URL, TOKEN, variable};
 pub use problem::{Problem, Problems, Source, did_you_mean};
 pub use special::{AuditDestination, CertificateFiles, LogDestination, SHARDS_MAX, ShardCount, StageVariables};
 pub use table::{
-    AccessLog, Config, Forwarding, Limits, Log, Management, Quota, Runtime, Shutdown, Throttle, Tls, Upstream,
+    AccessLog, Config, Forwarding, Functions, Limits, Log, Management, Quota, Runtime, Shutdown, Throttle, Tls,
+    Upstream,
 };
 pub use value::{Node, Place};
 

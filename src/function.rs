@@ -79,9 +79,11 @@ pub struct Bounds {
     /// Processes of a function that does not say it itself.
     pub function_processes_max: u32,
     /// How long a process may be idle, of a function that does not say it itself.
-    pub idle_s: u32,
+    pub idle: Duration,
     /// Invocations of a function that wait for a process.
     pub queue_max: usize,
+    /// Payloads of all invocations that run or wait, together; for those to come as long as they say they are.
+    pub payload_bytes_max: usize,
     pub init_timeout: Duration,
     pub request_bytes_max: usize,
     pub event_bytes_max: usize,

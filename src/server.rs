@@ -1,10 +1,11 @@
 //! Boot and shutdown in order. The one room that knows both planes.
 //!
 //! Everything that can be wrong is found before anything is served: certificates, addresses, documents, host names. A
-//! start that fails leaves nothing behind. [`access`] has the credentials of the admin listener; [`probe`] asks targets for
-//! their health; [`test_invoke`] starts one shard, for one exchange.
+//! start that fails leaves nothing behind. [`access`] has the credentials of the admin listener; `functions` starts the
+//! function host; `probe` asks targets for their health; [`test_invoke`] starts one shard, for one exchange.
 
 pub mod access;
+mod functions;
 mod probe;
 pub mod test_invoke;
 
@@ -25,6 +26,7 @@ use crate::control_plane::publish::Builder;
 use crate::control_plane::resolver::lookup::SystemLookup;
 use crate::control_plane::server::{Management, TESTS_MAX};
 use crate::control_plane::serving::Serving;
+use crate::control_plane::state::MoreMetrics;
 use crate::control_plane::store::disk::Disk;
 use crate::control_plane::usage::Usage;
 use crate::control_plane::usage::sync::UsageSync;
@@ -56,6 +58,8 @@ pub struct Started {
     /// Addresses for clients, with whether they speak TLS; port 0 has become a real one.
     pub listening: Vec<(SocketAddr, bool)>,
     pub admin: Option<SocketAddr>,
+    /// The function host.
+    pub functions: Option<SocketAddr>,
     pub shards: usize,
     pub mode: Mode,
 }
@@ -85,6 +89,8 @@ pub fn serve(
     let fleet = Arc::new(handles(shards)?);
     let (keeper, fresh) = start_keeper(config, disk, Arc::clone(&meters), Arc::clone(&fleet))?;
     give_memory_back();
+    // Before anything that lowers its priority is done to this thread. It ends with this function.
+    let functions = functions::start(config)?;
     let usage_sync = start_usage_sync(config, &meters, &registry)?;
     let management = management(config, keeper.clone(), &registry, &infos)?;
     let builder = builder(keeper);
@@ -126,6 +132,7 @@ pub fn serve(
     let facts = Started {
         listening: infos.iter().map(|info| (info.address, info.tls.is_some())).collect(),
         admin: admin.as_ref().and_then(|listener| listener.local_addr().ok()),
+        functions: functions.as_ref().map(|host| host.address),
         shards,
         mode,
     };
@@ -145,6 +152,10 @@ pub fn serve(
                 let serving = Arc::clone(&serving);
                 Box::new(move || serving.load(Ordering::Acquire) == shards)
             })],
+            more_metrics: functions.as_ref().map(|host| {
+                let stats = host.stats.clone();
+                Box::new(move |text: &mut String| stats.render(text)) as MoreMetrics
+            }),
             settings: control_settings(config, mode),
         };
         let mut control_plane = ControlPlane::new(control)?;

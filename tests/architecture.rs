@@ -17,7 +17,8 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("vtl", &["jsonpath"]),
     ("net", &[]),
     ("diagnostic", &[]),
-    ("config", &["diagnostic"]),
+    ("config", &["diagnostic", "function"]),
+    ("function", &[]),
     ("openapi", &["diagnostic", "model"]),
     ("plan", &["jsonpath", "limit", "meter", "stats", "vtl"]),
     ("plan/compile", &["jsonpath", "limit", "model", "vtl"]),
@@ -35,6 +36,7 @@ const EVERYTHING: &[&str] = &[
     "control_plane",
     "data_plane",
     "diagnostic",
+    "function",
     "http",
     "jsonpath",
     "limit",
@@ -51,6 +53,7 @@ const EVERYTHING: &[&str] = &[
 
 /// Where `unsafe` may stand: invariant 7.
 const UNSAFE: &[&str] = &[
+    "function/warden.rs",
     "meter/arena.rs",
     "net/buffer.rs",
     "net/deadline.rs",

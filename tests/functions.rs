@@ -7,12 +7,14 @@
 //! - `scaling`: how many processes there are.
 //! - `events`: invocations that nobody waits for.
 //! - `control`: functions that are made, changed and removed by the control API.
+//! - `gateway`: the host inside of the gateway, its settings and commands.
 //! - [`host`]: a host in this process, and its calls; [`eventstream`]: reads streamed answers.
 
 mod control;
 mod events;
 mod eventstream;
 mod faults;
+mod gateway;
 mod host;
 mod isolation;
 mod runtimes;

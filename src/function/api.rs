@@ -17,7 +17,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -29,6 +29,7 @@ use tokio::sync::Semaphore;
 use super::body::{Body, collect};
 use super::host::{Shared, uuid};
 use super::peer::Peer;
+use super::pool::Throttled;
 use error::Exception;
 
 /// Connections that there may be at a time; the data plane has some for each shard.
@@ -38,6 +39,7 @@ const CONNECTIONS_MAX: usize = 4_096;
 const EXCESS_BYTES_MAX: usize = 64 << 20;
 
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Says whether a call may be made.
 pub type Gate = Box<dyn Fn(&Call<'_>) -> Result<(), Denied> + Send>;
@@ -169,8 +171,8 @@ async fn answer_or_refuse(
     let decoded = decoded(head.uri.path()).ok_or_else(|| Exception::unknown_operation(head.uri.path()))?;
     // Some calls of AWS end in a slash.
     let parts: Vec<&str> = decoded.trim_end_matches('\0').split('\0').skip(1).collect();
-    let operation = Operation::find(head.method.as_str(), &parts)
-        .ok_or_else(|| Exception::unknown_operation(head.uri.path()))?;
+    let operation =
+        Operation::find(head.method.as_str(), &parts).ok_or_else(|| Exception::unknown_operation(head.uri.path()))?;
     let kind = operation.kind();
     let most = match &operation {
         Operation::Invoke { how, .. } => how.bytes_max(&head.headers, &host.settings.bounds),
@@ -180,7 +182,12 @@ async fn answer_or_refuse(
         }
         Operation::Logs { .. } | Operation::Load => 0,
     };
-    let collected = collect(body, most, most.saturating_add(EXCESS_BYTES_MAX)).await;
+    // As long as it says it is; one that does not say may be as long as it can.
+    let length = body.size_hint().upper().and_then(|length| usize::try_from(length).ok()).unwrap_or(most);
+    let held = host.hold(length.min(most)).ok_or_else(|| Exception::throttled(Throttled::Payloads))?;
+    let collected = collect(body, most, most.saturating_add(EXCESS_BYTES_MAX));
+    let collected = tokio::time::timeout(BODY_TIMEOUT, collected).await;
+    let collected = collected.map_err(|_| Exception::invalid_request("The request takes too long."))?;
     let collected = collected.map_err(|_| Exception::invalid_request("The request breaks off."))?;
     let body = collected.bytes.ok_or_else(|| Exception::too_large(most))?;
     let query = head.uri.query().unwrap_or_default();
@@ -192,12 +199,14 @@ async fn answer_or_refuse(
     let headers = &head.headers;
     let call = Call { kind, method, path, query, headers, body: &body, peer: ends.remote, peer_user };
     (host.settings.gate)(&call).map_err(Exception::from)?;
-    match operation {
+    let answer = match operation {
         Operation::Invoke { function, how } => invoke::run(host, how, function, headers, query, body, id).await,
         Operation::Control(operation) => control::run(host, operation, query, &body).await.map(Answer::response),
         Operation::Logs { function } => logs::read(host, function, query).map(Answer::response),
         Operation::Load => Ok(logs::load(host).response()),
-    }
+    };
+    drop(held);
+    answer
 }
 
 /// A JSON answer.

@@ -81,7 +81,9 @@ pub async fn collect(mut body: Incoming, most: usize, read_max: usize) -> Result
                     first = data;
                 } else {
                     if rest.is_empty() {
-                        rest.reserve(usize::try_from(body.size_hint().lower()).map_or(0, |left| left.min(most)) + total);
+                        rest.reserve(
+                            usize::try_from(body.size_hint().lower()).map_or(0, |left| left.min(most)) + total,
+                        );
                         rest.extend_from_slice(&first);
                     }
                     rest.extend_from_slice(&data);

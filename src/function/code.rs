@@ -116,7 +116,12 @@ fn inside(name: &str) -> Option<PathBuf> {
 }
 
 /// Sizes are counted again: those of an archive's directory need not be true.
-fn write<R: Read + Seek>(archive: &mut ZipArchive<R>, names: Vec<PathBuf>, root: &Path, mut left: u64) -> io::Result<()> {
+fn write<R: Read + Seek>(
+    archive: &mut ZipArchive<R>,
+    names: Vec<PathBuf>,
+    root: &Path,
+    mut left: u64,
+) -> io::Result<()> {
     make_folder(root)?;
     for (index, name) in names.into_iter().enumerate() {
         let mut entry = archive.by_index(index).map_err(io::Error::other)?;
@@ -196,7 +201,17 @@ mod tests {
         check(&archive(&[("a/../../evil", b"x", 0o644)]), Err("outside of its folder"));
         check(&archive(&[("/tmp/evil", b"x", 0o644)]), Err("outside of its folder"));
         check(&archive(&[("..\\evil", b"x", 0o644)]), Err("outside of its folder"));
-        check(&archive(&[("a", b"", 0o644), ("b", b"", 0o644), ("c", b"", 0o644), ("d", b"", 0o644), ("e", b"", 0o644), ("f", b"", 0o644)]), Err("entries"));
+        check(
+            &archive(&[
+                ("a", b"", 0o644),
+                ("b", b"", 0o644),
+                ("c", b"", 0o644),
+                ("d", b"", 0o644),
+                ("e", b"", 0o644),
+                ("f", b"", 0o644),
+            ]),
+            Err("entries"),
+        );
         check(&archive(&[("bomb", &vec![0; 200_000], 0o644)]), Err("unpacked"));
         check(&vec![0; 10_001], Err("above the limit"));
     }

@@ -11,6 +11,7 @@ use super::pool::Live;
 /// # Errors
 /// What is wrong with it.
 pub async fn unpack(host: &Rc<Shared>, zip: Vec<u8>) -> Result<(Vec<u8>, Code), String> {
+    host.has_old_code.set(true);
     let (folder, limits) = (host.code.clone(), host.settings.bounds.code);
     apart(move || {
         let code = code::unpack(&zip, &folder, &limits)?;

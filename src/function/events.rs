@@ -34,13 +34,15 @@ impl Events {
 
     /// Takes an invocation, whose reply nobody awaits, and sees to it; `false` if there are too many.
     pub fn take(&self, host: &Rc<Shared>, name: &str, invocation: Invocation) -> bool {
-        if self.pending.get() >= self.most {
+        let held = host.hold(invocation.payload.len());
+        if self.pending.get() >= self.most || held.is_none() {
             return false;
         }
         self.pending.set(self.pending.get() + 1);
         let (host, name) = (Rc::clone(host), name.to_owned());
         tokio::task::spawn_local(async move {
             see_to(&host, &name, invocation).await;
+            drop(held);
             host.events.pending.set(host.events.pending.get() - 1);
         });
         true
@@ -109,6 +111,9 @@ async fn try_once(function: &Rc<Function>, invocation: &Invocation) -> Outcome {
 
 fn give_up(function: &Function, id: &Rc<str>, reason: &str) {
     function.stats.dropped_events.add();
-    tracing::error!(function = function.live().definition.name, "the asynchronous invocation {id} is given up: {reason}");
+    tracing::error!(
+        function = function.live().definition.name,
+        "the asynchronous invocation {id} is given up: {reason}"
+    );
     function.log.borrow_mut().push(Some(id), &format!("Event RequestId: {id} is given up: {reason}"));
 }

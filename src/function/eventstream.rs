@@ -25,7 +25,8 @@ pub fn invoke_complete(error: Option<(&str, &str)>, log_result: Option<&str>) ->
     if let Some(log_result) = log_result {
         body.insert("LogResult".to_owned(), log_result.into());
     }
-    let headers = [(":event-type", "InvokeComplete"), (":content-type", "application/json"), (":message-type", "event")];
+    let headers =
+        [(":event-type", "InvokeComplete"), (":content-type", "application/json"), (":message-type", "event")];
     message(&headers, serde_json::Value::Object(body).to_string().as_bytes())
 }
 

@@ -51,7 +51,23 @@ pub struct Shared {
     /// Whether somebody's idle process is ending for the sake of others.
     is_giving_up: Cell<bool>,
     serial: Cell<u64>,
+    /// Whether something may be unpacked that no function has any more.
+    pub has_old_code: Cell<bool>,
+    /// Of payloads.
+    held_bytes: Rc<Cell<usize>>,
     generation: Cell<u64>,
+}
+
+/// A payload that is counted.
+pub struct Held {
+    bytes: usize,
+    all: Rc<Cell<usize>>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.all.set(self.all.get().saturating_sub(self.bytes));
+    }
 }
 
 /// Runs a host until it is told to stop. `report` is told once whether it has started.
@@ -149,6 +165,8 @@ impl Shared {
             places: RefCell::default(),
             is_giving_up: Cell::new(false),
             serial: Cell::new(0),
+            has_old_code: Cell::new(false),
+            held_bytes: Rc::default(),
             generation: Cell::new(0),
         }))
     }
@@ -238,6 +256,7 @@ impl Shared {
         if let Some(function) = removed {
             function.close();
             self.stats.forget(name);
+            self.has_old_code.set(true);
         }
     }
 
@@ -273,15 +292,52 @@ impl Shared {
         self.functions().iter().filter(|function| function.has_waiting()).for_each(Function::scale);
     }
 
+    /// Counts a payload until what is returned is dropped; `None` if there are too many bytes already.
+    pub fn hold(&self, bytes: usize) -> Option<Held> {
+        let held = self.held_bytes.get().saturating_add(bytes);
+        if held > self.settings.bounds.payload_bytes_max {
+            return None;
+        }
+        self.held_bytes.set(held);
+        Some(Held { bytes, all: Rc::clone(&self.held_bytes) })
+    }
+
     pub fn next_serial(&self) -> u64 {
         self.serial.set(self.serial.get() + 1);
         self.serial.get()
     }
 
-    fn tick(&self) {
+    fn tick(self: &Rc<Self>) {
         for function in self.functions() {
             function.keep_up();
             function.log.borrow_mut().flush();
+        }
+        if self.is_current() && self.has_old_code.replace(false) {
+            let host = Rc::clone(self);
+            tokio::task::spawn_local(async move { host.remove_old_code().await });
+        }
+    }
+
+    fn is_current(&self) -> bool {
+        self.functions().iter().all(|function| function.is_current())
+    }
+
+    /// Removes what was unpacked and belongs to no function any more.
+    async fn remove_old_code(&self) {
+        let _turn = self.changes.lock().await;
+        if !self.is_current() {
+            // Changed meanwhile: processes of before still need it.
+            return self.has_old_code.set(true);
+        }
+        let used: BTreeSet<PathBuf> =
+            self.functions().iter().map(|function| function.live().code.root.clone()).collect();
+        let folder = self.code.clone();
+        let removed = tokio::task::spawn_blocking(move || {
+            let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+            entries.filter(|path| !used.contains(path)).try_for_each(fs::remove_dir_all)
+        });
+        if let Ok(Err(error)) = removed.await {
+            tracing::warn!("old code of functions cannot be removed: {error}");
         }
     }
 

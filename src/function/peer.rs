@@ -37,7 +37,8 @@ impl Peer {
     /// # Errors
     /// The kernel does not tell.
     pub fn of(local: SocketAddr, remote: SocketAddr) -> io::Result<Peer> {
-        let mut socket = Socket::new(Domain::from(libc::AF_NETLINK), Type::RAW, Some(Protocol::from(NETLINK_SOCK_DIAG)))?;
+        let mut socket =
+            Socket::new(Domain::from(libc::AF_NETLINK), Type::RAW, Some(Protocol::from(NETLINK_SOCK_DIAG)))?;
         socket.set_read_timeout(Some(std::time::Duration::from_secs(1)))?;
         socket.write_all(&request(remote, local)?)?;
         let mut answer = [0; 512];

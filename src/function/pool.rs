@@ -57,6 +57,8 @@ pub enum Throttled {
     ReservedConcurrency,
     /// As many as may wait are waiting.
     Queue,
+    /// What runs and waits has as many bytes as it may have.
+    Payloads,
 }
 
 #[derive(Default)]
@@ -343,7 +345,7 @@ impl Function {
     /// How long a process may be idle.
     pub fn idle_max(&self) -> Duration {
         let live = self.live();
-        Duration::from_secs(live.definition.idle_s.unwrap_or(self.host.settings.bounds.idle_s).into())
+        live.definition.idle_s.map_or(self.host.settings.bounds.idle, |idle_s| Duration::from_secs(idle_s.into()))
     }
 
     /// Whether there are enough without this one.
@@ -360,6 +362,12 @@ impl Function {
             process.leave();
         }
         spared.is_some()
+    }
+
+    /// Whether no process is left of what the function was before.
+    pub fn is_current(&self) -> bool {
+        let generation = self.live().generation;
+        self.pool.borrow().processes.iter().all(|process| process.generation == generation)
     }
 
     pub fn has_waiting(&self) -> bool {

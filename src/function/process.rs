@@ -80,9 +80,15 @@ pub struct Parts {
 enum State {
     Init,
     /// It has asked for the next invocation, and waits.
-    Idle { since: Instant, next: oneshot::Sender<Delivery> },
+    Idle {
+        since: Instant,
+        next: oneshot::Sender<Delivery>,
+    },
     Busy(Busy),
-    Answered,
+    /// It has answered, and is about to ask for the next one.
+    Answered {
+        since: Instant,
+    },
     Ended,
 }
 
@@ -157,7 +163,7 @@ impl Process {
     /// # Errors
     /// It is not idle any more; the invocation comes back.
     pub fn take_on(self: &Rc<Self>, invocation: Invocation) -> Result<(), Invocation> {
-        let last = self.state.replace(State::Answered);
+        let last = self.state.replace(State::answered());
         let next = match last {
             State::Idle { next, .. } if !next.is_closed() => next,
             other => {
@@ -176,7 +182,7 @@ impl Process {
         let is_starting = match &*self.state.borrow() {
             State::Init => true,
             // Asked again over another connection: the first is of no use any more.
-            State::Idle { .. } | State::Answered => false,
+            State::Idle { .. } | State::Answered { .. } => false,
             State::Busy(_) | State::Ended => return Next::Refused,
         };
         if is_starting {
@@ -185,7 +191,7 @@ impl Process {
         }
         self.drain(None);
         if self.doom.get().is_some() || !self.function.wants(self) {
-            *self.state.borrow_mut() = State::Answered;
+            *self.state.borrow_mut() = State::answered();
             self.leave();
             return Next::Refused;
         }
@@ -201,7 +207,7 @@ impl Process {
     fn begin(&self, invocation: Invocation) -> Delivery {
         let Invocation { id, payload, client_context, trace_id, arn, streams, wants_tail, reply } = invocation;
         self.drain(None);
-        let timeout = Duration::from_secs(self.function.live().definition.timeout_s.into());
+        let timeout = self.timeout();
         let started = Instant::now();
         let log_from = self.function.log.borrow().next_sequence();
         self.function.log.borrow_mut().push(Some(&id), &format!("START RequestId: {id} Version: $LATEST"));
@@ -217,6 +223,10 @@ impl Process {
         });
         let deadline_ms = time::unix_ms() + u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
         Delivery { id, payload, deadline_ms, arn, trace_id, client_context }
+    }
+
+    fn timeout(&self) -> Duration {
+        Duration::from_secs(self.function.live().definition.timeout_s.into())
     }
 
     /// Whether the invocation is this process's to answer, and whether its caller takes a stream.
@@ -287,7 +297,7 @@ impl Process {
         if !matches!(&*state, State::Busy(busy) if which(busy)) {
             return None;
         }
-        match std::mem::replace(&mut *state, State::Answered) {
+        match std::mem::replace(&mut *state, State::answered()) {
             State::Busy(busy) => Some(busy),
             _ => None,
         }
@@ -434,7 +444,7 @@ impl Process {
                 self.fail(busy, failure, "\tStatus: error\tError Type: Runtime.ExitError");
                 self.function.ended(self);
             }
-            State::Idle { .. } | State::Answered | State::Ended => self.function.ended(self),
+            State::Idle { .. } | State::Answered { .. } | State::Ended => self.function.ended(self),
         }
         self.function.scale();
     }
@@ -464,7 +474,9 @@ impl Process {
             State::Idle { since, .. } if now >= *since + self.function.idle_max() && self.function.can_spare(self) => {
                 verdict = Some(Doom::Leave);
             }
-            State::Idle { .. } | State::Answered | State::Ended => {}
+            // Whatever it still does, it has as long for it as for an invocation.
+            State::Answered { since } if now >= *since + self.timeout() => verdict = Some(Doom::Leave),
+            State::Idle { .. } | State::Answered { .. } | State::Ended => {}
         }
         if verdict.is_none() && self.uses_too_much() {
             verdict = Some(Doom::Memory);
@@ -495,6 +507,12 @@ impl Process {
         let used_kb: u64 = descendants(self.warden).into_iter().map(resident_kb).sum();
         self.memory_kb_max.set(self.memory_kb_max.get().max(used_kb));
         used_kb
+    }
+}
+
+impl State {
+    fn answered() -> State {
+        State::Answered { since: Instant::now() }
     }
 }
 

@@ -42,7 +42,8 @@ impl Runtime {
         } else if text == "provided" || after("provided.") {
             Ok(Runtime::Provided(text.to_owned()))
         } else {
-            Err("is no runtime that is known here; write python3.x, nodejsN.x, provided.al2023, or a command".to_owned())
+            Err("is no runtime that is known here; write python3.x, nodejsN.x, provided.al2023, or a command"
+                .to_owned())
         }
     }
 
@@ -217,7 +218,11 @@ mod tests {
     }
 
     fn interpreters() -> Interpreters {
-        Interpreters { python: "/usr/bin/python3".into(), node: "/usr/bin/node".into(), node_client: "/run/n.mjs".into() }
+        Interpreters {
+            python: "/usr/bin/python3".into(),
+            node: "/usr/bin/node".into(),
+            node_client: "/run/n.mjs".into(),
+        }
     }
 
     #[track_caller]
@@ -240,8 +245,14 @@ mod tests {
         definition.environment.insert("TZ".to_owned(), "Europe/Rome".to_owned());
         definition.environment.insert("AWS_LAMBDA_FUNCTION_NAME".to_owned(), "forged".to_owned());
         let surroundings = Surroundings { region: "eu-south-1".to_owned(), interpreters: interpreters(), path: None };
-        let found =
-            environment(&definition, &surroundings, Path::new("/c"), Path::new("/t"), "127.0.0.1:9", "2026/11/26/[$LATEST]1");
+        let found = environment(
+            &definition,
+            &surroundings,
+            Path::new("/c"),
+            Path::new("/t"),
+            "127.0.0.1:9",
+            "2026/11/26/[$LATEST]1",
+        );
         let text: Vec<String> =
             found.iter().map(|(name, value)| format!("{}={}", name.display(), value.display())).collect();
         assert_eq!(
@@ -258,7 +269,9 @@ mod tests {
     #[test]
     fn names_of_variables() {
         assert!(is_variable_name("TABLE_1") && is_variable_name("_x"));
-        assert!(!is_variable_name("1A") && !is_variable_name("A=B") && !is_variable_name("") && !is_variable_name("A B"));
+        assert!(
+            !is_variable_name("1A") && !is_variable_name("A=B") && !is_variable_name("") && !is_variable_name("A B")
+        );
         assert!(reserved_variable("_HANDLER").is_some() && reserved_variable("TABLE").is_none());
     }
 }

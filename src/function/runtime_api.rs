@@ -100,7 +100,9 @@ async fn next(process: &Rc<Process>) -> Response<Body> {
     };
     match delivery {
         Some(delivery) => invocation(delivery),
-        None => refusal(StatusCode::FORBIDDEN, "InvalidStateTransition", "this is not the time for the next invocation"),
+        None => {
+            refusal(StatusCode::FORBIDDEN, "InvalidStateTransition", "this is not the time for the next invocation")
+        }
     }
 }
 
@@ -211,7 +213,8 @@ async fn init_error(process: &Rc<Process>, request: Request<Incoming>) -> Respon
 
 /// The error that a runtime reports: what it says, or only of which type it is.
 async fn error(request: Request<Incoming>) -> Option<Bytes> {
-    let error_type = request.headers().get(ERROR_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let error_type =
+        request.headers().get(ERROR_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let collected = collect(request.into_body(), ERROR_BYTES_MAX, EXCESS_BYTES_MAX).await.ok()?;
     let is_json = |bytes: &Bytes| serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok();
     Some(collected.bytes.filter(is_json).unwrap_or_else(|| {

@@ -118,7 +118,8 @@ impl Store {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let file = entry.file_name();
             let Some(file) = file.to_str() else { continue };
-            let is_of_function = file.strip_prefix(name).is_some_and(|rest| rest.starts_with('.') && rest.ends_with(".zip"));
+            let is_of_function =
+                file.strip_prefix(name).is_some_and(|rest| rest.starts_with('.') && rest.ends_with(".zip"));
             if is_of_function && Some(file) != but {
                 let _ = fs::remove_file(entry.path());
             }
@@ -182,7 +183,8 @@ mod tests {
     fn what_is_kept_comes_back() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let open = || Store::open(Some(folder.path().join("functions"))).expect("opens");
-        let loaded = || open().load().into_iter().map(|stored| stored.map_err(|(_, reason)| reason)).collect::<Vec<_>>();
+        let loaded =
+            || open().load().into_iter().map(|stored| stored.map_err(|(_, reason)| reason)).collect::<Vec<_>>();
         open().keep(&live("pets", "1"), Some(b"old")).expect("keeps");
         open().keep(&live("pets", "2"), Some(b"new")).expect("keeps");
         open().keep(&live("pets-2", "1"), Some(b"other")).expect("keeps");

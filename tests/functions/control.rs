@@ -8,6 +8,7 @@ use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 use super::host::{Setup, nothing};
+use crate::harness::wait_until;
 
 const FUNCTIONS: &str = "/2015-03-31/functions";
 
@@ -51,6 +52,13 @@ fn a_function_from_its_making_to_its_end() {
     let stale = json!({ "Timeout": 8, "RevisionId": made["RevisionId"] });
     assert_eq!(running.control("PUT", &format!("{path}/configuration"), &stale).0, 412);
 
+    let unpacked = || {
+        let mut run = std::fs::read_dir(running.folder.path().join("run")).expect("a folder");
+        let code = run.next().expect("the host's folder").expect("a folder").path().join("code");
+        std::fs::read_dir(code).expect("a folder").count()
+    };
+    wait_until("the end of the old code", || unpacked() == 1);
+
     assert_eq!(running.control("GET", &format!("{path}/configuration"), &Value::Null), (200, updated.clone()));
     let (_, shown) = running.control("GET", &path, &Value::Null);
     assert_eq!(shown["Configuration"], updated);
@@ -60,6 +68,7 @@ fn a_function_from_its_making_to_its_end() {
     }
     assert_eq!(running.invoke("pets", &nothing()).status(), 404);
     assert!(!running.metrics().keys().any(|name| name.contains("pets")));
+    wait_until("the end of all code", || unpacked() == 0);
 }
 
 #[test]
@@ -187,9 +196,7 @@ fn the_gate_is_asked() {
 
 #[test]
 fn a_host_that_cannot_start_says_why() {
-    let refusal = Setup::new()
-        .python("pets", "", |definition| definition.timeout_s = 0)
-        .refusal();
+    let refusal = Setup::new().python("pets", "", |definition| definition.timeout_s = 0).refusal();
     assert!(refusal.contains("pets: timeout_s: write"), "{refusal}");
     let refusal = Setup::new()
         .python("pets", "", |_| {})

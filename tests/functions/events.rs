@@ -62,5 +62,10 @@ fn events_are_bounded_and_throttles_are_no_tries() {
     }
     wait_until("throttles", || running.load("pets", "throttles") >= 2);
     assert_eq!(running.metrics()["tollgate_function_dropped_events_total{function=\"pets\"}"], 0.0);
-    assert_eq!(running.call("POST", &invocations("nobody"), "X-Amz-Invocation-Type: Event\r\n", nothing().to_string()).status(), 404);
+    assert_eq!(
+        running
+            .call("POST", &invocations("nobody"), "X-Amz-Invocation-Type: Event\r\n", nothing().to_string())
+            .status(),
+        404
+    );
 }

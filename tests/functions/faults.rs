@@ -37,6 +37,14 @@ def handler(event, context):
         return 'x' * event['bytes']
     if what == 'memory':
         return len(bytearray(event['bytes']))
+    if what == 'linger':
+        # Answers, and does not ask for more.
+        import http.client
+        address = os.environ['AWS_LAMBDA_RUNTIME_API']
+        connection = http.client.HTTPConnection(address)
+        connection.request('POST', f'/2018-06-01/runtime/invocation/{context.aws_request_id}/response', str(os.getpid()))
+        connection.getresponse().read()
+        time.sleep(1000)
     if what == 'noise':
         for _ in range(event['lines']):
             print('noise ' * 20)
@@ -158,6 +166,15 @@ fn answers_that_are_too_large() {
         let message = format!("Response payload size exceeded maximum allowed payload size ({most} bytes).");
         assert_eq!(error["errorMessage"], message);
     }
+}
+
+#[test]
+fn a_process_that_answers_and_goes_on_is_ended() {
+    let running = Setup::new().python("pets", PYTHON, |definition| definition.timeout_s = 1).start();
+    let lingers = running.returned("pets", &json!({ "do": "linger" })).as_u64().expect("an id");
+    assert!(is_alive(lingers));
+    assert_eq!(running.returned("pets", &nothing())["calls"], 1, "another process takes over");
+    wait_until("the end of the process", || !is_alive(lingers));
 }
 
 #[test]

@@ -124,8 +124,9 @@ pub fn bounds() -> Bounds {
         functions_max: 100,
         processes_max: 16,
         function_processes_max: 4,
-        idle_s: 600,
+        idle: Duration::from_secs(600),
         queue_max: 100,
+        payload_bytes_max: 256 << 20,
         init_timeout: Duration::from_secs(10),
         request_bytes_max: 6 << 20,
         event_bytes_max: 1 << 20,
@@ -156,7 +157,7 @@ fn python() -> PathBuf {
 }
 
 /// A program that speaks the Runtime API with nothing but the standard library.
-fn bootstrap() -> PathBuf {
+pub fn bootstrap() -> PathBuf {
     static BUILT: OnceLock<TempDir> = OnceLock::new();
     let folder = BUILT.get_or_init(|| {
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -199,7 +200,12 @@ impl Running {
     #[track_caller]
     pub fn error(&self, name: &str, event: &Value) -> Value {
         let answer = self.invoke(name, event);
-        assert_eq!((answer.status(), answer.field("x-amz-function-error")), (200, Some("Unhandled")), "{}", answer.text());
+        assert_eq!(
+            (answer.status(), answer.field("x-amz-function-error")),
+            (200, Some("Unhandled")),
+            "{}",
+            answer.text()
+        );
         serde_json::from_str(answer.text()).expect("JSON")
     }
 
@@ -241,10 +247,8 @@ pub fn invocations(name: &str) -> String {
 }
 
 pub fn request(method: &str, path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
-    let head = format!(
-        "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {}\r\n{headers}\r\n",
-        body.len()
-    );
+    let head =
+        format!("{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {}\r\n{headers}\r\n", body.len());
     [head.as_bytes(), body].concat()
 }
 

@@ -29,27 +29,30 @@ fn the_environment_has_nothing_of_the_hosts() {
     let environment = running.returned("pets", &nothing());
     let mut names: Vec<&String> = environment.as_object().expect("variables").keys().collect();
     names.sort();
-    assert_eq!(names, [
-        "AWS_DEFAULT_REGION",
-        "AWS_EXECUTION_ENV",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-        "AWS_LAMBDA_FUNCTION_NAME",
-        "AWS_LAMBDA_FUNCTION_VERSION",
-        "AWS_LAMBDA_INITIALIZATION_TYPE",
-        "AWS_LAMBDA_LOG_GROUP_NAME",
-        "AWS_LAMBDA_LOG_STREAM_NAME",
-        "AWS_LAMBDA_RUNTIME_API",
-        "AWS_REGION",
-        "HOME",
-        "LAMBDA_TASK_ROOT",
-        "LANG",
-        "MODE",
-        "PATH",
-        "TABLE",
-        "TMPDIR",
-        "TZ",
-        "_HANDLER",
-    ]);
+    assert_eq!(
+        names,
+        [
+            "AWS_DEFAULT_REGION",
+            "AWS_EXECUTION_ENV",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+            "AWS_LAMBDA_FUNCTION_NAME",
+            "AWS_LAMBDA_FUNCTION_VERSION",
+            "AWS_LAMBDA_INITIALIZATION_TYPE",
+            "AWS_LAMBDA_LOG_GROUP_NAME",
+            "AWS_LAMBDA_LOG_STREAM_NAME",
+            "AWS_LAMBDA_RUNTIME_API",
+            "AWS_REGION",
+            "HOME",
+            "LAMBDA_TASK_ROOT",
+            "LANG",
+            "MODE",
+            "PATH",
+            "TABLE",
+            "TMPDIR",
+            "TZ",
+            "_HANDLER",
+        ]
+    );
     assert_eq!(environment["AWS_LAMBDA_LOG_GROUP_NAME"], "/aws/lambda/pets");
     assert_eq!(environment["TABLE"], "pets");
 }
@@ -70,7 +73,8 @@ fn limits_and_a_session_of_its_own() {
     let running = Setup::new().bootstrap("pets", "who", |definition| definition.memory_mb = 100).start();
     let shown = lines(&running.returned("pets", &nothing()));
     let line = |start: &str| shown.iter().find(|line| line.starts_with(start)).expect("it is there").clone();
-    let limit = |start: &str| line(start).trim_start_matches(start).split_whitespace().next().expect("a limit").to_owned();
+    let limit =
+        |start: &str| line(start).trim_start_matches(start).split_whitespace().next().expect("a limit").to_owned();
     assert_eq!(limit("Max data size"), ((100 + 192) << 20).to_string());
     assert_eq!(limit("Max core file size"), "0");
     assert_eq!(limit("Max open files"), "1024");

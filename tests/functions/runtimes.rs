@@ -34,7 +34,12 @@ fn python_by_awslambdaric() {
     assert!(error["stackTrace"].is_array());
 
     // By every way to name it.
-    for name in ["pets:prod", "pets:$LATEST", "123456789012:function:pets", "arn%3Aaws%3Alambda%3Aeu-south-1%3A123456789012%3Afunction%3Apets%3Aprod"] {
+    for name in [
+        "pets:prod",
+        "pets:$LATEST",
+        "123456789012:function:pets",
+        "arn%3Aaws%3Alambda%3Aeu-south-1%3A123456789012%3Afunction%3Apets%3Aprod",
+    ] {
         assert_eq!(running.returned(name, &nothing())["name"], "pets", "{name}");
     }
     assert_eq!(running.call("POST", &(invocations("pets") + "?Qualifier=prod"), "", "{}").status(), 200);
@@ -52,11 +57,14 @@ fn what_stands_around_an_invocation() {
     let tail = STANDARD.decode(answer.field("x-amz-log-result").expect("a tail")).expect("base64");
     let tail = String::from_utf8(tail).expect("text");
     let lines: Vec<&str> = tail.lines().collect();
-    assert_eq!(lines[..3], [
-        format!("START RequestId: {id} Version: $LATEST").as_str(),
-        "hello from Rex",
-        format!("END RequestId: {id}").as_str(),
-    ]);
+    assert_eq!(
+        lines[..3],
+        [
+            format!("START RequestId: {id} Version: $LATEST").as_str(),
+            "hello from Rex",
+            format!("END RequestId: {id}").as_str(),
+        ]
+    );
     assert!(lines[3].starts_with(&format!("REPORT RequestId: {id}\tDuration: ")), "{tail}");
     assert!(lines[3].contains("\tMemory Size: 128 MB\tMax Memory Used: "), "{tail}");
     assert!(!lines[3].contains("Max Memory Used: 0 MB") && lines[3].contains("\tInit Duration: "), "{tail}");

@@ -116,7 +116,12 @@ fn a_caller_that_leaves_stops_nobody_else() {
     let running = node("index.text");
     let mut client = running.connect();
     let event = json!({ "parts": 100, "size": 100_000 }).to_string();
-    client.send(super::host::request("POST", "/2021-11-15/functions/pets/response-streaming-invocations", "", event.as_bytes()));
+    client.send(super::host::request(
+        "POST",
+        "/2021-11-15/functions/pets/response-streaming-invocations",
+        "",
+        event.as_bytes(),
+    ));
     assert!(std::io::Read::read(&mut client.socket, &mut [0; 100]).expect("the answer begins") > 0);
     drop(client);
     let answer = running.call("POST", &invocations("pets"), "", r#"{"parts": 1, "size": 1}"#);

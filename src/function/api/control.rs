@@ -140,7 +140,8 @@ pub async fn run(host: &Rc<Shared>, operation: Operation<'_>, query: &str, body:
         Operation::AddPermission { function } => add_permission(host, &find(host, function, query)?, body).await,
         Operation::RemovePermission { function, statement } => {
             let function = find(host, function, query)?;
-            let missing = || Exception::nothing_there(format!("Statement {statement} is not found in resource policy."));
+            let missing =
+                || Exception::nothing_there(format!("Statement {statement} is not found in resource policy."));
             let removed = change(host, &function, |live| {
                 let mut policy = live.policy.clone();
                 let at = policy.iter().position(|(id, _)| id == statement).ok_or_else(missing)?;
@@ -200,7 +201,8 @@ async fn create(host: &Rc<Shared>, body: &[u8]) -> Result<Answer, Exception> {
     }
     let definition = Definition { tags: request.tags.clone(), ..configuration.definition(name)? };
     let code = &request.code;
-    let zip = shape::zip(code.zip_file.as_deref(), code.s3_bucket.as_deref(), code.image_uri.as_deref(), request.publish)?;
+    let zip =
+        shape::zip(code.zip_file.as_deref(), code.s3_bucket.as_deref(), code.image_uri.as_deref(), request.publish)?;
     let _turn = host.changes.lock().await;
     if host.function(name).is_some() {
         return Err(Exception::conflict(format!("Function already exist: {name}")));
@@ -225,7 +227,8 @@ fn list(host: &Shared, query: &str) -> Result<Answer, Exception> {
     functions.retain(|live| live.definition.name > marker);
     let more = functions.len() > most;
     functions.truncate(most);
-    let mut answer = json!({ "Functions": functions.iter().map(|live| shape::configuration(live)).collect::<Vec<_>>() });
+    let mut answer =
+        json!({ "Functions": functions.iter().map(|live| shape::configuration(live)).collect::<Vec<_>>() });
     if let Some(last) = functions.last().filter(|_| more) {
         answer["NextMarker"] = last.definition.name.as_str().into();
     }
@@ -379,7 +382,9 @@ async fn add_permission(host: &Rc<Shared>, function: &Rc<Function>, body: &[u8])
     let added = change(host, function, |live| {
         let mut live = live.clone();
         if live.policy.iter().any(|(other, _)| *other == id) {
-            let message = format!("The statement id ({id}) provided already exists. Please provide a new statement id, or remove the existing statement.");
+            let message = format!(
+                "The statement id ({id}) provided already exists. Please provide a new statement id, or remove the existing statement."
+            );
             return Err(Exception::conflict(message));
         }
         if live.policy.len() >= STATEMENTS_MAX {

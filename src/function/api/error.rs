@@ -68,7 +68,7 @@ impl Exception {
     pub fn throttled(why: Throttled) -> Exception {
         let (reason, message) = match why {
             Throttled::ReservedConcurrency => ("ReservedFunctionConcurrentInvocationLimitExceeded", "Rate Exceeded."),
-            Throttled::Queue => ("ConcurrentInvocationLimitExceeded", "Rate Exceeded."),
+            Throttled::Queue | Throttled::Payloads => ("ConcurrentInvocationLimitExceeded", "Rate Exceeded."),
         };
         let body = json!({ "Reason": reason, "Type": "User", "message": message, "retryAfterSeconds": "1" });
         let error_type = "TooManyRequestsException";

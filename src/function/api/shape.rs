@@ -127,7 +127,8 @@ struct LoggingConfig {
 
 /// A document of the control API.
 pub fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Exception> {
-    serde_json::from_slice(body).map_err(|error| Exception::invalid_request(format!("Could not parse request body: {error}")))
+    serde_json::from_slice(body)
+        .map_err(|error| Exception::invalid_request(format!("Could not parse request body: {error}")))
 }
 
 impl CreateFunction {
@@ -168,9 +169,9 @@ impl Configuration {
             ),
             (
                 "LoggingConfig",
-                self.logging_config.as_ref().is_some_and(|config| {
-                    config.log_format.as_deref().is_some_and(|format| format != "Text")
-                }),
+                self.logging_config
+                    .as_ref()
+                    .is_some_and(|config| config.log_format.as_deref().is_some_and(|format| format != "Text")),
             ),
         ];
         match refused.iter().find(|(_, is_refused)| *is_refused) {
@@ -201,7 +202,8 @@ impl Configuration {
         definition.timeout_s = timeout.unwrap_or(definition.timeout_s);
         definition.memory_mb = memory_size.unwrap_or(definition.memory_mb);
         definition.environment = environment.map_or(definition.environment, |environment| environment.variables);
-        let wrong = |(field, allowed): (&str, String)| Exception::invalid_parameter(format!("{field}: write {allowed}"));
+        let wrong =
+            |(field, allowed): (&str, String)| Exception::invalid_parameter(format!("{field}: write {allowed}"));
         definition.check().map_err(wrong)?;
         Ok(definition)
     }
