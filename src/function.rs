@@ -80,6 +80,8 @@ pub struct Bounds {
     pub function_processes_max: u32,
     /// How long a process may be idle, of a function that does not say it itself.
     pub idle: Duration,
+    /// How long an invocation waits for one of the processes that there are before another is started.
+    pub scale_after: Duration,
     /// Invocations of a function that wait for a process.
     pub queue_max: usize,
     /// Payloads of all invocations that run or wait, together; for those to come as long as they say they are.

@@ -266,6 +266,8 @@ settings! {
         function_processes_max: u32 = 8 => Facts::count(1, 100_000);
         /// How long a process may be idle before it is ended, of a function that does not say it itself.
         idle_ms: u64 = 300_000 => Facts::milliseconds(1_000, DAY_MS);
+        /// How long an invocation waits for one of the processes that there are before another is started.
+        scale_after_ms: u64 = 5 => Facts::milliseconds(0, HOUR_MS).aws("0");
         /// The most invocations of a function that wait for a process; one more is answered 429.
         waiting_max: u32 = 1_000 => Facts::count(0, 1_000_000).aws("0");
         /// The most that the payloads of all invocations have together that run or wait; what comes on top is answered 429.

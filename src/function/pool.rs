@@ -19,8 +19,9 @@ use super::log::Log;
 use super::process::Process;
 use super::stats::FunctionStats;
 
-/// How long an invocation waits for one of the processes that there are before another is started.
-const SCALE_AFTER: Duration = Duration::from_millis(5);
+/// How often what waits is looked at; not much later than another process may be due.
+const LOOK_MAX: Duration = Duration::from_millis(50);
+const LOOK_MIN: Duration = Duration::from_millis(1);
 
 /// The pause after the second start in a row that has failed; it doubles from then on.
 const BACK_OFF: Duration = Duration::from_millis(250);
@@ -187,7 +188,7 @@ impl Function {
         if pool.not_before.is_some_and(|then| now < then) {
             return (false, true);
         }
-        let is_due = pool.processes.is_empty() || now >= *since + SCALE_AFTER;
+        let is_due = pool.processes.is_empty() || now >= *since + self.host.settings.bounds.scale_after;
         (is_due, !is_due)
     }
 
@@ -197,7 +198,7 @@ impl Function {
         }
         let function = Rc::clone(self);
         tokio::task::spawn_local(async move {
-            tokio::time::sleep(SCALE_AFTER).await;
+            tokio::time::sleep(function.host.settings.bounds.scale_after.clamp(LOOK_MIN, LOOK_MAX)).await;
             function.pool.borrow_mut().is_scaling = false;
             function.scale();
         });

@@ -65,6 +65,7 @@ fn bounds(functions: &Functions) -> Bounds {
         processes_max: functions.processes_max as usize,
         function_processes_max: functions.function_processes_max,
         idle: Duration::from_millis(functions.idle_ms),
+        scale_after: Duration::from_millis(functions.scale_after_ms),
         queue_max: functions.waiting_max as usize,
         payload_bytes_max: bytes(functions.payload_bytes_max),
         init_timeout: Duration::from_millis(functions.init_timeout_ms),

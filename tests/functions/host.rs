@@ -125,6 +125,8 @@ pub fn bounds() -> Bounds {
         processes_max: 16,
         function_processes_max: 4,
         idle: Duration::from_secs(600),
+        // How soon a process asks for the next invocation is the machine's affair: tests of scaling say what they want.
+        scale_after: Duration::from_secs(600),
         queue_max: 100,
         payload_bytes_max: 256 << 20,
         init_timeout: Duration::from_secs(10),

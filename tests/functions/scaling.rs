@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::host::{Running, Setup, invocations, nothing, request};
@@ -33,7 +35,10 @@ fn pid(answer: &Message) -> Value {
 
 #[test]
 fn from_none_to_many_and_back() {
-    let running = Setup::new().python("pets", PYTHON, |definition| definition.idle_s = Some(1)).start();
+    let running = Setup::new()
+        .python("pets", PYTHON, |definition| definition.idle_s = Some(1))
+        .set(|settings| settings.bounds.scale_after = Duration::ZERO)
+        .start();
     assert_eq!(running.load("pets", "processes"), 0);
     let mut clients: Vec<Client> = (0..6).map(|_| begin(&running, "pets", "go")).collect();
     // Four is the most; two wait.
@@ -69,7 +74,7 @@ fn processes_that_there_always_are() {
     let mut client = running.connect();
     wait_until("longer than a process may be idle", || {
         let answer = client.exchange(request("GET", "/tollgate/functions", "", b""));
-        std::thread::sleep(std::time::Duration::from_millis(1_500));
+        std::thread::sleep(Duration::from_millis(1_500));
         answer.status() == 200
     });
     assert_eq!(running.returned("pets", &nothing()), first);
