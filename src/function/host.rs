@@ -381,6 +381,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn folders_of_hosts_that_are_no_more_are_removed() {
+        let parent = tempfile::tempdir().expect("a temporary folder");
+        // No system has so many processes.
+        let dead = parent.path().join(format!("{FOLDER_PREFIX}4194305-x"));
+        let alive = parent.path().join(format!("{FOLDER_PREFIX}{}-x", std::process::id()));
+        let other = parent.path().join("other");
+        for folder in [&dead, &alive, &other] {
+            fs::create_dir_all(folder.join("code/pets")).expect("the folder is ours");
+        }
+        let made = run_folder(parent.path()).expect("makes one");
+        assert!(!dead.exists() && alive.exists() && other.exists());
+        assert!(made.join("work").is_dir() && made.join("node.mjs").is_file());
+        assert_eq!(fs::metadata(&made).expect("it is there").permissions().mode() & 0o777, 0o711);
+    }
+
+    #[test]
     fn ids() {
         let id = uuid();
         assert_eq!(id.len(), 36);

@@ -1,6 +1,5 @@
 //! Watching over a process: its end, its deadline, its memory, how long it is idle.
 
-use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
