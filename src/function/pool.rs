@@ -138,8 +138,8 @@ impl Function {
         loop {
             let Some(process) = self.pool.borrow_mut().idle.pop() else { break };
             match process.take_on(invocation) {
-                Ok(()) => return Ok(()),
-                Err(back) => invocation = back,
+                None => return Ok(()),
+                Some(back) => invocation = back,
             }
         }
         let failure = {

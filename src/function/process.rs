@@ -152,23 +152,20 @@ impl Process {
         })
     }
 
-    /// Gives an idle process an invocation.
-    ///
-    /// # Errors
-    /// It is not idle any more; the invocation comes back.
-    pub fn take_on(self: &Rc<Self>, invocation: Invocation) -> Result<(), Invocation> {
+    /// Gives an idle process an invocation, which comes back if it is not idle any more.
+    pub fn take_on(&self, invocation: Invocation) -> Option<Invocation> {
         let last = self.state.replace(State::answered());
         let next = match last {
             State::Idle { next, .. } if !next.is_closed() => next,
             other => {
                 self.state.replace(other);
-                return Err(invocation);
+                return Some(invocation);
             }
         };
         let delivery = self.begin(invocation);
         // The receiver was there a moment ago, and nothing else ran since; if not, the deadline ends the invocation.
         let _ = next.send(delivery);
-        Ok(())
+        None
     }
 
     /// The runtime asks for an invocation.

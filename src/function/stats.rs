@@ -113,8 +113,8 @@ impl Stats {
             }
         }
         let family = "tollgate_function_duration_seconds";
-        let _ = write!(text, "# HELP {family} Time from the start of an invocation to its answer.\n");
-        let _ = write!(text, "# TYPE {family} histogram\n");
+        let _ = writeln!(text, "# HELP {family} Time from the start of an invocation to its answer.");
+        let _ = writeln!(text, "# TYPE {family} histogram");
         for (name, stats) in &*all {
             let mut total = 0;
             for (count, le) in stats.durations.iter().zip(BUCKETS.map(|(_, label)| label).into_iter().chain(["+Inf"])) {
