@@ -79,7 +79,7 @@ use publish::{Builder, Links, Published, Publisher, Reload, ReloadCertificates, 
 use resolver::lookup::Lookup;
 use resolver::{Resolver, TtlBounds};
 use server::{Admin, Management};
-use state::{Check, State};
+use state::{Check, MoreMetrics, State};
 use watch::Watch;
 
 /// Requests for a reload that wait; more wait to be let in.
@@ -113,6 +113,8 @@ pub struct Control {
     pub reload_certificates: ReloadCertificates,
     /// Further conditions of readiness: that listeners are bound.
     pub checks: Vec<Check>,
+    /// What else `/metrics` tells.
+    pub more_metrics: Option<MoreMetrics>,
     pub settings: Settings,
 }
 
@@ -182,7 +184,8 @@ impl ControlPlane {
         let ttl_ms = Duration::from_millis;
         let ttl = TtlBounds { min: ttl_ms(settings.dns_ttl_min_ms), max: ttl_ms(settings.dns_ttl_max_ms) };
         let resolver = Resolver::new(lookup, ttl, Arc::clone(&registry));
-        let state = State::new(fleet, registry, control.checks, settings.version, settings.driver.clone());
+        let mut state = State::new(fleet, registry, control.checks, settings.version, settings.driver.clone());
+        state.more_metrics = control.more_metrics;
         let state = Arc::new(state);
         let (reloads, asked) = mpsc::channel(RELOADS_MAX);
         let files = Watch::new(settings.watch);

@@ -3,13 +3,14 @@
 //! Everything that can be wrong is found before anything is served: certificates, addresses, documents, host names. A
 //! start that fails leaves nothing behind. [`bind`] has the addresses, [`listeners`] what TLS on them needs, [`truststores`]
 //! those of custom domain names; [`access`] has the credentials of the admin listener, [`aws`] those of IAM users and what the
-//! settings say of AWS's services; [`probe`] asks targets for their health, [`fetch`] others for anything else, both over a
+//! settings say of AWS's services; `functions` starts the function host; [`probe`] asks targets for their health, [`fetch`] others for anything else, both over a
 //! [`peer`]; [`test_invoke`] starts one shard, for one exchange.
 
 pub mod access;
 pub mod aws;
 mod bind;
 pub mod fetch;
+mod functions;
 mod key_sets;
 mod listeners;
 mod peer;
@@ -36,6 +37,7 @@ use crate::control_plane::publish::Builder;
 use crate::control_plane::resolver::lookup::{Lookup, SystemLookup};
 use crate::control_plane::server::{Management, TESTS_MAX};
 use crate::control_plane::serving::Serving;
+use crate::control_plane::state::MoreMetrics;
 use crate::control_plane::store::disk::Disk;
 use crate::control_plane::usage::Usage;
 use crate::control_plane::usage::sync::UsageSync;
@@ -72,6 +74,8 @@ pub struct Started {
     /// Addresses for clients, with whether they speak TLS; port 0 has become a real one.
     pub listening: Vec<(SocketAddr, bool)>,
     pub admin: Option<SocketAddr>,
+    /// The function host.
+    pub functions: Option<SocketAddr>,
     pub shards: usize,
     pub mode: Mode,
 }
@@ -101,6 +105,8 @@ pub fn serve(
     let fleet = Arc::new(handles(shards)?);
     let (keeper, fresh) = start_keeper(config, disk, Arc::clone(&meters), Arc::clone(&fleet), truststores.clone())?;
     give_memory_back();
+    // Before anything that lowers its priority is done to this thread. It ends with this function.
+    let functions = functions::start(config)?;
     let usage_sync = start_usage_sync(config, &meters, &registry)?;
     let management = management(config, keeper.clone(), &registry, &infos)?;
     let builder = builder(keeper);
@@ -145,6 +151,7 @@ pub fn serve(
     let facts = Started {
         listening: infos.iter().map(|info| (info.address, info.tls.is_some())).collect(),
         admin: admin.as_ref().and_then(|listener| listener.local_addr().ok()),
+        functions: functions.as_ref().map(|host| host.address),
         shards,
         mode,
     };
@@ -179,6 +186,10 @@ pub fn serve(
                 let serving = Arc::clone(&serving);
                 Box::new(move || serving.load(Ordering::Acquire) == shards)
             })],
+            more_metrics: functions.as_ref().map(|host| {
+                let stats = host.stats.clone();
+                Box::new(move |text: &mut String| stats.render(text)) as MoreMetrics
+            }),
             settings: control_settings(config, mode),
         };
         let mut control_plane = ControlPlane::new(control)?;
