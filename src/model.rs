@@ -8,8 +8,11 @@
 //! - [`deployment`]: snapshots of a definition; [`stage`]: where and how one is served.
 //! - [`upstream`]: what protects backends, beyond AWS.
 //! - [`usage`]: API keys and usage plans; [`domain`]: custom domain names, VPC links, client certificates.
+//! - [`aws_uri`]: what an integration with an AWS service calls; [`aws_service`]: where that is, and how it is called.
 //! - [`mod@pointer`]: how one value of a definition is named; [`difference`]: what tells two definitions apart.
 
+pub mod aws_service;
+pub mod aws_uri;
 pub mod deployment;
 pub mod difference;
 pub mod domain;

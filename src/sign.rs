@@ -2,6 +2,8 @@
 //!
 //! - `canonical`: a request as both sides write it down before they sign it.
 //! - [`claim`]: what a request says of its signature, from `Authorization` or from the query.
+//! - [`key`]: what a secret becomes for one day, region and service, to be kept.
+//! - [`verify`]: whether a signature holds: first the head, then the body's hash.
 //! - [`timestamp`]: the two spellings of a request's time.
 //! - `error`: why a signature was not accepted, in AWS's words.
 //!
@@ -11,21 +13,28 @@
 mod canonical;
 pub mod claim;
 mod error;
+pub mod key;
 #[cfg(test)]
 mod tests;
 pub mod timestamp;
+pub mod verify;
 
 pub use claim::Claim;
 pub use error::SignError;
+pub use key::{SigningKey, SigningKeys};
 pub use timestamp::Timestamp;
+pub use verify::{BodyHash, BodyHasher, Known, verify, verify_head};
 
-use aws_lc_rs::{constant_time, digest, hmac};
+use aws_lc_rs::digest;
 use std::fmt;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const TERMINATOR: &str = "aws4_request";
 const AUTHORIZATION: &str = "authorization";
-const CONTENT_SHA256: &str = "x-amz-content-sha256";
+/// The field that declares the body's hash.
+pub const CONTENT_SHA256: &str = "x-amz-content-sha256";
+/// What a request that does not sign its body declares, to services that take that, such as S3.
+pub const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 const SECURITY_TOKEN: &str = "x-amz-security-token";
 const DATE: &str = "x-amz-date";
 
@@ -61,7 +70,7 @@ impl PathStyle {
 }
 
 /// Whose signature it is.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     pub access_key_id: String,
     pub secret_access_key: String,
@@ -76,7 +85,7 @@ impl fmt::Debug for Credentials {
 }
 
 /// For which service and where a signature counts.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scope<'a> {
     pub region: &'a str,
     pub service: &'a str,
@@ -84,7 +93,7 @@ pub struct Scope<'a> {
 
 /// The fields to add to a request: `x-amz-date`, `x-amz-security-token` where there is one, `authorization`. Every field that
 /// the request has is signed, so leave out those that change on the way (`user-agent`, `connection`); `host` must be among
-/// them. A field `x-amz-content-sha256` is taken for the body's hash ([`hash`], or `UNSIGNED-PAYLOAD` where the service
+/// them. A field `x-amz-content-sha256` is taken for the body's hash ([`hash`], or [`UNSIGNED_PAYLOAD`] where the service
 /// takes that).
 pub fn sign(
     request: &Request<'_>,
@@ -92,6 +101,18 @@ pub fn sign(
     scope: Scope<'_>,
     at: Timestamp,
 ) -> Vec<(&'static str, String)> {
+    let key = SigningKey::derive(&credentials.secret_access_key, &at.date(), scope);
+    sign_with(request, credentials, &key, at)
+}
+
+/// The same with a key that was derived before, of these credentials and for the day of `at`.
+pub fn sign_with(
+    request: &Request<'_>,
+    credentials: &Credentials,
+    key: &SigningKey,
+    at: Timestamp,
+) -> Vec<(&'static str, String)> {
+    debug_assert_eq!(key.date(), at.date(), "a key counts for one day");
     let mut added = vec![(DATE, at.to_string())];
     added.extend(credentials.session_token.iter().map(|token| (SECURITY_TOKEN, token.clone())));
     let mut headers = request.headers.to_vec();
@@ -101,66 +122,23 @@ pub fn sign(
     let lines = canonical::header_lines(&request);
     let names: Vec<&str> = lines.iter().map(|line| line.name.as_str()).collect();
     let declared = lines.iter().find(|line| line.name == CONTENT_SHA256).map(|line| line.value.clone());
-    let hash = declared.unwrap_or_else(|| hash(request.body).into_bytes());
-    let canonical = canonical::request(&request, &names, &hash);
-    let date = at.date();
-    let signature = signature(&credentials.secret_access_key, scope, &date, at, &canonical);
-    let Credentials { access_key_id, .. } = credentials;
-    let Scope { region, service } = scope;
+    let body_hash = declared.unwrap_or_else(|| hash(request.body).into_bytes());
+    let mut canonical = canonical::head(&request, &names);
+    canonical.extend_from_slice(&body_hash);
+    let signature = key.signature(at, &hash(&canonical));
     let authorization = format!(
-        "{ALGORITHM} Credential={access_key_id}/{date}/{region}/{service}/{TERMINATOR}, SignedHeaders={}, \
-         Signature={signature}",
+        "{ALGORITHM} Credential={}/{}, SignedHeaders={}, Signature={signature}",
+        credentials.access_key_id,
+        key.credential_scope(),
         names.join(";")
     );
     added.push((AUTHORIZATION, authorization));
     added
 }
 
-/// Whether the holder of `secret` signed this request, `skew_seconds` or less away from `now`. `claim` is
-/// [`Claim::parse`]'s for the same request. A presigned request counts for as long as it says.
-///
-/// # Errors
-/// What is wrong with the time, the signed fields, the body or the signature.
-pub fn verify(
-    request: &Request<'_>,
-    claim: &Claim,
-    secret: &str,
-    now: Timestamp,
-    skew_seconds: u64,
-) -> Result<(), SignError> {
-    claim.check_head(request, now, skew_seconds)?;
-    let declared = claim::only(request, CONTENT_SHA256)?;
-    // A declared hash is signed, so that a stranger's body need not be read; the claim's check has seen that it is.
-    let hash_written = declared.map_or_else(|| hash(request.body), |hash| String::from_utf8_lossy(hash).into_owned());
-    let names: Vec<&str> = claim.signed_headers.split(';').collect();
-    let canonical = canonical::request(request, &names, hash_written.as_bytes());
-    let scope = Scope { region: &claim.region, service: &claim.service };
-    let expected = signature(secret, scope, &claim.date, claim.time, &canonical);
-    let same = constant_time::verify_slices_are_equal(expected.as_bytes(), claim.signature.as_bytes());
-    same.map_err(|_| SignError::SignatureDoesNotMatch)?;
-    if declared.is_some_and(|declared| declared != hash(request.body).as_bytes()) {
-        return Err(SignError::ContentHashMismatch);
-    }
-    Ok(())
-}
-
 /// SHA-256 in lower-case hexadecimal.
 pub fn hash(bytes: &[u8]) -> String {
     hex(digest::digest(&digest::SHA256, bytes).as_ref())
-}
-
-fn signature(secret: &str, scope: Scope<'_>, date: &str, at: Timestamp, canonical: &[u8]) -> String {
-    let Scope { region, service } = scope;
-    let string_to_sign = format!("{ALGORITHM}\n{at}\n{date}/{region}/{service}/{TERMINATOR}\n{}", hash(canonical));
-    let key = hmac(format!("AWS4{secret}").as_bytes(), date);
-    let key = hmac(key.as_ref(), region);
-    let key = hmac(key.as_ref(), service);
-    let key = hmac(key.as_ref(), TERMINATOR);
-    hex(hmac(key.as_ref(), &string_to_sign).as_ref())
-}
-
-fn hmac(key: &[u8], text: &str) -> hmac::Tag {
-    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text.as_bytes())
 }
 
 fn hex(bytes: &[u8]) -> String {

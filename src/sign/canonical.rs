@@ -11,8 +11,9 @@ pub struct HeaderLine {
     pub value: Vec<u8>,
 }
 
-/// The canonical request, with the fields called `names`, which are in lower case and ascend.
-pub fn request(request: &Request<'_>, names: &[&str], body_hash: &[u8]) -> Vec<u8> {
+/// The canonical request up to the body's hash, which comes last; with the fields called `names`, which are in lower case
+/// and ascend.
+pub fn head(request: &Request<'_>, names: &[&str]) -> Vec<u8> {
     let mut out = format!("{}\n{}\n{}\n", request.method, path(request), query(request.query)).into_bytes();
     for line in header_lines(request).iter().filter(|line| names.binary_search(&line.name.as_str()).is_ok()) {
         out.extend_from_slice(line.name.as_bytes());
@@ -23,7 +24,6 @@ pub fn request(request: &Request<'_>, names: &[&str], body_hash: &[u8]) -> Vec<u
     out.push(b'\n');
     out.extend_from_slice(names.join(";").as_bytes());
     out.push(b'\n');
-    out.extend_from_slice(body_hash);
     out
 }
 

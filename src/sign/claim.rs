@@ -8,16 +8,24 @@
 //! ```
 
 use super::canonical::decoded;
-use super::{ALGORITHM, AUTHORIZATION, CONTENT_SHA256, DATE, Request, SignError, TERMINATOR, Timestamp};
+use super::verify::bytes_of;
+use super::{
+    ALGORITHM, AUTHORIZATION, CONTENT_SHA256, DATE, Request, SECURITY_TOKEN, Scope, SignError, TERMINATOR, Timestamp,
+};
+use aws_lc_rs::constant_time;
+use std::fmt;
 
 /// The query parameter that holds the signature.
 pub const SIGNATURE: &str = "X-Amz-Signature";
+
+/// Where a presigned request has its session token.
+const SECURITY_TOKEN_PARAMETER: &str = "X-Amz-Security-Token";
 
 /// Seven days, AWS's own bound for a presigned request.
 const EXPIRES_SECONDS_MAX: u64 = 604_800;
 
 /// A signature as it was sent. Nothing of it is believed before [`super::verify`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Claim {
     pub access_key_id: String,
     /// `20150830`.
@@ -30,6 +38,17 @@ pub struct Claim {
     pub time: Timestamp,
     /// For how many seconds a presigned request counts.
     pub expires_seconds: Option<u64>,
+    /// Of temporary credentials; signed as all of `x-amz-*` is.
+    pub session_token: Option<String>,
+}
+
+/// Without what proves anything.
+impl fmt::Debug for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Claim");
+        shown.field("access_key_id", &self.access_key_id).field("time", &self.time).field("scope", &self.scope());
+        shown.field("signed_headers", &self.signed_headers).finish_non_exhaustive()
+    }
 }
 
 /// The parts, wherever they stood.
@@ -48,14 +67,58 @@ impl Claim {
     pub fn parse(request: &Request<'_>) -> Result<Claim, SignError> {
         let field = only(request, AUTHORIZATION)?;
         let presigned: Vec<(String, String)> = amz_parameters(request.query);
-        match (field, presigned.is_empty()) {
-            (None, true) => Err(SignError::MissingAuthenticationToken),
-            (Some(field), true) => from_field(request, field),
-            (None, false) => from_query(presigned),
+        let mut claim = match (field, presigned.is_empty()) {
+            (None, true) => return Err(SignError::MissingAuthenticationToken),
+            (Some(field), true) => from_field(request, field)?,
+            (None, false) => from_query(presigned)?,
             (Some(_), false) => {
-                Err(incomplete("The request is signed in both the Authorization header and the query."))
+                return Err(incomplete("The request is signed in both the Authorization header and the query."));
+            }
+        };
+        if let Some(token) = only(request, SECURITY_TOKEN)? {
+            if claim.session_token.is_some() {
+                return Err(incomplete("The request has a session token in both the query and a header."));
+            }
+            claim.session_token = Some(String::from_utf8_lossy(token).into_owned());
+        }
+        Ok(claim)
+    }
+
+    pub fn scope(&self) -> Scope<'_> {
+        Scope { region: &self.region, service: &self.service }
+    }
+
+    /// That the signature is for this service, and where a region is given, for that.
+    ///
+    /// # Errors
+    /// What it should be for.
+    pub fn check_scope(&self, region: Option<&str>, service: &str) -> Result<(), SignError> {
+        if self.service != service {
+            let reason = format!("Credential should be scoped to correct service: '{service}'.");
+            return Err(SignError::WrongScope(reason));
+        }
+        match region.filter(|region| **region != *self.region) {
+            None => Ok(()),
+            Some(_) => {
+                let reason = format!("Credential should be scoped to a valid region, not '{}'.", self.region);
+                Err(SignError::WrongScope(reason))
             }
         }
+    }
+
+    /// That the session token is the key's own; a key without one comes without.
+    ///
+    /// # Errors
+    /// Another token, one too many or none, in the words that AWS has for an access key that nobody has.
+    pub fn check_session_token(&self, of_key: Option<&str>) -> Result<(), SignError> {
+        let same = match (&self.session_token, of_key) {
+            (None, None) => true,
+            (Some(sent), Some(token)) => {
+                constant_time::verify_slices_are_equal(sent.as_bytes(), token.as_bytes()).is_ok()
+            }
+            (None, Some(_)) | (Some(_), None) => false,
+        };
+        if same { Ok(()) } else { Err(SignError::UnrecognizedClient) }
     }
 
     /// All that can be told without the secret: the time, and that what matters is signed.
@@ -76,7 +139,7 @@ impl Claim {
             }
         }
         match only(request, CONTENT_SHA256)? {
-            Some(hash) if !is_hash(hash) => Err(SignError::UnsignedPayload),
+            Some(hash) if bytes_of(hash).is_none() => Err(SignError::UnsignedPayload),
             _ => Ok(()),
         }
     }
@@ -196,7 +259,11 @@ fn from_query(parameters: Vec<(String, String)>) -> Result<Claim, SignError> {
     let Some(expires) = expires else {
         return Err(incomplete("'X-Amz-Expires' must be a number of seconds from 1 to 604800."));
     };
-    claim(&credential, find("X-Amz-SignedHeaders")?, find(SIGNATURE)?, &date, Some(expires))
+    let mut claim = claim(&credential, find("X-Amz-SignedHeaders")?, find(SIGNATURE)?, &date, Some(expires))?;
+    if parameters.iter().any(|(name, _)| name == SECURITY_TOKEN_PARAMETER) {
+        claim.session_token = Some(find(SECURITY_TOKEN_PARAMETER)?);
+    }
+    Ok(claim)
 }
 
 fn claim(
@@ -217,7 +284,17 @@ fn claim(
     if signature.is_empty() {
         return Err(incomplete("'Signature' is empty."));
     }
-    Ok(Claim { access_key_id, date, region, service, signed_headers, signature, time, expires_seconds })
+    Ok(Claim {
+        access_key_id,
+        date,
+        region,
+        service,
+        signed_headers,
+        signature,
+        time,
+        expires_seconds,
+        session_token: None,
+    })
 }
 
 /// The key's id, then date, region and service.
@@ -237,10 +314,6 @@ fn credential_parts(credential: &str) -> Result<(String, [String; 3]), SignError
         return Err(incomplete("The date in Credential must be written YYYYMMDD."));
     }
     Ok((key, [date, region, service]))
-}
-
-fn is_hash(text: &[u8]) -> bool {
-    text.len() == 64 && text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn incomplete(reason: &str) -> SignError {

@@ -3,6 +3,9 @@
 use super::Timestamp;
 use std::fmt;
 
+const DOES_NOT_MATCH: &str = "The request signature we calculated does not match the signature you provided. Check your AWS \
+                              Secret Access Key and signing method. Consult the service documentation for details.";
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SignError {
     /// The request has no signature.
@@ -70,16 +73,15 @@ impl fmt::Display for SignError {
             SignError::UnsignedHeader(name) => {
                 write!(f, "'{name}' must be a 'SignedHeader' in the AWS Authorization.")
             }
-            SignError::UnsignedPayload => f.write_str(
-                "The body must be signed: 'x-amz-content-sha256' has to be the SHA-256 hash of the body, or absent.",
+            SignError::UnsignedPayload => write!(
+                f,
+                "{DOES_NOT_MATCH} 'x-amz-content-sha256' has to be the SHA-256 hash of the body in lower-case \
+                 hexadecimal, or absent."
             ),
             SignError::ContentHashMismatch => {
                 f.write_str("The provided 'x-amz-content-sha256' header does not match what was computed.")
             }
-            SignError::SignatureDoesNotMatch => f.write_str(
-                "The request signature we calculated does not match the signature you provided. Check your AWS Secret \
-                 Access Key and signing method. Consult the service documentation for details.",
-            ),
+            SignError::SignatureDoesNotMatch => f.write_str(DOES_NOT_MATCH),
         }
     }
 }

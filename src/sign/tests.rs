@@ -52,6 +52,23 @@ impl Sent {
         })
     }
 
+    /// By hand: with these fields.
+    fn signature(&self, names: &[&str]) -> String {
+        let mut canonical = self.with_request(|request| canonical::head(request, names));
+        canonical.extend_from_slice(hash(&self.body).as_bytes());
+        SigningKey::derive(SECRET, "20150830", SCOPE).signature(now(), &hash(&canonical))
+    }
+
+    /// The head by itself, for a key with this session token.
+    fn head_verified(&self, session_token: Option<&str>) -> Result<BodyHash, SignError> {
+        self.with_request(|request| {
+            let claim = Claim::parse(request)?;
+            let key = SigningKey::derive(SECRET, &claim.date, claim.scope());
+            let without_body = Request { body: b"not looked at", ..*request };
+            verify_head(&without_body, &claim, Known { key: &key, session_token }, now(), SKEW)
+        })
+    }
+
     fn verified(&self, now: Timestamp) -> Result<(), SignError> {
         self.with_request(|request| verify(request, &Claim::parse(request)?, SECRET, now, SKEW))
     }
@@ -82,21 +99,134 @@ fn what_was_signed_is_verified() {
     assert_eq!(Sent::new().signed().verified(now()), Ok(()));
 }
 
-#[test]
-fn a_session_token_is_signed() {
-    let mut sent = Sent::new();
-    let credentials = Credentials {
+fn temporary() -> Credentials {
+    Credentials {
         access_key_id: "ASIA".to_owned(),
         secret_access_key: SECRET.to_owned(),
-        session_token: Some("token".to_owned()),
-    };
-    for (name, value) in sent.with_request(|request| sign(request, &credentials, SCOPE, now())) {
+        session_token: Some("token-1".to_owned()),
+    }
+}
+
+#[test]
+fn a_session_token_is_signed_and_the_keys_own() {
+    let mut sent = Sent::new();
+    for (name, value) in sent.with_request(|request| sign(request, &temporary(), SCOPE, now())) {
         sent.add(name, &value);
     }
     assert_eq!(sent.verified(now()), Ok(()));
+    check_token(&sent, Some("token-1"), Ok(()));
+    check_token(&sent, Some("token-2"), Err(SignError::UnrecognizedClient));
+    check_token(&sent, None, Err(SignError::UnrecognizedClient));
+    check_token(&Sent::new().signed(), None, Ok(()));
+    check_token(&Sent::new().signed(), Some("token-1"), Err(SignError::UnrecognizedClient));
+    let mut unsigned = sent.clone();
+    unsigned.replace(AUTHORIZATION, ";x-amz-security-token", "");
+    check_token(&unsigned, Some("token-1"), Err(SignError::UnsignedHeader(SECURITY_TOKEN.to_owned())));
     *sent.header(SECURITY_TOKEN) = b"other".to_vec();
     assert_eq!(sent.verified(now()), Err(SignError::SignatureDoesNotMatch));
-    assert!(!format!("{credentials:?}").contains(SECRET) && !format!("{credentials:?}").contains("token\""));
+    check_token(&sent, Some("other"), Err(SignError::SignatureDoesNotMatch));
+    let shown = format!("{:?} {:?}", temporary(), sent.with_request(Claim::parse));
+    assert!(!shown.contains(SECRET) && !shown.contains("token-") && !shown.contains("other"), "{shown}");
+}
+
+#[test]
+fn a_presigned_request_has_its_token_in_the_query() {
+    let token = "X-Amz-Security-Token=token-1&";
+    check_token(&presigned("60", token), Some("token-1"), Ok(()));
+    check_token(&presigned("60", token), None, Err(SignError::UnrecognizedClient));
+    check_token(&presigned("60", ""), Some("token-1"), Err(SignError::UnrecognizedClient));
+    let mut added = presigned("60", "");
+    added.query += "&X-Amz-Security-Token=token-1";
+    check_token(&added, Some("token-1"), Err(SignError::SignatureDoesNotMatch));
+    let incomplete = |reason: &str| Err(SignError::IncompleteSignature(reason.to_owned()));
+    let twice = presigned("60", &token.repeat(2));
+    check_token(&twice, Some("token-1"), incomplete("The query has 'X-Amz-Security-Token' twice."));
+    let mut both = presigned("60", token);
+    both.add(SECURITY_TOKEN, "token-1");
+    let reason = "The request has a session token in both the query and a header.";
+    check_token(&both, Some("token-1"), incomplete(reason));
+}
+
+#[track_caller]
+fn check_token(sent: &Sent, of_key: Option<&str>, expected: Result<(), SignError>) {
+    let found = sent.head_verified(of_key).and_then(|left| left.check(&digest_of(&sent.body)));
+    assert_eq!(found, expected);
+}
+
+fn digest_of(body: &[u8]) -> [u8; 32] {
+    let mut hasher = BodyHasher::new();
+    body.chunks(3).for_each(|piece| hasher.update(piece));
+    hasher.finish()
+}
+
+#[test]
+fn the_head_is_judged_before_the_body() {
+    let body = Sent::new().body;
+    let declared = |sent: &mut Sent| sent.add(CONTENT_SHA256, &hash(&body));
+    let mut known = Sent::new();
+    declared(&mut known);
+    let known = known.signed();
+    let left = known.head_verified(None).expect("the head is signed");
+    assert!(left.is_declared());
+    assert_eq!(left.check(&digest_of(&body)), Ok(()));
+    let other = known.head_verified(None).expect("the head is signed");
+    assert_eq!(other.check(&digest_of(b"another")), Err(SignError::ContentHashMismatch));
+    let mut forged = known;
+    forged.method = "PUT".to_owned();
+    let refused = forged.head_verified(None).map(|left| left.is_declared());
+    assert_eq!(refused, Err(SignError::SignatureDoesNotMatch), "no body is read for it");
+
+    let waiting = |sent: &Sent| sent.head_verified(None).expect("it waits for the body");
+    let undeclared = Sent::new().signed();
+    assert!(!waiting(&undeclared).is_declared());
+    assert_eq!(waiting(&undeclared).check(&digest_of(&body)), Ok(()));
+    assert_eq!(waiting(&undeclared).check(&verify::EMPTY_SHA256), Err(SignError::SignatureDoesNotMatch));
+    let mut forged = undeclared;
+    forged.method = "PUT".to_owned();
+    assert_eq!(waiting(&forged).check(&digest_of(&body)), Err(SignError::SignatureDoesNotMatch));
+    let mut empty = Sent::new();
+    empty.body.clear();
+    assert_eq!(waiting(&empty.signed()).check(&verify::EMPTY_SHA256), Ok(()));
+    assert_eq!(verify::EMPTY_SHA256, digest_of(b""));
+}
+
+#[test]
+fn a_signature_is_for_one_service_and_region() {
+    let claim = Sent::new().signed().with_request(Claim::parse).expect("it was signed");
+    let check = |region: Option<&str>, service: &str, expected: Result<(), &str>| {
+        let found = claim.check_scope(region, service).map_err(|error| error.to_string());
+        assert_eq!(found, expected.map_err(str::to_owned));
+    };
+    check(None, "apigateway", Ok(()));
+    check(Some("us-east-1"), "apigateway", Ok(()));
+    let region = "Credential should be scoped to a valid region, not 'us-east-1'.";
+    check(Some("eu-west-1"), "apigateway", Err(region));
+    let service = "Credential should be scoped to correct service: 'execute-api'.";
+    check(Some("us-east-1"), "execute-api", Err(service));
+}
+
+#[test]
+fn fields_sent_twice() {
+    let mut sent = Sent::new();
+    sent.add("X-Amz-Meta", "c");
+    let sent = sent.signed();
+    assert_eq!(sent.verified(now()), Ok(()), "they are one line, in their order");
+    let mut turned = sent.clone();
+    (turned.headers[2].1, turned.headers[3].1) = (b"c".to_vec(), b"a b".to_vec());
+    assert_eq!(turned.verified(now()), Err(SignError::SignatureDoesNotMatch));
+    let mut declared = Sent::new();
+    let body_hash = hash(&declared.body);
+    declared.add(CONTENT_SHA256, &body_hash);
+    declared.add(CONTENT_SHA256, &body_hash);
+    let reason = "The header 'x-amz-content-sha256' is sent more than once.".to_owned();
+    assert_eq!(declared.signed().verified(now()), Err(SignError::IncompleteSignature(reason)));
+    for name in ["Host", DATE, AUTHORIZATION, SECURITY_TOKEN] {
+        let mut sent = Sent::new().signed();
+        sent.add(name, "x");
+        sent.add(name, "x");
+        let reason = format!("The header '{}' is sent more than once.", name.to_ascii_lowercase());
+        assert_eq!(sent.verified(now()), Err(SignError::IncompleteSignature(reason)), "{name}");
+    }
 }
 
 #[test]
@@ -174,8 +304,19 @@ fn a_declared_hash_is_the_bodys() {
     let body_hash = hash(&Sent::new().body);
     assert_eq!(declared(&body_hash).verified(now()), Ok(()));
     assert_eq!(declared(&hash(b"other")).verified(now()), Err(SignError::ContentHashMismatch));
-    for text in ["UNSIGNED-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "", &body_hash.to_uppercase()] {
+    for text in [
+        UNSIGNED_PAYLOAD,
+        "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+        "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+        "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
+        "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD",
+        "",
+        &body_hash.to_uppercase(),
+        &body_hash[1..],
+    ] {
         assert_eq!(declared(text).verified(now()), Err(SignError::UnsignedPayload), "{text}");
+        let head = declared(text).head_verified(None).map(|left| left.is_declared());
+        assert_eq!(head, Err(SignError::UnsignedPayload), "{text}");
     }
     let mut sent = declared(&body_hash);
     sent.body.push(b' ');
@@ -213,9 +354,7 @@ fn the_date_field_stands_in() {
     let mut sent = Sent::new();
     sent.headers.remove(2);
     sent.add("Date", "Sun, 30 Aug 2015 12:36:00 GMT");
-    let canonical =
-        sent.with_request(|request| canonical::request(request, &["date", "host"], hash(request.body).as_bytes()));
-    let signature = signature(SECRET, SCOPE, "20150830", now(), &canonical);
+    let signature = sent.signature(&["date", "host"]);
     let scope = "AKID/20150830/us-east-1/apigateway/aws4_request";
     sent.add(
         "Authorization",
@@ -275,8 +414,7 @@ fn presigned(expires: &str, more: &str) -> Sent {
         "{more}X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKID%2F20150830%2Fus-east-1%2Fapigateway%2Faws4_request\
          &X-Amz-Date=20150830T123600Z&X-Amz-Expires={expires}&X-Amz-SignedHeaders=host"
     );
-    let canonical = sent.with_request(|request| canonical::request(request, &["host"], hash(request.body).as_bytes()));
-    sent.query += &format!("&X-Amz-Signature={}", signature(SECRET, SCOPE, "20150830", now(), &canonical));
+    sent.query += &format!("&X-Amz-Signature={}", sent.signature(&["host"]));
     sent
 }
 
