@@ -4,7 +4,7 @@
 //! stronger. Every problem of every source is reported at once.
 //!
 //! - `table`: the one list of settings; `define`: the macro that makes types and rows of it.
-//! - `kind`, `choice`, `address`, `credentials`, `special`: the types of values, how each is read and shown.
+//! - `kind`, `choice`, `address`, `credentials`, `iam`, `endpoints`, `special`: the types of values, how each is read and shown.
 //! - `value`: what was written, with its place; `file` and `environment` read it; flags arrive as [`Flags`].
 //! - `rules`: what must hold between settings.
 //! - `problem`: what is wrong, where, and what was meant.
@@ -14,8 +14,10 @@ mod address;
 mod choice;
 mod credentials;
 mod define;
+mod endpoints;
 mod environment;
 mod file;
+mod iam;
 mod kind;
 mod problem;
 pub mod report;
@@ -25,14 +27,17 @@ mod table;
 mod value;
 
 pub use choice::{
-    BasePath, Driver, KeyScope, LogLevel, Parity, ThrottleHeaders, UnderscoreTwins, Unresolved, Unsupported,
+    BasePath, CredentialsSource, Driver, KeyScope, LogLevel, Parity, ThrottleHeaders, UnderscoreTwins, Unresolved,
+    Unsupported,
 };
 pub use credentials::{AccessKey, AccessToken, Secret, SecretSource};
+pub use endpoints::ServiceEndpoints;
 pub use environment::{ADMIN_URL, Environment, TOKEN, variable};
+pub use iam::{IamUser, PolicySource, read_users};
 pub use problem::{Problem, Problems, Source, did_you_mean};
 pub use special::{AuditDestination, CertificateFiles, LogDestination, SHARDS_MAX, ShardCount, StageVariables};
 pub use table::{
-    AccessLog, Config, Forwarding, Limits, Log, Management, Quota, Runtime, Shutdown, Throttle, Tls, Upstream,
+    AccessLog, Aws, Config, Forwarding, Iam, Limits, Log, Management, Quota, Runtime, Shutdown, Throttle, Tls, Upstream,
 };
 pub use value::{Node, Place};
 

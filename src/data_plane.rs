@@ -8,6 +8,7 @@
 //! - [`forwarding`]: from a client's request to the origin's: what is dropped, mapped and added.
 //! - [`integrate`]: HTTP origins and mock answers; [`upstream`]: the pools of connections to origins,
 //!   and what protects them.
+//! - [`aws_signer`]: signs requests to AWS's services.
 //! - [`cache`]: answers that are given again without asking an origin.
 //! - [`identity`]: who calls, where a method asks; [`call`]: requests of the gateway's own.
 //! - [`body`]: bodies on their way through; [`compress`]: in and out of content codings.
@@ -19,6 +20,7 @@
 
 pub mod access_log;
 pub mod admit;
+pub mod aws_signer;
 pub mod body;
 pub mod cache;
 pub mod call;

@@ -36,7 +36,7 @@
 //! 1. The planes never name each other; they share `plan` and `stats`; `server` introduces them.
 //! 2. Only `net` names monoio, io-uring and rustls.
 //! 3. `http`, `stats`, `model`, `limit`, `meter`, `jsonpath` and `sign` import nothing from the crate, `vtl` only `jsonpath`;
-//!    `plan` names `stats`, `limit`, `meter`, `vtl` and `jsonpath`, and in `compile` `model`.
+//!    `plan` names `stats`, `limit`, `meter`, `sign`, `vtl` and `jsonpath`, and in `compile` `model`.
 //! 4. A plan is a value: built once, never changed, without interior mutability and clock; one copy in the process.
 //! 5. State is touched in plain `fn`s, I/O happens in `async fn`s; no `RefCell` borrow lives across an `.await`.
 //! 6. An error becomes bytes in one place: `data_plane/respond.rs` for clients, `control_plane/server.rs` for operators.

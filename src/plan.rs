@@ -20,10 +20,12 @@
 //! - [`validation`]: what a method demands of a request: parameters, and bodies that fit a model.
 //! - [`throttle`]: how often methods may be called.
 //! - [`clients`]: API keys and usage plans, beside the plan.
+//! - [`identity`]: who may sign requests, beside the plan; [`aws_credentials`]: with what the gateway's own are signed.
 //! - [`delivery`]: how a plan and what belongs to it reach the shards.
 //! - [`compile`]: from the model to a plan, or the list of what stands against it.
 
 pub mod access_log;
+pub mod aws_credentials;
 pub mod cache;
 pub mod clients;
 pub mod compile;
@@ -31,6 +33,7 @@ pub mod content;
 pub mod context;
 pub mod delivery;
 pub mod gateway_response;
+pub mod identity;
 pub mod integration;
 pub mod lambda;
 pub mod mock_status;

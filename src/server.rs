@@ -572,6 +572,7 @@ impl Fleet for Shards {
             Delivery::Clients(clients) => keep(&mut kept.clients, clients),
             Delivery::Addresses(_)
             | Delivery::Health(_)
+            | Delivery::AwsCredentials(_)
             | Delivery::FlushCache(_)
             | Delivery::Harvest
             | Delivery::Drain => {}

@@ -106,6 +106,22 @@ choices! {
         ReadOnly = "read-only",
     }
 
+    /// Where the credentials come from with which requests to AWS's services are signed.
+    CredentialsSource {
+        /// There are none: such integrations answer 500.
+        Off = "off",
+        /// The environment, or the profile of the shared files: nobody is asked for them.
+        Local = "local",
+        /// A role, for a token in a file (STS's AssumeRoleWithWebIdentity).
+        WebIdentity = "web-identity",
+        /// The endpoint that ECS or EKS Pod Identity gives a container.
+        Container = "container",
+        /// The metadata service of EC2.
+        Imds = "imds",
+        /// All of these, in this order; the first that is there.
+        Auto = "auto",
+    }
+
     /// What a deployment by the management API does about things that this version cannot serve.
     Unsupported {
         /// The deployment is refused.

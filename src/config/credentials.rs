@@ -11,7 +11,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 /// What is shown in place of a secret. Too short to be one, so that a settings file that was made of a listing is refused.
-const HIDDEN: &str = "***";
+pub(super) const HIDDEN: &str = "***";
 
 /// A text that is never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -56,6 +56,14 @@ impl Secret {
     /// What a secret has to be, to follow "write".
     pub fn new(text: &str) -> Result<Secret, &'static str> {
         if (SECRET.holds)(text) { Ok(Secret(text.to_owned())) } else { Err(SECRET.allowed) }
+    }
+
+    /// The same for the session token of temporary credentials.
+    ///
+    /// # Errors
+    /// What it has to be, to follow "write".
+    pub fn session_token(text: &str) -> Result<Secret, &'static str> {
+        if (SESSION_TOKEN.holds)(text) { Ok(Secret(text.to_owned())) } else { Err(SESSION_TOKEN.allowed) }
     }
 
     pub fn expose(&self) -> &str {
@@ -125,26 +133,11 @@ fn read<K: Kind>(
     let mut fault = |node: &Node, message: String| faults.push(Fault::at(node, message));
 
     let name_read = find(name).and_then(|found| fitting(found, name, &NAME, &mut fault));
-    let source = match (find(secret), find(secret_file)) {
-        (Some(given), None) => {
-            fitting(given, secret, &SECRET, &mut fault).map(|text| SecretSource::Given(Secret(text)))
-        }
-        (None, Some(path)) => match PathBuf::read(path, context) {
-            Ok(path) => Some(SecretSource::File(path)),
-            Err(_) => {
-                fault(path, format!("{secret_file:?} is not allowed; write the path of a file"));
-                None
-            }
-        },
-        (None, None) => {
-            fault(node, format!("{secret:?} is missing; write it, or {secret_file:?}"));
-            None
-        }
-        (Some(_), Some(path)) => {
-            fault(path, format!("{secret:?} and {secret_file:?} are both given; leave out one of them"));
-            None
-        }
-    };
+    let source = source(&entries, (secret, secret_file), &SECRET, context, &mut fault);
+    let source = source.unwrap_or_else(|| {
+        fault(node, format!("{secret:?} is missing; write it, or {secret_file:?}"));
+        None
+    });
     if find(name).is_none() {
         fault(node, format!("{name:?} is missing"));
     }
@@ -155,8 +148,40 @@ fn read<K: Kind>(
     }
 }
 
+/// A secret that stands under the first of two keys, or in the file under the second: outside `None` if there is neither,
+/// inside if it is at fault.
+pub(super) fn source(
+    entries: &[Entry],
+    (given, file): (&str, &str),
+    rule: &TextRule,
+    context: Context<'_>,
+    fault: &mut impl FnMut(&Node, String),
+) -> Option<Option<SecretSource>> {
+    let find = |key: &str| entries.iter().find(|entry| entry.key == key).map(|entry| &entry.node);
+    match (find(given), find(file)) {
+        (None, None) => None,
+        (Some(text), None) => Some(fitting(text, given, rule, fault).map(|text| SecretSource::Given(Secret(text)))),
+        (None, Some(path)) => match PathBuf::read(path, context) {
+            Ok(path) => Some(Some(SecretSource::File(path))),
+            Err(_) => {
+                fault(path, format!("{file:?} is not allowed; write the path of a file"));
+                Some(None)
+            }
+        },
+        (Some(_), Some(path)) => {
+            fault(path, format!("{given:?} and {file:?} are both given; leave out one of them"));
+            Some(None)
+        }
+    }
+}
+
 /// The text of an entry, if it keeps to the rule. What stands there is not repeated: it may be a secret.
-fn fitting(node: &Node, key: &str, rule: &TextRule, fault: &mut impl FnMut(&Node, String)) -> Option<String> {
+pub(super) fn fitting(
+    node: &Node,
+    key: &str,
+    rule: &TextRule,
+    fault: &mut impl FnMut(&Node, String),
+) -> Option<String> {
     match &node.value {
         Value::Text(text) | Value::Written(text) if (rule.holds)(text) => Some(text.clone()),
         _ => {
@@ -199,7 +224,7 @@ fn allowed(Words { name, secret, secret_file }: &Words) -> String {
     )
 }
 
-const NAME: TextRule = TextRule {
+pub(super) const NAME: TextRule = TextRule {
     holds: |text| {
         let word = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.@".contains(&byte);
         (1..=128).contains(&text.len()) && text.bytes().all(word)
@@ -207,9 +232,15 @@ const NAME: TextRule = TextRule {
     allowed: "1 to 128 letters, digits and _-.@",
 };
 
-const SECRET: TextRule = TextRule {
+pub(super) const SECRET: TextRule = TextRule {
     holds: |text| (8..=1024).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()),
     allowed: "8 to 1024 printable characters without spaces",
+};
+
+/// AWS: "we strongly recommend that you make no assumptions about the maximum size"; those of today have some 1,000.
+pub(super) const SESSION_TOKEN: TextRule = TextRule {
+    holds: |text| (8..=4096).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()),
+    allowed: "8 to 4096 printable characters without spaces",
 };
 
 #[cfg(test)]

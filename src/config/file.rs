@@ -15,6 +15,9 @@ use toml::de::{DeTable, DeValue};
 /// the memory.
 pub const FILE_BYTES_MAX: u64 = 1 << 20;
 
+/// The most values in one, with what aliases multiply.
+const VALUES_MAX: usize = 20_000;
+
 /// Reads a settings file's text.
 ///
 /// # Errors
@@ -33,10 +36,15 @@ pub fn read(path: &Path) -> io::Result<String> {
 ///
 /// When the text cannot be made sense of, the tree is empty: what a guess would say about it confuses.
 pub fn parse(path: &Path, text: &str) -> (Vec<Entry>, Vec<Fault>) {
+    parse_long(path, text, VALUES_MAX)
+}
+
+/// The same for a file with as many values as that, if it is YAML or JSON; in TOML, nothing multiplies.
+pub fn parse_long(path: &Path, text: &str, values_max: usize) -> (Vec<Entry>, Vec<Fault>) {
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("toml") => parse_toml(text),
         Some(extension @ ("yaml" | "yml" | "json")) => {
-            match parse_yaml(if extension == "json" { "JSON" } else { "YAML" }, text) {
+            match parse_yaml(if extension == "json" { "JSON" } else { "YAML" }, text, values_max) {
                 Ok(entries) => (entries, Vec::new()),
                 Err(fault) => (Vec::new(), vec![fault]),
             }
@@ -113,7 +121,7 @@ impl<'a> Lines<'a> {
 }
 
 /// JSON is read as the YAML that it is; `language` is for the messages.
-fn parse_yaml(language: &str, text: &str) -> Result<Vec<Entry>, Fault> {
+fn parse_yaml(language: &str, text: &str, values_max: usize) -> Result<Vec<Entry>, Fault> {
     let options = serde_saphyr::options! {
         // Repeated keys reach the check, which reports every one of them.
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
@@ -121,7 +129,7 @@ fn parse_yaml(language: &str, text: &str) -> Result<Vec<Entry>, Fault> {
         strict_booleans: true,
         with_snippet: false,
         // Aliases may multiply, up to this many values in all: a bomb of a few lines is refused in milliseconds.
-        budget: serde_saphyr::budget! { max_nodes: 20_000, max_depth: 64, max_aliases: 1_000 },
+        budget: serde_saphyr::budget! { max_nodes: values_max, max_depth: 64, max_aliases: 1_000 },
     };
     match serde_saphyr::from_str_with_options::<Spanned<Content>>(text, options) {
         Ok(root) => match root.value.0 {

@@ -16,7 +16,7 @@ pub struct Broken {
 pub fn broken(config: &Config) -> Vec<Broken> {
     let mut broken = duplicate_addresses(config);
     broken.extend(open_to_others(config));
-    broken.extend(duplicate_credentials(&config.management));
+    broken.extend(duplicate_credentials(config));
     let mut rule = |holds: bool, keys, message: &str| {
         if !holds {
             broken.push(Broken { keys, message: message.to_owned() });
@@ -87,19 +87,20 @@ fn open_to_others(config: &Config) -> Option<Broken> {
     Some(Broken { keys: ["admin", "management.access_keys"], message })
 }
 
-fn duplicate_credentials(management: &Management) -> Vec<Broken> {
-    let Management { access_keys, tokens, .. } = management;
+fn duplicate_credentials(config: &Config) -> Vec<Broken> {
+    let Management { access_keys, tokens, .. } = &config.management;
     let ids = access_keys.iter().map(|key| ("management.access_keys", key.id.as_str()));
     let names = tokens.iter().map(|token| ("management.tokens", token.name.as_str()));
+    let users = config.iam.users.iter().map(|user| ("iam.users", user.access_key_id.as_str()));
     let mut seen = HashSet::new();
-    let twice = ids.chain(names).filter(|credential| !seen.insert(*credential));
+    let twice = ids.chain(names).chain(users).filter(|credential| !seen.insert(*credential));
     twice.map(|(key, name)| Broken { keys: [key, key], message: format!("{name:?} is given twice") }).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{AccessKey, CertificateFiles, KeyScope, SecretSource};
+    use crate::config::{AccessKey, CertificateFiles, IamUser, KeyScope, SecretSource};
 
     #[track_caller]
     fn check(change: impl FnOnce(&mut Config), expected: &[(&str, &str)]) {
@@ -153,6 +154,25 @@ mod tests {
             |config| config.management.access_keys = vec![key("a"), key("b"), key("a")],
             &[("management.access_keys", "\"a\" is given twice")],
         );
+        check(
+            |config| {
+                config.management.access_keys = vec![key("a")];
+                config.iam.users = vec![user("a"), user("b"), user("b")];
+            },
+            &[("iam.users", "\"b\" is given twice")],
+        );
+    }
+
+    fn user(access_key_id: &str) -> IamUser {
+        IamUser {
+            name: "ann".to_owned(),
+            access_key_id: access_key_id.to_owned(),
+            secret: SecretSource::File("f".into()),
+            session_token: None,
+            arn: None,
+            user_id: None,
+            policies: Vec::new(),
+        }
     }
 
     fn key(id: &str) -> AccessKey {

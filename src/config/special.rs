@@ -281,6 +281,12 @@ pub const REGION: TextRule = TextRule {
     allowed: "a region's name, such as \"us-east-1\": 1 to 32 small letters, digits and hyphens",
 };
 
+/// A profile of the shared files: what may stand in a section's name.
+pub const PROFILE: TextRule = TextRule {
+    holds: |text| (1..=128).contains(&text.len()) && !text.contains(['[', ']', '\n', '\r', '\0']),
+    allowed: "a profile's name: 1 to 128 characters without brackets",
+};
+
 /// Which variables there are is known where formats are compiled.
 pub const LOG_FORMAT: TextRule = TextRule {
     holds: |text| text == "json" || text.contains("$context.") || text.contains("${context."),

@@ -1,12 +1,16 @@
 //! The table of settings. To add one is to add a row; `docs/settings.md` is printed from it.
 
-use super::choice::{BasePath, Driver, LogLevel, Parity, ThrottleHeaders, UnderscoreTwins, Unresolved, Unsupported};
+use super::choice::{
+    BasePath, CredentialsSource, Driver, LogLevel, Parity, ThrottleHeaders, UnderscoreTwins, Unresolved, Unsupported,
+};
 use super::credentials::{AccessKey, AccessToken};
 use super::define::{Setting, settings};
+use super::endpoints::ServiceEndpoints;
+use super::iam::IamUser;
 use super::kind::{Facts, Kind};
 use super::special::{
-    ACCOUNT_ID, AuditDestination, CertificateFiles, LOG_FORMAT, LogDestination, REGION, SHARDS_MAX, STAGE_NAME,
-    ShardCount, StageVariables, VIA_NAME,
+    ACCOUNT_ID, AuditDestination, CertificateFiles, LOG_FORMAT, LogDestination, PROFILE, REGION, SHARDS_MAX,
+    STAGE_NAME, ShardCount, StageVariables, VIA_NAME,
 };
 use ipnet::IpNet;
 use std::net::SocketAddr;
@@ -227,6 +231,50 @@ settings! {
         /// What a deployment does about things that this version cannot serve: `refuse` it, or `deny`, deploy it and answer 500
         /// on the methods concerned.
         unsupported: Unsupported = Unsupported::Refuse => Facts::plain();
+    }
+
+    /// IAM users, who may call methods with the authorization type `AWS_IAM` by signing their requests (SigV4, service
+    /// `execute-api`). They have nothing to do with `management.access_keys`.
+    iam: Iam {
+        /// The users: a name, an access key with its secret (or `secret_file`), for temporary credentials also
+        /// `session_token` (or `session_token_file`), an `arn` where it is not that of the user of that name in
+        /// `account_id`, a `user_id`, and identity `policies`: documents, or paths of their files. `tollgate config` shows no
+        /// secret.
+        users: Vec<IamUser> = Vec::new() => Facts::plain().aws("IAM's");
+        /// A file with more of them, as a list `users`; in TOML, YAML or JSON.
+        users_file: Option<PathBuf> = None => Facts::plain();
+        /// The largest such file.
+        users_file_bytes_max: u64 = 67_108_864 => Facts::bytes(1_024, GIB);
+        /// The most users, in the settings and in the file.
+        users_max: u32 = 100_000 => Facts::count(1, 10_000_000).aws("5000 in an account");
+        /// The largest policy document.
+        policy_bytes_max: u64 = 20_480 => Facts::bytes(256, 1 << 20).aws("2048 of inline policies, 6144 of a managed one");
+        /// How far the time of a signature may be from now, either way.
+        clock_skew_ms: u64 = 300_000 => Facts::milliseconds(1_000, DAY_MS).aws("300000");
+        /// For how many access keys each shard keeps the key that it has derived of a secret for the day, 400 bytes each:
+        /// whoever calls again is verified in half the time.
+        signing_keys_max: u32 = 16_384 => Facts::count(1, 10_000_000);
+    }
+
+    /// AWS's services as backends: integrations of the types `AWS` and `AWS_PROXY`.
+    aws: Aws {
+        /// Where the credentials come from with which requests to services are signed: nowhere (`off`), the environment and
+        /// the profile's files (`local`), STS for a token in a file (`web-identity`), the endpoint that ECS and EKS give a
+        /// container (`container`), EC2's metadata service (`imds`), or the first of all these that is there (`auto`). Nobody
+        /// is asked for any before a method needs them. Profiles with `credential_process`, `sso_session` or
+        /// `credential_source` are refused.
+        credentials: CredentialsSource = CredentialsSource::Local => Facts::plain().aws("a role that API Gateway assumes");
+        /// The profile of the shared files (`~/.aws/config`, `~/.aws/credentials`). Not set, it is that of `AWS_PROFILE`, or
+        /// `default`.
+        profile: Option<String> = None => Facts::text(PROFILE);
+        /// The region whose STS is asked. Not set, it is that of `AWS_REGION`, of `AWS_DEFAULT_REGION` or of the profile, or
+        /// `us-east-1`.
+        region: Option<String> = None => Facts::text(REGION);
+        /// Where services are, by their names in the integrations' URIs, with the subdomain where a URI has one. Those that
+        /// are not here are where AWS has them: `https://sqs.eu-west-1.amazonaws.com`.
+        endpoints: ServiceEndpoints = ServiceEndpoints::default() => Facts::plain();
+        /// How long one request for credentials may take.
+        credentials_timeout_ms: u64 = 5_000 => Facts::milliseconds(10, HOUR_MS);
     }
 
     /// What a backend learns of the client, and of the gateway.

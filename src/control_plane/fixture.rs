@@ -102,6 +102,9 @@ impl Fleet for FakeFleet {
             Delivery::Clients(clients) => format!("clients {}", clients.revision),
             Delivery::Addresses(book) => format!("addresses {}", book.len()),
             Delivery::Health(unhealthy) => format!("health {}", unhealthy.len()),
+            Delivery::AwsCredentials(credentials) => {
+                format!("credentials {:?}", credentials.expires_at().map(|at| at.seconds()))
+            }
             Delivery::FlushCache(flush) => {
                 flush.note_done();
                 format!("flush {}/{}", flush.api_id, flush.stage)

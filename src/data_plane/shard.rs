@@ -24,6 +24,7 @@ use crate::plan::delivery::{AddressBook, Delivery, Unhealthy};
 use crate::stats::{Counter, Recorder};
 
 use super::access_log::{AccessLog, Handed};
+use super::aws_signer::AwsSigner;
 use super::cache::store::{self, Adopted, Remains, Stores};
 use super::cache::{KeyRoom, Refreshes};
 use super::compress::Encoders;
@@ -104,6 +105,7 @@ pub struct Shard {
     unhealthy: RefCell<Arc<Unhealthy>>,
     /// Copies of requests that are on their way to mirrors.
     pub mirrors: Cell<u32>,
+    pub aws_signer: AwsSigner,
     /// Room for the key of a kept answer.
     pub cache_key: KeyRoom,
     /// Answers that are asked for while nobody waits.
@@ -154,6 +156,7 @@ impl Shard {
             upstreams: RefCell::new(upstreams),
             unhealthy: RefCell::default(),
             mirrors: Cell::new(0),
+            aws_signer: AwsSigner::default(),
             cache_key: KeyRoom::default(),
             refreshes: Refreshes::default(),
             stores: RefCell::default(),
@@ -253,6 +256,7 @@ impl Shard {
                 self.live().note_health(&unhealthy);
                 self.unhealthy.replace(unhealthy);
             }
+            Delivery::AwsCredentials(credentials) => self.aws_signer.adopt(credentials),
             Delivery::FlushCache(flush) => {
                 for (_, store) in self.stores.borrow().iter().filter(|(name, _)| name.is_of(&flush)) {
                     self.remains.borrow_mut().push(store.flush());

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Plan;
+use super::aws_credentials::AwsCredentials;
 use super::clients::Clients;
 use super::integration::Origin;
 use super::protection::HealthCheck;
@@ -34,6 +35,8 @@ pub enum Delivery {
     Addresses(Arc<AddressBook>),
     /// What health checks have found.
     Health(Arc<Unhealthy>),
+    /// Sign requests to AWS's services with these from now on.
+    AwsCredentials(Arc<AwsCredentials>),
     /// Forget the answers that a stage has kept.
     FlushCache(Arc<CacheFlush>),
     /// Hand over what the access log has buffered, and the latency histograms.
