@@ -4,7 +4,7 @@
 //! stronger. Every problem of every source is reported at once.
 //!
 //! - `table`: the one list of settings; `define`: the macro that makes types and rows of it.
-//! - `kind`, `choice`, `address`, `credentials`, `iam`, `endpoints`, `special`: the types of values, how each is read and shown.
+//! - `kind`, `choice`, `address`, `credentials`, `iam`, `endpoints`, `targets`, `special`: the types of values, how each is read and shown.
 //! - `value`: what was written, with its place; `file` and `environment` read it; flags arrive as [`Flags`].
 //! - `rules`: what must hold between settings.
 //! - `problem`: what is wrong, where, and what was meant.
@@ -24,6 +24,7 @@ pub mod report;
 mod rules;
 mod special;
 mod table;
+mod targets;
 mod value;
 
 pub use choice::{
@@ -37,8 +38,9 @@ pub use iam::{IamUser, PolicySource, read_users};
 pub use problem::{Problem, Problems, Source, did_you_mean};
 pub use special::{AuditDestination, CertificateFiles, LogDestination, SHARDS_MAX, ShardCount, StageVariables};
 pub use table::{
-    AccessLog, Aws, Config, Forwarding, Iam, Limits, Log, Management, Quota, Runtime, Shutdown, Throttle, Tls, Upstream,
+    AccessLog, Aws, Config, Forwarding, Iam, Lambda, Limits, Log, Management, Quota, Runtime, Shutdown, Throttle, Tls, Upstream,
 };
+pub use targets::{FunctionTarget, FunctionTargets, VpcLinks};
 pub use value::{Node, Place};
 
 use define::Setting;

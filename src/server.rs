@@ -31,7 +31,7 @@ use crate::control_plane::usage::sync::UsageSync;
 use crate::control_plane::{self, Control, ControlPlane, ExitReason};
 use crate::data_plane::access_log::LogSink;
 use crate::data_plane::settings::{
-    AccessLogSettings, CacheSettings, Cidr, CompressionSettings, ForwardingSettings, Settings, ThrottleHeaders,
+    AccessLogSettings, CacheSettings, Cidr, CompressionSettings, ForwardingSettings, FunctionSettings, Settings, ThrottleHeaders,
     ThrottleSettings, UpstreamSettings,
 };
 use crate::data_plane::shard::{Letter, ListenerInfo, ShardHandle, ShardParts, ShardState, run};
@@ -48,6 +48,7 @@ use crate::plan::access_log::LogFormat;
 use crate::plan::clients::Clients;
 use crate::plan::clients::digest::Secret;
 use crate::plan::compile;
+use crate::plan::compile::targets::{FunctionTarget, Targets};
 use crate::plan::delivery::{Delivery, Fleet};
 use crate::stats::Registry;
 
@@ -309,13 +310,35 @@ fn url(info: &ListenerInfo) -> String {
     format!("{}://{}", if info.tls.is_some() { "https" } else { "http" }, info.address)
 }
 
+/// Where what definitions name by ARN or id is asked. `function_host` is this process's own, once it listens.
+pub fn targets(config: &Config, function_host: Option<SocketAddr>) -> Targets {
+    let functions = config.lambda.targets.0.iter().map(|(name, target)| {
+        let config::FunctionTarget { url, name: other, region } = target.clone();
+        (name.clone(), FunctionTarget { url, name: other, signed_for: region })
+    });
+    let vpc_links = config.vpc_links.0.iter().map(|(name, url)| (name.clone(), url.clone()));
+    Targets {
+        function_host,
+        functions: functions.collect(),
+        service_endpoints: config.aws.endpoints.0.clone(),
+        without_credentials: config.aws.credentials == config::CredentialsSource::Off,
+        vpc_links: vpc_links.collect(),
+    }
+}
+
 /// What the settings say of compiling.
 pub fn compile_options(config: &Config) -> compile::Options {
     let limits = compile::Limits {
         integration_timeout_ms_max: config.limits.integration_timeout_max_ms,
         template_bytes_max: config.limits.template_bytes_max,
     };
-    compile::Options { root: config.root, limits, on_unsupported: compile::Unsupported::Refuse, targets: None }
+    compile::Options {
+        root: config.root,
+        limits,
+        on_unsupported: compile::Unsupported::Refuse,
+        targets: Some(Arc::new(targets(config, None))),
+        vpc_link_names: Default::default(),
+    }
 }
 
 /// The same for what the management API deploys.
@@ -432,6 +455,10 @@ fn settings(config: &Config, shards: usize) -> Result<Settings, String> {
             shard_bytes_max: config.cache.shard_bytes_max,
             wait_ms: config.cache.wait_ms,
             header: config.cache.header,
+        },
+        function: FunctionSettings {
+            event_bytes_max: config.lambda.event_bytes_max,
+            answer_bytes_max: config.lambda.answer_bytes_max,
         },
         account_id: config.account_id.as_str().into(),
     })

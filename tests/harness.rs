@@ -4,12 +4,14 @@
 //! - [`gateway`]: the binary as a process, its listeners, log and metrics.
 //! - [`backend`]: scripted servers that record what they are sent.
 //! - [`client`]: sends bytes, reads answers; [`message`] parses both, and is strict about it.
+//! - [`function`]: Lambda's Invoke API, scripted.
 //! - [`history`]: whether what passed a limit is within it, over every window.
 //! - [`tls`]: certificates, TLS clients and TLS backends.
 
 pub mod api;
 pub mod backend;
 pub mod client;
+pub mod function;
 pub mod gateway;
 pub mod history;
 pub mod message;

@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::exception::{Exception, ExceptionKind};
 use super::store::Store;
 use crate::meter::Meters;
+use crate::plan::compile::targets::VpcLinkNames;
 use crate::model::{ApiDefinition, Stage};
 
 /// One operation of the service model.
@@ -105,6 +106,7 @@ pub struct TestInvocation {
     pub definition: ApiDefinition,
     /// Its name is `test-invoke-stage`; it has the call's stage variables.
     pub stage: Stage,
+    pub vpc_link_names: VpcLinkNames,
     pub http_method: String,
     pub path_with_query_string: String,
     pub headers: Vec<(String, String)>,

@@ -35,6 +35,7 @@ pub struct Settings {
     pub compression: CompressionSettings,
     pub throttle: ThrottleSettings,
     pub cache: CacheSettings,
+    pub function: FunctionSettings,
     /// `$context.accountId`.
     pub account_id: Box<str>,
 }
@@ -107,6 +108,14 @@ pub struct CacheSettings {
     pub wait_ms: u64,
     /// Whether clients are told by `X-Cache`.
     pub header: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct FunctionSettings {
+    /// Of what a function is invoked with.
+    pub event_bytes_max: u64,
+    /// Of what it answers; of a streamed answer nothing is kept.
+    pub answer_bytes_max: u64,
 }
 
 #[derive(Clone, Debug)]

@@ -51,7 +51,7 @@ use compiler::Known;
 use definition::Origins;
 use denial::Denials;
 use protection::Protections;
-use targets::Targets;
+use targets::{Targets, VpcLinkNames};
 use throttle_rules::Rules;
 
 pub use compiler::{CompiledStage, Compiler};
@@ -78,6 +78,8 @@ pub struct Options {
     pub on_unsupported: Unsupported,
     /// Without it, nothing is to be asked.
     pub targets: Option<Arc<Targets>>,
+    /// Of VPC links that are not the settings' own.
+    pub vpc_link_names: VpcLinkNames,
 }
 
 /// What becomes of what the model holds and this version does not serve: authorizers, say, or throttling.
@@ -170,6 +172,7 @@ pub fn compile(stages: &[StageSource<'_>], options: &Options, generation: u64) -
         problems.extend(second_at_root(stages));
     }
     let mut compiler = Compiler::new(options.limits, options.on_unsupported).with_targets(options.targets.clone());
+    compiler.know_vpc_links(options.vpc_link_names.clone());
     let mut compiled = Vec::with_capacity(stages.len());
     for (position, source) in stages.iter().enumerate() {
         let odd_settings = stage::settings_of_no_method(source.definition, source.stage);

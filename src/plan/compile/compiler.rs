@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::definition::{self, CompiledDefinition};
 use super::denial::Denials;
 use super::shared::{Shared, TextKey};
-use super::targets::Targets;
+use super::targets::{Targets, VpcLinkNames};
 use super::{Compilation, Deployment, Limits, Problem, StageSource, Unsupported, cache, content, stage, throttle};
 use crate::model::{ApiDefinition, DeploymentId, Pointer, RestApiId, Stage, StageVariables};
 use crate::plan::access_log::LogFormat;
@@ -23,6 +23,7 @@ pub struct Compiler {
     pub(super) limits: Limits,
     pub(super) on_unsupported: Unsupported,
     pub(super) targets: Option<Arc<Targets>>,
+    pub(super) vpc_link_names: VpcLinkNames,
     definitions: Shared<Identity, CompiledDefinition>,
     /// Expressions for statuses repeat in every method; a compiled one costs some 10 KB.
     pub(super) patterns: Shared<String, regex::Regex>,

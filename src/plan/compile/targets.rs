@@ -1,9 +1,9 @@
-//! Where what definitions name by ARN is asked: Lambda functions.
+//! Where what definitions name by ARN or id is asked: Lambda functions, services of AWS, VPC links.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 
-use super::{Compilation, uri};
+use super::{Compilation, Compiler, uri};
 use crate::model::Pointer;
 use crate::plan::integration::Origin;
 use crate::plan::lambda::FunctionCall;
@@ -15,7 +15,16 @@ pub struct Targets {
     pub function_host: Option<SocketAddr>,
     /// Functions that are elsewhere, by name.
     pub functions: HashMap<String, FunctionTarget>,
+    /// Origins of services that are not where AWS has them, by the service's name in a URI.
+    pub service_endpoints: BTreeMap<String, String>,
+    /// Nothing can be signed.
+    pub without_credentials: bool,
+    /// Where VPC links lead, by their id, their name, or the ARN of their target: `http://10.0.0.5:8080`.
+    pub vpc_links: HashMap<String, String>,
 }
+
+/// What else than its id a VPC link is known by: its name, and its targets' ARNs.
+pub type VpcLinkNames = BTreeMap<String, Vec<String>>;
 
 /// Another place that speaks the Invoke API.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,13 +93,29 @@ impl<'t> FunctionName<'t> {
     }
 }
 
+impl Compiler {
+    /// The names of the links that were made by the management API, by their ids: for the stages that are compiled from
+    /// now on.
+    pub fn know_vpc_links(&mut self, names: VpcLinkNames) {
+        self.vpc_link_names = names;
+    }
+
+    /// Where a VPC link leads; of one that reaches several load balancers, where that one is.
+    pub(super) fn vpc_link(&self, id: &str, target: Option<&str>) -> Option<String> {
+        let links = &self.targets.as_ref()?.vpc_links;
+        let names = self.vpc_link_names.get(id).map_or(&[][..], Vec::as_slice);
+        let mut known_by = target.into_iter().chain([id]).chain(names.iter().map(String::as_str));
+        known_by.find_map(|name| links.get(name)).cloned()
+    }
+}
+
 const URI_HELP: &str = "write `arn:aws:apigateway:REGION:lambda:path/2015-03-31/functions/arn:aws:lambda:REGION:ACCOUNT:function:NAME/invocations`";
 
 impl Compilation<'_> {
     /// How the function is invoked that a URI names, stage variables being put in; `None` where that is refused.
     pub(super) fn function(&mut self, uri: &str, pointer: &Pointer) -> Option<FunctionCall> {
         let Some(named) = FunctionName::of_uri(uri) else {
-            self.refuse(pointer.clone(), format!("`{uri}` does not name a Lambda function")).help(URI_HELP);
+            self.refuse_or_deny(pointer.clone(), format!("`{uri}` does not name a Lambda function")).help(URI_HELP);
             return None;
         };
         let targets = self.compiler.targets.clone().unwrap_or_default();

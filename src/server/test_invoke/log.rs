@@ -133,7 +133,7 @@ impl Steps<'_> {
             Integration::Http(http) if !http.proxy => {
                 http.responses.iter().any(|response| !response.templates.is_empty())
             }
-            Integration::Http(_) | Integration::Mock(_) | Integration::Denied(_) => false,
+            Integration::Http(_) | Integration::Lambda(_) | Integration::Mock(_) | Integration::Denied(_) => false,
         }
     }
 
