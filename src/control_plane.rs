@@ -4,6 +4,7 @@
 //! - [`deployment`]: from files to a plan.
 //! - [`publish`]: a plan to all shards, or a refusal that leaves the running one alone.
 //! - [`health`]: checks the targets of upstreams that ask for it.
+//! - [`aws_credentials`]: with what requests to AWS's services are signed; [`fetch`]: one request of the control plane's own.
 //! - [`resolver`]: upstream names to addresses, kept fresh.
 //! - [`watch`]: notices changed files.
 //! - [`server`]: `/healthz`, `/readyz`, `/metrics`, `/reload`, `/status`, `/backup`, `/restore`.
@@ -25,12 +26,14 @@
 pub mod access;
 pub mod access_log;
 pub mod audit;
+pub mod aws_credentials;
 pub mod clients;
 pub mod deployment;
 pub mod documents;
 pub mod domains;
 pub mod exception;
 pub mod exposition;
+pub mod fetch;
 #[cfg(test)]
 mod fixture;
 pub mod health;

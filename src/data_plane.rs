@@ -4,7 +4,7 @@
 //!
 //! - [`shard`]: one core: its listeners, its mail, its clock; [`live`]: the plan it serves and what belongs to it here.
 //! - [`connection`]: a client's connection: heads in, exchanges, bytes out.
-//! - [`admit`]: the API key that a method demands.
+//! - [`admit`]: the API key that a method demands; [`signed`]: who signed a request.
 //! - [`forwarding`]: from a client's request to the origin's: what is dropped, mapped and added.
 //! - [`integrate`]: HTTP origins and mock answers; [`upstream`]: the pools of connections to origins,
 //!   and what protects them.
@@ -36,6 +36,7 @@ pub mod request_parts;
 pub mod respond;
 pub mod settings;
 pub mod shard;
+pub mod signed;
 pub mod throttle;
 pub mod trace;
 pub mod upstream;

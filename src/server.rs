@@ -1,10 +1,14 @@
 //! Boot and shutdown in order. The one room that knows both planes.
 //!
 //! Everything that can be wrong is found before anything is served: certificates, addresses, documents, host names. A
-//! start that fails leaves nothing behind. [`access`] has the credentials of the admin listener; [`probe`] asks targets for
-//! their health; [`test_invoke`] starts one shard, for one exchange.
+//! start that fails leaves nothing behind. [`access`] has the credentials of the admin listener, [`aws`] those of IAM users
+//! and what the settings say of AWS's services; [`probe`] asks targets for their health, [`fetch`] others for anything else,
+//! both over a [`peer`]; [`test_invoke`] starts one shard, for one exchange.
 
 pub mod access;
+pub mod aws;
+pub mod fetch;
+mod peer;
 mod probe;
 pub mod test_invoke;
 

@@ -1,11 +1,13 @@
-//! AWS's own vectors of Signature Version 4, from the published crate `aws-sigv4`, which cargo fetches on first use. Each
-//! has a request and what it is when signed in a field and in the query.
+//! Signatures as others make them: AWS's own vectors of Signature Version 4, from the published crate `aws-sigv4`, which
+//! cargo fetches on first use, each a request and what it is when signed in a field and in the query; and what botocore signs.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde::Deserialize;
-use tollgate::sign::{self, Claim, Credentials, PathStyle, Request, Scope, SignError, Timestamp};
+use tollgate::sign::{
+    self, BodyHasher, Claim, Credentials, Known, PathStyle, Request, Scope, SignError, SigningKey, Timestamp,
+};
 
 #[derive(Deserialize)]
 struct Context {
@@ -176,3 +178,83 @@ aws-sigv4 = { version = "=1.3.6", default-features = false }
 
 [workspace]
 "#;
+
+/// What botocore signs, as `tests/vectors/sigv4.py` wrote it down.
+#[derive(Deserialize)]
+struct Botocore {
+    name: String,
+    service: String,
+    region: String,
+    access_key_id: String,
+    secret_access_key: String,
+    session_token: Option<String>,
+    method: String,
+    target: String,
+    headers: Vec<(String, String)>,
+    body: String,
+    /// With the signature, if it was presigned.
+    signed_target: String,
+    signed_headers: Vec<(String, String)>,
+}
+
+#[test]
+fn botocore_and_the_gateway_understand_each_other() {
+    let text = include_str!("vectors/sigv4.json");
+    let all: Vec<Botocore> = serde_json::from_str(text).expect("vectors");
+    assert_eq!(all.len(), 14);
+    for vector in &all {
+        vector.check_verified();
+        if vector.signed_target == vector.target {
+            vector.check_signed();
+        }
+    }
+}
+
+impl Botocore {
+    fn at() -> Timestamp {
+        Timestamp::parse("20150830T123600Z").expect("the time of all of them")
+    }
+
+    fn with_request<R>(&self, target: &str, headers: &[(String, String)], see: impl FnOnce(&Request<'_>) -> R) -> R {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let headers: Vec<(&str, &[u8])> =
+            headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        let path_style = PathStyle::of(&self.service);
+        see(&Request { method: &self.method, path, path_style, query, headers: &headers, body: self.body.as_bytes() })
+    }
+
+    /// In two steps, as the data plane does it.
+    fn check_verified(&self) {
+        let left = self.with_request(&self.signed_target, &self.signed_headers, |request| {
+            let claim = Claim::parse(request)?;
+            claim.check_scope(Some(&self.region), &self.service)?;
+            assert_eq!(claim.access_key_id, self.access_key_id);
+            let key = SigningKey::derive(&self.secret_access_key, &claim.date, claim.scope());
+            let known = Known { key: &key, session_token: self.session_token.as_deref() };
+            sign::verify_head(request, &claim, known, Botocore::at(), 0)
+        });
+        let mut hasher = BodyHasher::new();
+        hasher.update(self.body.as_bytes());
+        let judged = left.and_then(|left| left.check(&hasher.finish()));
+        assert_eq!(judged, Ok(()), "{}", self.name);
+    }
+
+    fn check_signed(&self) {
+        let mut headers = self.headers.clone();
+        // S3's signer adds it by itself.
+        let declared = self.signed_headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(sign::CONTENT_SHA256));
+        headers.extend(declared.cloned());
+        let credentials = Credentials {
+            access_key_id: self.access_key_id.clone(),
+            secret_access_key: self.secret_access_key.clone(),
+            session_token: self.session_token.clone(),
+        };
+        let scope = Scope { region: &self.region, service: &self.service };
+        let added = self
+            .with_request(&self.target, &headers, |request| sign::sign(request, &credentials, scope, Botocore::at()));
+        for (name, value) in added {
+            let theirs = self.signed_headers.iter().find(|(found, _)| found.eq_ignore_ascii_case(name));
+            assert_eq!(theirs.map(|(_, value)| value), Some(&value), "{}: {name}", self.name);
+        }
+    }
+}

@@ -245,7 +245,9 @@ mod tests {
         }
     }
 
-    fn written(messages: &[(&[(&str, &str)], &[u8])]) -> Vec<u8> {
+    type Written<'a> = (&'a [(&'a str, &'a str)], &'a [u8]);
+
+    fn written(messages: &[Written<'_>]) -> Vec<u8> {
         let mut out = Vec::new();
         messages.iter().for_each(|(headers, payload)| write_message(headers, payload, &mut out));
         out

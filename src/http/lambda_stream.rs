@@ -151,14 +151,16 @@ mod tests {
     }
 
     /// The metadata and the beginning of the body.
+    type Parts<'a> = (&'a [u8], &'a [u8]);
+
     #[track_caller]
-    fn check(stream: &[u8], expected: Result<Option<(&[u8], &[u8])>, PreludeError>) {
+    fn check(stream: &[u8], expected: Result<Option<Parts<'_>>, PreludeError>) {
         for step in [1, 2, 3, 5, 8, 1 << 20] {
             assert_eq!(decoded(stream, step), expected.map(|found| found.map(owned)), "in pieces of {step}");
         }
     }
 
-    fn owned((metadata, body): (&[u8], &[u8])) -> (Vec<u8>, Vec<u8>) {
+    fn owned((metadata, body): Parts<'_>) -> (Vec<u8>, Vec<u8>) {
         (metadata.to_vec(), body.to_vec())
     }
 

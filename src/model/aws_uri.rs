@@ -130,9 +130,9 @@ fn subdomain_and_service(text: &str) -> Result<(Option<&str>, &str), AwsUriError
         return Ok((None, text));
     }
     // The longest name that is known; one label where none is.
-    let dots = text.match_indices('.').map(|(at, _)| at);
-    let known = dots.clone().find(|at| aws_service::named(&text[at + 1..]).is_some());
-    match known.or_else(|| dots.last()) {
+    let mut dots = text.match_indices('.').map(|(at, _)| at);
+    let known = dots.find(|at| aws_service::named(&text[at + 1..]).is_some());
+    match known.or_else(|| text.rfind('.')) {
         Some(at) => Ok((Some(&text[..at]), &text[at + 1..])),
         None => Ok((None, text)),
     }

@@ -9,7 +9,7 @@ use crate::control_plane::access::{AccessKey, AccessSettings, Scope, Token};
 use crate::control_plane::audit::AuditTarget;
 
 /// More than any secret has: the wrong path is not read to its end.
-const SECRET_FILE_BYTES_MAX: u64 = 4_096;
+const SECRET_FILE_BYTES_MAX: u64 = 8_192;
 
 /// # Errors
 /// A file with a secret cannot be read, or has no secret in it.
@@ -45,18 +45,28 @@ fn scope(scope: KeyScope) -> Scope {
     }
 }
 
-fn secret(source: &SecretSource) -> Result<String, String> {
+/// # Errors
+/// The file cannot be read, or has no secret in it.
+pub fn secret(source: &SecretSource) -> Result<String, String> {
+    secret_in(source, Secret::new)
+}
+
+/// The same for one that has to keep to another rule.
+///
+/// # Errors
+/// As above.
+pub fn secret_in(source: &SecretSource, rule: impl Fn(&str) -> Result<Secret, &'static str>) -> Result<String, String> {
     match source {
         SecretSource::Given(secret) => Ok(secret.expose().to_owned()),
-        SecretSource::File(path) => read(path).map_err(|reason| format!("{}: {reason}", path.display())),
+        SecretSource::File(path) => read(path, rule).map_err(|reason| format!("{}: {reason}", path.display())),
     }
 }
 
-fn read(path: &Path) -> Result<String, String> {
+fn read(path: &Path, rule: impl Fn(&str) -> Result<Secret, &'static str>) -> Result<String, String> {
     let mut text = String::new();
     let opened = File::open(path).map(|file| file.take(SECRET_FILE_BYTES_MAX));
     opened.and_then(|mut file| file.read_to_string(&mut text)).map_err(|error| error.to_string())?;
-    let secret = Secret::new(text.trim_end());
+    let secret = rule(text.trim_end());
     secret.map(|secret| secret.expose().to_owned()).map_err(|allowed| format!("this is no secret; write {allowed}"))
 }
 

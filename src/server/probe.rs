@@ -5,11 +5,10 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use tokio::net::TcpStream;
-
+use super::peer::Peer;
 use crate::control_plane::health::Prober;
 use crate::http::head::{FieldSpace, response};
-use crate::net::tls::{ClientTls, Session};
+use crate::net::tls::ClientTls;
 use crate::plan::integration::Origin;
 
 /// Asks targets as shards do: with the same roots, and the same name to verify.
@@ -26,9 +25,8 @@ impl TargetProber {
     }
 
     async fn ask(&self, origin: &Origin, address: SocketAddr, path: &str) -> io::Result<u16> {
-        let stream = TcpStream::connect(address).await?;
         let session = origin.tls.then(|| self.client_tls.connect(&origin.host, origin.insecure_skip_verification));
-        let mut peer = Peer { stream, session: session.transpose()?, plaintext: Vec::new() };
+        let mut peer = Peer::connect(address, session.transpose()?).await?;
         let authority = &origin.authority;
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: tollgate-health-check\r\nAccept: */*\r\n\
@@ -60,71 +58,6 @@ fn status(bytes: &[u8]) -> io::Result<Option<(u16, usize)>> {
     let mut space = FieldSpace::new();
     let head = response(bytes, false, &mut space).map_err(|_| io::Error::other("the answer is no HTTP"))?;
     Ok(head.map(|head| (head.status, head.bytes)))
-}
-
-/// Who is asked.
-struct Peer {
-    stream: TcpStream,
-    session: Option<Session>,
-    /// What it has said so far.
-    plaintext: Vec<u8>,
-}
-
-impl Peer {
-    async fn send(&mut self, mut bytes: &[u8]) -> io::Result<()> {
-        if self.session.is_none() {
-            return write_all(&self.stream, bytes).await;
-        }
-        while let Some(session) = &self.session {
-            if !session.is_handshaking() {
-                bytes = &bytes[session.put_plaintext(bytes)..];
-            }
-            let (records, handshaking) = (session.take_records(), session.is_handshaking());
-            if let Some(records) = records {
-                write_all(&self.stream, &records).await?;
-            }
-            if handshaking && !self.receive().await? {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            if bytes.is_empty() {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads once; `false` at the end.
-    async fn receive(&mut self) -> io::Result<bool> {
-        let mut piece = [0; 4096];
-        loop {
-            self.stream.readable().await?;
-            match self.stream.try_read(&mut piece) {
-                Ok(0) => return Ok(false),
-                Ok(read) => {
-                    let Some(session) = &self.session else {
-                        self.plaintext.extend_from_slice(&piece[..read]);
-                        return Ok(true);
-                    };
-                    return session.receive(&piece[..read], &mut self.plaintext);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
-}
-
-async fn write_all(stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        stream.writable().await?;
-        match stream.try_write(bytes) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => bytes = &bytes[written..],
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }
 
 impl Prober for TargetProber {

@@ -3,8 +3,10 @@
 //! `cargo fuzz` feeds them with inputs that it evolves; `tests/properties.rs` with the corpus and simple mutations of it,
 //! so that they also run where cargo-fuzz is not installed.
 
+pub mod aws_uri;
 pub mod chunked;
 pub mod coding;
+pub mod event_stream;
 pub mod head;
 pub mod jsonpath;
 pub mod openapi;

@@ -1,6 +1,9 @@
 //! Signatures: whatever is sent is judged without a panic, what was signed is verified, and not with another body or secret.
 
-use tollgate::sign::{Claim, Credentials, PathStyle, Request, Scope, SignError, Timestamp, sign, verify};
+use tollgate::sign::{
+    BodyHash, BodyHasher, Claim, Credentials, Known, PathStyle, Request, Scope, SignError, SigningKey, Timestamp, sign,
+    verify, verify_head,
+};
 
 const SECRET: &str = "secret-of-AK";
 
@@ -30,6 +33,18 @@ fn check_sent(request: &Request<'_>) {
     assert_eq!(Timestamp::parse(&claim.time.to_string()), Some(claim.time));
     let judged = verify(request, &claim, "a secret that signed nothing", claim.time, 0);
     assert!(judged.is_err(), "{claim:?}");
+    assert_eq!(in_two_steps(request, &claim, "a secret that signed nothing"), judged);
+}
+
+/// The head first and without the body, then the body's hash.
+fn in_two_steps(request: &Request<'_>, claim: &Claim, secret: &str) -> Result<(), SignError> {
+    let key = SigningKey::derive(secret, &claim.date, claim.scope());
+    let known = Known { key: &key, session_token: claim.session_token.as_deref() };
+    let head = Request { body: b"not looked at", ..*request };
+    let left: BodyHash = verify_head(&head, claim, known, claim.time, 0)?;
+    let mut hasher = BodyHasher::new();
+    request.body.chunks(5).for_each(|piece| hasher.update(piece));
+    left.check(&hasher.finish())
 }
 
 fn check_signed(request: &Request<'_>) {
@@ -50,6 +65,7 @@ fn check_signed(request: &Request<'_>) {
     let signed = Request { headers: &headers, ..*request };
     let claim = Claim::parse(&signed).expect("what was signed can be read");
     assert_eq!(verify(&signed, &claim, SECRET, now, 0), Ok(()));
+    assert_eq!(in_two_steps(&signed, &claim, SECRET), Ok(()));
     assert_eq!(verify(&signed, &claim, "another", now, 0), Err(SignError::SignatureDoesNotMatch));
     let longer = [signed.body, b"x"].concat();
     let changed = Request { body: &longer, ..signed };
