@@ -38,7 +38,8 @@ pub use iam::{IamUser, PolicySource, read_users};
 pub use problem::{Problem, Problems, Source, did_you_mean};
 pub use special::{AuditDestination, CertificateFiles, LogDestination, SHARDS_MAX, ShardCount, StageVariables};
 pub use table::{
-    AccessLog, Aws, Config, Forwarding, Iam, Lambda, Limits, Log, Management, Quota, Runtime, Shutdown, Throttle, Tls, Upstream,
+    AccessLog, Aws, Config, Forwarding, Iam, Lambda, Limits, Log, Management, Quota, Runtime, Shutdown, Throttle, Tls,
+    Upstream,
 };
 pub use targets::{FunctionTarget, FunctionTargets, VpcLinks};
 pub use value::{Node, Place};

@@ -6,7 +6,7 @@
 //! - [`connection`]: a client's connection: heads in, exchanges, bytes out.
 //! - [`admit`]: the API key that a method demands; [`signed`]: who signed a request.
 //! - [`forwarding`]: from a client's request to the origin's: what is dropped, mapped and added.
-//! - [`integrate`]: HTTP origins and mock answers; [`upstream`]: the pools of connections to origins,
+//! - [`integrate`]: HTTP origins, functions, services of AWS and mock answers; [`upstream`]: the pools of connections to origins,
 //!   and what protects them.
 //! - [`aws_signer`]: signs requests to AWS's services.
 //! - [`cache`]: answers that are given again without asking an origin.

@@ -35,8 +35,8 @@ use crate::control_plane::usage::sync::UsageSync;
 use crate::control_plane::{self, Control, ControlPlane, ExitReason};
 use crate::data_plane::access_log::LogSink;
 use crate::data_plane::settings::{
-    AccessLogSettings, CacheSettings, Cidr, CompressionSettings, ForwardingSettings, FunctionSettings, Settings, ThrottleHeaders,
-    ThrottleSettings, UpstreamSettings,
+    AccessLogSettings, CacheSettings, Cidr, CompressionSettings, ForwardingSettings, FunctionSettings, Settings,
+    ThrottleHeaders, ThrottleSettings, UpstreamSettings,
 };
 use crate::data_plane::shard::{Letter, ListenerInfo, ShardHandle, ShardParts, ShardState, run};
 use crate::data_plane::throttle::SharedLimits;

@@ -8,11 +8,11 @@ use super::define::{Setting, settings};
 use super::endpoints::ServiceEndpoints;
 use super::iam::IamUser;
 use super::kind::{Facts, Kind};
-use super::targets::{FunctionTargets, VpcLinks};
 use super::special::{
     ACCOUNT_ID, AuditDestination, CertificateFiles, LOG_FORMAT, LogDestination, PROFILE, REGION, SHARDS_MAX,
     STAGE_NAME, ShardCount, StageVariables, VIA_NAME,
 };
+use super::targets::{FunctionTargets, VpcLinks};
 use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -30,7 +30,9 @@ impl Kind for FunctionTargets {
         let entries = entries::<FunctionTargets>(node, context)?;
         let mut faults = faults_of_keys(&entries, |name| match is_function_name(name) {
             true => Ok(()),
-            false => Err(format!("{name:?} is not a function's name; write 1 to 140 letters, digits, hyphens and underscores")),
+            false => Err(format!(
+                "{name:?} is not a function's name; write 1 to 140 letters, digits, hyphens and underscores"
+            )),
         });
         let mut targets = BTreeMap::new();
         for Entry { key, node, .. } in entries {

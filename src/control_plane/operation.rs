@@ -13,8 +13,8 @@ use serde_json::Value;
 use super::exception::{Exception, ExceptionKind};
 use super::store::Store;
 use crate::meter::Meters;
-use crate::plan::compile::targets::VpcLinkNames;
 use crate::model::{ApiDefinition, Stage};
+use crate::plan::compile::targets::VpcLinkNames;
 
 /// One operation of the service model.
 #[derive(Debug)]

@@ -208,7 +208,9 @@ impl<'e> Outcome<'e> {
             }
             // The function's own, where there is one. (Guide, `api-gateway-variables-for-access-logging`.)
             V::IntegrationStatus => number(self.function_status.or(self.integration_status).map(u64::from)),
-            V::IntegrationStatusFlat | V::IntegrationIntegrationStatus => number(self.integration_status.map(u64::from)),
+            V::IntegrationStatusFlat | V::IntegrationIntegrationStatus => {
+                number(self.integration_status.map(u64::from))
+            }
             V::IntegrationError | V::IntegrationErrorMessage => {
                 text(self.error.filter(|_| self.gateway_error.is_some_and(GatewayError::is_of_integration)))
             }

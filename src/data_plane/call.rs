@@ -254,12 +254,7 @@ impl Opened {
     ///
     /// # Errors
     /// [`CallError`]
-    pub async fn more_within(
-        &mut self,
-        body: &mut Vec<u8>,
-        timeout_ms: u64,
-        shard: &Shard,
-    ) -> Result<bool, CallError> {
+    pub async fn more_within(&mut self, body: &mut Vec<u8>, timeout_ms: u64, shard: &Shard) -> Result<bool, CallError> {
         let Opened { connection, incoming, buffer, keep_alive, .. } = self;
         let before = body.len();
         loop {

@@ -268,7 +268,9 @@ impl Inbound<'_> {
             | FieldKind::XForwardedHost
             | FieldKind::XForwardedPort
             | FieldKind::XForwardedProto => !self.client.trusted,
-            FieldKind::ContentType | FieldKind::Date | FieldKind::UserAgent | FieldKind::Via | FieldKind::Other => false,
+            FieldKind::ContentType | FieldKind::Date | FieldKind::UserAgent | FieldKind::Via | FieldKind::Other => {
+                false
+            }
         };
         let of_one_client = self.fills_cache && OF_ONE_CLIENT.iter().any(|known| known.eq_ignore_ascii_case(name));
         !of_the_message && !of_one_client && !self.head.is_nominated(name) && !is_twin_of_ours(name, &[])

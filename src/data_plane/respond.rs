@@ -138,7 +138,9 @@ impl GatewayError {
             GatewayError::UnsupportedMediaType => GatewayResponseType::UnsupportedMediaType,
             GatewayError::Configuration => GatewayResponseType::ApiConfigurationError,
             GatewayError::IntegrationTimeout => GatewayResponseType::IntegrationTimeout,
-            GatewayError::IntegrationFailure | GatewayError::InvocationFailed => GatewayResponseType::IntegrationFailure,
+            GatewayError::IntegrationFailure | GatewayError::InvocationFailed => {
+                GatewayResponseType::IntegrationFailure
+            }
             GatewayError::BadRequest
             | GatewayError::InvalidJson
             | GatewayError::RequestTimeout

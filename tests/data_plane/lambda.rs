@@ -119,7 +119,10 @@ fn how_a_function_is_invoked_is_not_the_clients_to_say(driver: Driver) {
         assert!(!invocation.has(theirs), "{theirs} in\n{}", invocation.head);
     }
     let event = last_event(&backend);
-    assert_eq!((&event["headers"]["X-Amz-Invocation-Type"], &event["headers"]["Authorization"]), (&json!("Event"), &json!("mine")));
+    assert_eq!(
+        (&event["headers"]["X-Amz-Invocation-Type"], &event["headers"]["Authorization"]),
+        (&json!("Event"), &json!("mine"))
+    );
     gateway.get("/b");
     let (invocation, event) = (backend.last(), last_event(&backend));
     let trace_id = invocation.field("x-amzn-trace-id").expect("each has one");
@@ -149,13 +152,20 @@ fn an_answer_is_http(driver: Driver) {
     let (_backend, gateway) = echo(driver, &api());
     let answer = post(&gateway, "{}");
     assert_eq!((answer.status(), answer.text(), answer.field("content-type")), (200, "", Some("application/json")));
-    let answer = post(&gateway, r#"{"statusCode":"404","headers":{"Content-Type":"text/plain","x":true},"body":"no\n"}"#);
+    let answer =
+        post(&gateway, r#"{"statusCode":"404","headers":{"Content-Type":"text/plain","x":true},"body":"no\n"}"#);
     assert_eq!((answer.status(), answer.text()), (404, "no\n"));
     assert_eq!((answer.field("content-type"), answer.field("x")), (Some("text/plain"), Some("true")));
     let answer = post(&gateway, r#"{"multiValueHeaders":{"Set-Cookie":["a=1","b=2"]},"headers":{"set-cookie":"c=3"}}"#);
     assert_eq!(answer.values("set-cookie").collect::<Vec<_>>(), ["a=1", "b=2", "c=3"]);
-    let answer = post(&gateway, r#"{"headers":{"Connection":"close","Content-Length":"99","Transfer-Encoding":"chunked"},"body":"x"}"#);
-    assert_eq!((answer.text(), answer.field("content-length"), answer.has("transfer-encoding")), ("x", Some("1"), false));
+    let answer = post(
+        &gateway,
+        r#"{"headers":{"Connection":"close","Content-Length":"99","Transfer-Encoding":"chunked"},"body":"x"}"#,
+    );
+    assert_eq!(
+        (answer.text(), answer.field("content-length"), answer.has("transfer-encoding")),
+        ("x", Some("1"), false)
+    );
     assert_eq!(answer.field("x-amzn-remapped-connection"), Some("close"));
     assert_eq!(answer.field("x-amzn-remapped-content-length"), Some("99"));
     for status in [204, 304] {
@@ -254,7 +264,10 @@ fn what_lambda_refuses(driver: Driver) {
         let event = event(conversation);
         let status = event["path"].as_str().expect("a path").trim_start_matches('/').to_owned();
         let body = r#"{"Type":"User","Message":"no"}"#;
-        conversation.send(format!("HTTP/1.1 {status} X\r\nx-amzn-RequestId: r-2\r\nContent-Length: {}\r\n\r\n{body}", body.len()));
+        conversation.send(format!(
+            "HTTP/1.1 {status} X\r\nx-amzn-RequestId: r-2\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        ));
     });
     let gateway = serve(&backend, &api(), driver).start();
     for status in ["400", "403", "404", "429", "500", "502", "503"] {
@@ -308,7 +321,8 @@ fn functions_that_do_not_answer(driver: Driver) {
 fn events_and_answers_have_limits(driver: Driver) {
     let backend = Backend::start(|conversation| {
         let event = event(conversation);
-        let bytes: usize = event["queryStringParameters"]["bytes"].as_str().map_or(0, |text| text.parse().expect("a number"));
+        let bytes: usize =
+            event["queryStringParameters"]["bytes"].as_str().map_or(0, |text| text.parse().expect("a number"));
         let body = format!(r#"{{"body":"{}"}}"#, "x".repeat(bytes));
         if event["path"] == "/chunked" {
             conversation.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
@@ -317,7 +331,8 @@ fn events_and_answers_have_limits(driver: Driver) {
             conversation.send(invoked("", body));
         }
     });
-    let start = serve(&backend, &api(), driver).set("lambda.event_bytes_max", 4096).set("lambda.answer_bytes_max", 4096);
+    let start =
+        serve(&backend, &api(), driver).set("lambda.event_bytes_max", 4096).set("lambda.answer_bytes_max", 4096);
     let gateway = start.start();
     assert_eq!(post(&gateway, &"x".repeat(1000)).status(), 200);
     let before = backend.requests().len();
@@ -401,7 +416,10 @@ fn the_log_tells_of_both_statuses(driver: Driver) {
     let gateway = serve(&backend, &api(), driver).set("access_log.format", format).start();
     assert_eq!(gateway.get("/a").status(), 418);
     let line = &gateway.log(1)[0];
-    assert_eq!((&line["s"], &line["i"], &line["l"], &line["f"]), (&json!("418"), &json!("418"), &json!("200"), &json!("200")));
+    assert_eq!(
+        (&line["s"], &line["i"], &line["l"], &line["f"]),
+        (&json!("418"), &json!("418"), &json!("200"), &json!("200"))
+    );
     assert_eq!(line["e"], "-");
 }
 

@@ -99,13 +99,21 @@ fn a_stream_comes_as_it_is_made(driver: Driver) {
             seen.push(char::from(byte[0]));
         }
         assert!(seen.starts_with("HTTP/1.1 206 Partial Content\r\n"), "{seen}");
-        for part in ["Content-Type: text/event-stream\r\n", "Set-Cookie: a=b\r\n", "x-amzn-Remapped-Content-Length: 7\r\n", "3\r\none\r\n3\r\ntwo\r\n"] {
+        for part in [
+            "Content-Type: text/event-stream\r\n",
+            "Set-Cookie: a=b\r\n",
+            "x-amzn-Remapped-Content-Length: 7\r\n",
+            "3\r\none\r\n3\r\ntwo\r\n",
+        ] {
             assert!(seen.contains(part), "{part} in {seen}");
         }
     }
     assert_eq!(backend.connections(), 1, "the function's connection is used again");
     let log = gateway.log(2);
-    assert_eq!((&log[0]["status"], &log[0]["responseLength"], &log[0]["error"]), (&json!(206), &json!(6), &json!(null)));
+    assert_eq!(
+        (&log[0]["status"], &log[0]["responseLength"], &log[0]["error"]),
+        (&json!(206), &json!(6), &json!(null))
+    );
 }
 
 fn streams_are_split_anywhere(driver: Driver) {
@@ -163,7 +171,8 @@ fn what_goes_wrong_before_the_body_is_answered(driver: Driver) {
         assert!(!answer.has("set-cookie"), "{path}");
     }
     let log = gateway.log(9);
-    let failed = "Lambda execution failed with status 200 due to customer function error: it threw. Lambda request id: r-1";
+    let failed =
+        "Lambda execution failed with status 200 due to customer function error: it threw. Lambda request id: r-1";
     assert_eq!(log[2]["error"], failed);
 }
 

@@ -41,13 +41,17 @@ fn echo() -> Backend {
 
 fn a_function_gets_what_is_mapped(driver: Driver) {
     let backend = echo();
-    let mut mapped = lambda_mapped("orders", json!({"default": {
-        "statusCode": "202",
-        "responseParameters": {"method.response.header.X-Id": "integration.response.body.id",
-                               "method.response.header.X-Version": "integration.response.header.X-Amz-Executed-Version"},
-        "responseTemplates": {"application/json": "{\"got\": $input.json('$')}"},
-    }}));
-    mapped["requestTemplates"] = json!({"application/json": "{\"id\": \"$input.params('id')\", \"body\": $input.json('$.a')}"});
+    let mut mapped = lambda_mapped(
+        "orders",
+        json!({"default": {
+            "statusCode": "202",
+            "responseParameters": {"method.response.header.X-Id": "integration.response.body.id",
+                                   "method.response.header.X-Version": "integration.response.header.X-Amz-Executed-Version"},
+            "responseTemplates": {"application/json": "{\"got\": $input.json('$')}"},
+        }}),
+    );
+    mapped["requestTemplates"] =
+        json!({"application/json": "{\"id\": \"$input.params('id')\", \"body\": $input.json('$.a')}"});
     let api = Api::new()
         .route("POST /map/{id}", mapped)
         .route("ANY /pass", lambda_mapped("orders", json!({"default": {"statusCode": "200"}})));
@@ -112,7 +116,8 @@ fn functions_are_invoked_asynchronously_where_that_is_mapped(driver: Driver) {
     let mut fixed = lambda_mapped("orders", json!({"default": {"statusCode": "202"}}));
     fixed["requestParameters"] = json!({"integration.request.header.X-Amz-Invocation-Type": "'Event'"});
     let mut chosen = fixed.clone();
-    chosen["requestParameters"] = json!({"integration.request.header.X-Amz-Invocation-Type": "method.request.header.InvocationType"});
+    chosen["requestParameters"] =
+        json!({"integration.request.header.X-Amz-Invocation-Type": "method.request.header.InvocationType"});
     let api = Api::new().route("POST /fixed", fixed).route("POST /chosen", chosen);
     let gateway = serve_functions(&backend, &api, driver).start();
     assert_eq!(post(&gateway, "/fixed", "{}").status(), 202);
@@ -164,7 +169,10 @@ fn a_service_of_json_is_told_its_action(driver: Driver) {
     let template = json!({"application/json": "{\"TableName\": \"$input.path('$.table')\"}"});
     let response = json!({"default": {"statusCode": "200", "responseTemplates": {"application/json": "$input.path('$.Count')"}}, "4\\d\\d": {"statusCode": "422"}});
     let api = Api::new()
-        .route("POST /scan", service("dynamodb:action/Scan", &[("requestTemplates", template), ("responses", response)]))
+        .route(
+            "POST /scan",
+            service("dynamodb:action/Scan", &[("requestTemplates", template), ("responses", response)]),
+        )
         .route("POST /raw", service("dynamodb:action/Scan", &[]));
     let gateway = serve_service("dynamodb", &backend, &api, driver).start();
     let answer = post(&gateway, "/scan", r#"{"table": "pets"}"#);

@@ -20,7 +20,10 @@ fn a_link_leads_to_its_target(driver: Driver) {
     let (one, two) = (Backend::named(), Backend::named());
     let api = Api::new()
         .route("GET /one/{id}", private(http_proxy("http://orders.internal.example.com:1/base/{id}"), "abc123"))
-        .route("GET /two/{id}", private(http("http://orders.internal.example.com/base/{id}"), "${stageVariables.link}"));
+        .route(
+            "GET /two/{id}",
+            private(http("http://orders.internal.example.com/base/{id}"), "${stageVariables.link}"),
+        );
     let links = format!("abc123={},by-name={}", one.url(), two.url());
     let start = Gateway::with(&api).driver(driver).set("vpc_links", links);
     let gateway = start.arg("--stage-variable").arg("link=by-name").start();
@@ -33,7 +36,8 @@ fn a_link_leads_to_its_target(driver: Driver) {
 fn links_of_the_management_api(driver: Driver) {
     const TARGET: &str = "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/net/lb/12a456s89aaa12345";
     let backend = Backend::named();
-    let start = Gateway::serve().driver(driver).set("empty", "true").set("vpc_links", format!("{TARGET}={}", backend.url()));
+    let start =
+        Gateway::serve().driver(driver).set("empty", "true").set("vpc_links", format!("{TARGET}={}", backend.url()));
     let gateway = start.start();
     let link = gateway.manage("POST", "/vpclinks", &json!({"name": "one", "targetArns": [TARGET]}));
     let id = link["id"].as_str().expect("an id");

@@ -7,7 +7,7 @@
 //! What goes wrong is told as AWS tells it: what the Lambda API refuses is a 500 for the client, what the function does wrong
 //! a 502. (Lambda's developer guide, `services-apigateway-errors`.) Nothing is invoked twice.
 
-mod answer;
+pub mod answer;
 pub mod event;
 mod stream;
 
@@ -283,14 +283,7 @@ fn write(
 }
 
 /// Keeps an answer for others, if it may be kept.
-fn keep(
-    filling: Box<Filling>,
-    answer: &ProxyAnswer<'_>,
-    head: &[u8],
-    body: &[u8],
-    exchange: &Exchange,
-    shard: &Shard,
-) {
+fn keep(filling: Box<Filling>, answer: &ProxyAnswer<'_>, head: &[u8], body: &[u8], exchange: &Exchange, shard: &Shard) {
     let method = exchange.found.and_then(|(stage, method)| exchange.live.cached_method(stage, method));
     let seen = Seen { status: answer.status, head, length: Some(body.len() as u64) };
     let fields = answer.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));

@@ -170,9 +170,7 @@ pub async fn run(connection: &mut Connection, mut collect: Box<Collect>) -> Endi
             Ok(prepared) => super::http::run(connection, Box::new(prepared.of(exchange))).await,
             Err(error) => conclude(connection, exchange, Err(error), None).await,
         },
-        Some(Integration::Lambda(lambda)) => {
-            Box::pin(super::lambda::run(connection, exchange, request, lambda)).await
-        }
+        Some(Integration::Lambda(lambda)) => Box::pin(super::lambda::run(connection, exchange, request, lambda)).await,
         // One whose body is compressed comes here.
         Some(Integration::Denied(denied)) => {
             exchange.note = Some(denied.reason.to_string());

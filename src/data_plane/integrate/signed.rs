@@ -27,7 +27,8 @@ pub fn sign(head: &mut Vec<u8>, body: &[u8], scope: &SignatureScope, shard: &Sha
         let mut space = FieldSpace::new();
         // The gateway wrote it.
         let parsed = request(head, &limits, &mut space).ok().flatten();
-        let parsed = parsed.ok_or_else(|| Failed::configuration("the request to the service has too many fields".into()))?;
+        let parsed =
+            parsed.ok_or_else(|| Failed::configuration("the request to the service has too many fields".into()))?;
         let (path, query) = parsed.target.split_once('?').unwrap_or((parsed.target, ""));
         let of_the_way = |name: &str| ["connection", "user-agent"].iter().any(|known| known.eq_ignore_ascii_case(name));
         let fields = parsed.fields.iter().filter(|field| !of_the_way(field.name));

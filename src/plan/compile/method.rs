@@ -24,7 +24,10 @@ pub fn compile(
     let validator = validation::compile(compilation, source, path, method, &pointer);
     let rules = throttle_rules::of_method(compilation, path, method, &pointer);
     let Some(described) = &method.method_integration else {
-        let help = format!("give `{} {path}` one of type `http_proxy`, `http`, `aws_proxy`, `aws` or `mock`", method.http_method);
+        let help = format!(
+            "give `{} {path}` one of type `http_proxy`, `http`, `aws_proxy`, `aws` or `mock`",
+            method.http_method
+        );
         compilation.refuse(pointer, NO_INTEGRATION).help(help);
         return None;
     };

@@ -100,8 +100,8 @@ fn only_http(integration: Integration) -> (Plan, HttpIntegration) {
     match std::mem::replace(&mut methods[0].integration, plan_integration::Integration::Mock(Box::new(nothing))) {
         plan_integration::Integration::Http(http) => (plan, *http),
         plan_integration::Integration::Lambda(_)
-            | plan_integration::Integration::Mock(_)
-            | plan_integration::Integration::Denied(_) => {
+        | plan_integration::Integration::Mock(_)
+        | plan_integration::Integration::Denied(_) => {
             panic!("not an HTTP integration")
         }
     }
@@ -470,8 +470,8 @@ fn path_of(plan: &Plan, stage: usize) -> &[PathPart] {
     match &plan.stages[stage].methods[0].integration {
         plan_integration::Integration::Http(http) => &http.path,
         plan_integration::Integration::Lambda(_)
-            | plan_integration::Integration::Mock(_)
-            | plan_integration::Integration::Denied(_) => {
+        | plan_integration::Integration::Mock(_)
+        | plan_integration::Integration::Denied(_) => {
             panic!("not an HTTP integration")
         }
     }

@@ -375,12 +375,21 @@ mod tests {
         check(r#"{"statusCode":200}"#, "200|");
         check(r#"{"statusCode":"201","body":"a\nb"}"#, "201|a\nb");
         check(r#"{"statusCode":204.0}"#, "204|");
-        check(r#"{"statusCode":null,"headers":null,"multiValueHeaders":null,"body":null,"isBase64Encoded":null}"#, "200|");
+        check(
+            r#"{"statusCode":null,"headers":null,"multiValueHeaders":null,"body":null,"isBase64Encoded":null}"#,
+            "200|",
+        );
         check(r#"{"headers":{"test-header":"value"}}"#, "200|test-header: value|");
-        check(r#"{"headers":{"a":true,"b":1,"c":-2,"d":1.5,"e":null,"f":" x "}}"#, "200|a: true|b: 1|c: -2|d: 1.5|f: x|");
+        check(
+            r#"{"headers":{"a":true,"b":1,"c":-2,"d":1.5,"e":null,"f":" x "}}"#,
+            "200|a: true|b: 1|c: -2|d: 1.5|f: x|",
+        );
         check(r#"{"body":"dGVzdA==","isBase64Encoded":true}"#, "200|*dGVzdA==");
         check(r#"{"multiValueHeaders":{"a":["1","2",null,3]}}"#, "200|a: 1|a: 2|a: 3|");
-        check(r#"{"headers":{"test-multi":"solo"},"multiValueHeaders":{"tesT-Multi":["multi"]}}"#, "200|tesT-Multi: multi|tesT-Multi: solo|");
+        check(
+            r#"{"headers":{"test-multi":"solo"},"multiValueHeaders":{"tesT-Multi":["multi"]}}"#,
+            "200|tesT-Multi: multi|tesT-Multi: solo|",
+        );
         check(r#"{"headers":{"a":"1","b":"2"},"multiValueHeaders":{"A":["1","3"]}}"#, "200|A: 1|A: 3|b: 2|");
         check(r#"{"headers":{"\u0061":"\u00e9"}}"#, "200|a: é|");
     }

@@ -99,8 +99,7 @@ impl Event<'_, '_> {
     fn write_headers(&self, out: &mut Vec<u8>) {
         let fields = self.fields();
         let same = |one: usize, other: usize| fields[one].0.eq_ignore_ascii_case(fields[other].0);
-        let names: Vec<usize> =
-            (0..fields.len()).filter(|at| !(0..*at).any(|earlier| same(earlier, *at))).collect();
+        let names: Vec<usize> = (0..fields.len()).filter(|at| !(0..*at).any(|earlier| same(earlier, *at))).collect();
         out.extend_from_slice(b",\"headers\":{");
         for (position, at) in names.iter().enumerate() {
             separate(position, out);

@@ -77,7 +77,9 @@ impl AnswerStream {
                     Err(PreludeError::Nul) => return Err(Fault::Malformed("the delimiter has less than 8 NUL bytes")),
                 },
                 Ok(Event::InvokeComplete(InvokeComplete { error_code: Some(code), error_details, .. })) => {
-                    return Err(Fault::Failed(error_details.map_or_else(|| code.to_string(), |details| details.into())));
+                    return Err(Fault::Failed(
+                        error_details.map_or_else(|| code.to_string(), |details| details.into()),
+                    ));
                 }
                 Ok(Event::InvokeComplete(_)) if !prelude.is_done() => {
                     return Err(Fault::Malformed("the stream ends before its delimiter"));

@@ -15,8 +15,8 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::super::super::body::{BodyError, Incoming, Outgoing};
-use super::super::super::call::first_value;
 use super::super::super::cache::filling::{Filling, Seen};
+use super::super::super::call::first_value;
 use super::super::super::compress::compress_whole;
 use super::super::super::connection::{Connection, Ending};
 use super::super::super::exchange::Exchange;

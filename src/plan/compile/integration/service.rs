@@ -21,7 +21,11 @@ impl Context<'_, '_, '_> {
         match self.integration.integration_type {
             IntegrationType::Aws | IntegrationType::AwsProxy if credentials.ends_with(CALLERS_OWN) => {
                 let message = "a caller's own credentials cannot be passed on: nobody sends his secret";
-                self.refuse_or_deny("credentials", message, "name a role, such as `arn:aws:iam::123456789012:role/api`");
+                self.refuse_or_deny(
+                    "credentials",
+                    message,
+                    "name a role, such as `arn:aws:iam::123456789012:role/api`",
+                );
             }
             IntegrationType::Aws | IntegrationType::AwsProxy => {}
             IntegrationType::Http | IntegrationType::HttpProxy | IntegrationType::Mock => {
@@ -84,9 +88,12 @@ impl Context<'_, '_, '_> {
     }
 
     fn aws_uri(&mut self) -> Option<(String, AwsUri)> {
-        if self.integration.tls_config.as_ref().is_some_and(|TlsConfig { insecure_skip_verification }| {
-            *insecure_skip_verification
-        }) {
+        if self
+            .integration
+            .tls_config
+            .as_ref()
+            .is_some_and(|TlsConfig { insecure_skip_verification }| *insecure_skip_verification)
+        {
             self.refuse("tlsConfig", "the certificates of AWS's services are always verified", "take `tlsConfig` away");
         }
         let Some(text) = &self.integration.uri else {
@@ -141,7 +148,8 @@ impl Context<'_, '_, '_> {
     }
 
     fn refuse_unsigned(&mut self, service: &str) {
-        let message = format!("requests to `{service}` have to be signed, and there are no credentials to do that with");
+        let message =
+            format!("requests to `{service}` have to be signed, and there are no credentials to do that with");
         self.refuse_or_deny("uri", message, "set `aws.credentials` to where they come from");
     }
 

@@ -57,8 +57,7 @@ fn compiled_with(integration: Integration, targets: Targets, operation: Option<&
     stage.variables.insert("link".to_owned(), "abc123".to_owned());
     stage.variables.insert("function".to_owned(), "orders:live".to_owned());
     let names = [("xyz789".to_owned(), vec!["by-name".to_owned(), "arn:other".to_owned()])];
-    let options =
-        Options { targets: Some(Arc::new(targets)), vpc_link_names: names.into(), ..Options::default() };
+    let options = Options { targets: Some(Arc::new(targets)), vpc_link_names: names.into(), ..Options::default() };
     compile(&[StageSource { definition: &definition, stage: &stage, canary: None }], &options, 7).map_err(|problems| {
         problems.iter().map(|problem| format!("{}: {}", short(&problem.value.pointer), problem.message)).collect()
     })
@@ -199,18 +198,12 @@ fn services_that_cannot_be_called_are_refused() {
         aws("arn:aws:apigateway:eu-west-1:s3:action/GetObject"),
         "/uri: `s3` has a path for each of its operations, and no `action/`",
     );
-    refused(
-        aws("arn:aws:apigateway:eu-west-1:nosuch:path/a"),
-        "/uri: nobody says where the service `nosuch` is",
-    );
+    refused(aws("arn:aws:apigateway:eu-west-1:nosuch:path/a"), "/uri: nobody says where the service `nosuch` is");
     refused(
         aws("arn:aws:apigateway:eu-west-1:account.sns:path/a"),
         "/uri: `aws.endpoints` has `sns`, but not `account.sns`",
     );
-    refused(
-        aws("arn:aws:apigateway:eu-west-1:s3:path/{bucket}"),
-        "/uri: nothing is mapped to `{bucket}` of the URI",
-    );
+    refused(aws("arn:aws:apigateway:eu-west-1:s3:path/{bucket}"), "/uri: nothing is mapped to `{bucket}` of the URI");
     let silent = Integration { integration_responses: OrderedMap::new(), ..aws("arn:aws:apigateway:r:sqs:path/a") };
     refused(silent, ": an `aws` integration without `responses` cannot answer");
     let streams = Integration { response_transfer_mode: Some(ResponseTransferMode::Stream), ..aws(FUNCTION) };

@@ -144,7 +144,8 @@ impl Case {
             fills_cache: self.fills_cache,
         };
         let (body, is_binary) = (self.body, self.is_binary);
-        let event = Event { inbound: &inbound, body, is_binary, trace_id: b"Root=1-2-3", operation_name: self.operation_name };
+        let event =
+            Event { inbound: &inbound, body, is_binary, trace_id: b"Root=1-2-3", operation_name: self.operation_name };
         let json = event.to_json();
         let read = serde_json::from_slice::<ApiGatewayProxyRequest>(&json);
         let text = String::from_utf8_lossy(&json);
@@ -232,16 +233,27 @@ fn paths_stay_as_they_came() {
         ]);
     };
     check("/prod/test-path/", "/test-path/", "test-path");
-    check("/prod/user/test%2Balias@gmail.com/plus/test+alias", "/user/test%2Balias@gmail.com/plus/test+alias", "user/test%2Balias@gmail.com/plus/test+alias");
+    check(
+        "/prod/user/test%2Balias@gmail.com/plus/test+alias",
+        "/user/test%2Balias@gmail.com/plus/test+alias",
+        "user/test%2Balias@gmail.com/plus/test+alias",
+    );
     check("/prod/a%20b/%C3%A9?x=1", "/a%20b/%C3%A9", "a%20b/%C3%A9");
     let case = Case { resource: "/pets/{id}/{part}", ..get("/prod/pets/7%2F8/x", "") };
-    case.check(&[("/pathParameters", json!({ "id": "7%2F8", "part": "x" })), ("/resource", json!("/pets/{id}/{part}"))]);
+    case.check(&[
+        ("/pathParameters", json!({ "id": "7%2F8", "part": "x" })),
+        ("/resource", json!("/pets/{id}/{part}")),
+    ]);
     let case = Case { resource: "/a", ..Case::default() };
     case.check(&[("/pathParameters", Value::Null)]);
     let case = Case { resource: "/", ..get("/prod", "") };
     case.check(&[("/path", json!("/")), ("/requestContext/path", json!("/prod"))]);
     let case = Case { prefix_bytes: 5, base_path_bytes: 4, ..get("/base/a", "") };
-    case.check(&[("/path", json!("/base/a")), ("/requestContext/path", json!("/base/a")), ("/pathParameters/proxy", json!("a"))]);
+    case.check(&[
+        ("/path", json!("/base/a")),
+        ("/requestContext/path", json!("/base/a")),
+        ("/pathParameters/proxy", json!("a")),
+    ]);
     let case = Case { prefix_bytes: 0, ..get("/a/b", "") };
     case.check(&[("/path", json!("/a/b")), ("/requestContext/path", json!("/a/b"))]);
 }
@@ -249,10 +261,8 @@ fn paths_stay_as_they_came() {
 #[test]
 fn queries_are_decoded() {
     let check = |query: &str, single: Value, multi: Value| {
-        get(&format!("/prod/a?{query}"), "").check(&[
-            ("/queryStringParameters", single),
-            ("/multiValueQueryStringParameters", multi),
-        ]);
+        get(&format!("/prod/a?{query}"), "")
+            .check(&[("/queryStringParameters", single), ("/multiValueQueryStringParameters", multi)]);
     };
     check("a=1&b=2&a=3", json!({ "a": "3", "b": "2" }), json!({ "a": ["1", "3"], "b": ["2"] }));
     let encoded = "dateTimeOffset=2023-06-12T18:05:10.123456+00:00&email=test%2Balias@gmail.com&plus=test+alias";
@@ -280,7 +290,8 @@ fn headers_are_those_that_are_meant_for_the_function() {
     ]);
     let hop = "Connection: X-Secret, keep-alive\r\nX-Secret: 1\r\nTE: gzip\r\nUpgrade: h2c\r\nKeep-Alive: 5\r\nTrailer: x\r\n\
                x-amzn-RequestId: spoof\r\nX-Amzn-Remapped-Host: spoof\r\nX_Forwarded_For: spoof\r\n";
-    let names: Vec<String> = get("/prod/a", hop).event()["headers"].as_object().expect("an object").keys().cloned().collect();
+    let names: Vec<String> =
+        get("/prod/a", hop).event()["headers"].as_object().expect("an object").keys().cloned().collect();
     let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
     names.sort_unstable();
     assert_eq!(names, ["Host", "X-Amzn-Trace-Id", "X-Forwarded-For", "X-Forwarded-Port", "X-Forwarded-Proto"]);
@@ -291,13 +302,21 @@ fn headers_are_those_that_are_meant_for_the_function() {
         ("/headers/Content-Type", json!("text/plain")),
         ("/body", json!("hi")),
     ]);
-    get("/prod/a", "X-Amzn-Trace-Id: Root=1-a\r\n").check(&[("/multiValueHeaders/X-Amzn-Trace-Id", json!(["Root=1-a"]))]);
-    let absolute = Case { raw: "GET http://real.example.com/prod/a HTTP/1.1\r\nHost: real.example.com\r\n\r\n".to_owned(), ..Case::default() };
-    absolute.check(&[("/headers/Host", json!("real.example.com")), ("/requestContext/domainName", json!("real.example.com"))]);
+    get("/prod/a", "X-Amzn-Trace-Id: Root=1-a\r\n")
+        .check(&[("/multiValueHeaders/X-Amzn-Trace-Id", json!(["Root=1-a"]))]);
+    let absolute = Case {
+        raw: "GET http://real.example.com/prod/a HTTP/1.1\r\nHost: real.example.com\r\n\r\n".to_owned(),
+        ..Case::default()
+    };
+    absolute.check(&[
+        ("/headers/Host", json!("real.example.com")),
+        ("/requestContext/domainName", json!("real.example.com")),
+    ]);
     let conditional = "If-None-Match: \"x\"\r\nRange: bytes=0-1\r\nAccept-Encoding: gzip\r\n";
     let filling = Case { fills_cache: true, ..get("/prod/a", conditional) };
     filling.check(&[("/headers/If-None-Match", Value::Null), ("/headers/Range", Value::Null)]);
-    get("/prod/a", conditional).check(&[("/headers/If-None-Match", json!("\"x\"")), ("/headers/Accept-Encoding", json!("gzip"))]);
+    get("/prod/a", conditional)
+        .check(&[("/headers/If-None-Match", json!("\"x\"")), ("/headers/Accept-Encoding", json!("gzip"))]);
 }
 
 #[test]
@@ -319,7 +338,8 @@ fn a_field_that_is_not_utf_8_is_latin_1() {
 
 #[test]
 fn what_clients_say_of_others_counts_where_they_are_trusted() {
-    let fields = "X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: other\r\nForwarded: for=6\r\n";
+    let fields =
+        "X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: other\r\nForwarded: for=6\r\n";
     get("/prod/a", fields).check(&[
         ("/headers/X-Forwarded-For", json!("192.0.2.1")),
         ("/headers/X-Forwarded-Proto", json!("https")),
@@ -342,7 +362,12 @@ fn bodies_are_text_or_base64() {
         case.check(&[("/body", expected), ("/isBase64Encoded", json!(encoded))]);
     };
     check(b"{\"a\": \"\\u0000\r\n\t\"}", false, json!("{\"a\": \"\\u0000\r\n\t\"}"), false);
-    check("h\u{e9} \u{1F600} \u{0} \u{1f} \u{7f}".as_bytes(), false, json!("h\u{e9} \u{1F600} \u{0} \u{1f} \u{7f}"), false);
+    check(
+        "h\u{e9} \u{1F600} \u{0} \u{1f} \u{7f}".as_bytes(),
+        false,
+        json!("h\u{e9} \u{1F600} \u{0} \u{1f} \u{7f}"),
+        false,
+    );
     check(b"\xff\xfe", false, json!("\u{fffd}\u{fffd}"), false);
     check(b"\xff\xfe\x00\x01", true, json!("//4AAQ=="), true);
     check(b"abc", true, json!("YWJj"), true);
