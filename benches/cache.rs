@@ -86,6 +86,7 @@ fn with_inbound(act: impl FnOnce(&Inbound<'_>)) {
     let facts = Facts {
         api_key: None,
         authorized: None,
+        client_certificate: None,
         account_id: "000000000000",
         ids: &ids,
         stage: None,

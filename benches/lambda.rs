@@ -14,11 +14,12 @@ use tollgate::data_plane::integrate::lambda::event::Event;
 use tollgate::data_plane::settings::ForwardingSettings;
 use tollgate::http::head::{FieldSpace, HeadLimits, request};
 use tollgate::http::target;
+use tollgate::plan::authorizer::Authorization;
 use tollgate::plan::content::BinaryMediaTypes;
 use tollgate::plan::integration::{Denied, Integration};
 use tollgate::plan::release::Release;
 use tollgate::plan::route::RouteTable;
-use tollgate::plan::{MethodIndex, MethodPlan, StagePlan};
+use tollgate::plan::{ApiKeySource, MethodIndex, MethodPlan, StagePlan};
 
 /// As a browser sends it.
 const REQUEST: &str = "POST /prod/orders/7f3a/lines?page=2&size=50&filter=open%20only HTTP/1.1\r\n\
@@ -40,12 +41,16 @@ fn stage() -> StagePlan {
         endpoint_type: Some("REGIONAL"),
         variables: vec![("table".into(), "orders-prod".into())],
         release: Release::Only,
+        method_arn_prefix: "arn:aws:execute-api:us-east-1:123456789012:abc123/prod/".into(),
         routes: Arc::default(),
         methods: Arc::new([]),
         origins: Arc::new([]),
         protections: Arc::new([]),
         rules: Arc::new([]),
+        authorizers: Arc::new([]),
         gateway_responses: Arc::default(),
+        api_key_source: ApiKeySource::Header,
+        resource_policy: None,
         throttles: None,
         access_log_format: None,
         binary_media_types: BinaryMediaTypes::default(),
@@ -60,6 +65,7 @@ fn method() -> MethodPlan {
         resource_path: "/orders/{id}/{proxy+}".into(),
         resource_id: "r1d2c3".into(),
         api_key_required: false,
+        authorization: Authorization::None,
         rules: Box::default(),
         validator: None,
         cache: None,
@@ -95,6 +101,7 @@ fn events(criterion: &mut Criterion) {
         request_parts: None,
         api_key: None,
         authorized: None,
+        client_certificate: None,
     };
     let settings = ForwardingSettings::default();
     let client = Client::new("192.0.2.1".parse().expect("an address"), 443, true, &settings);

@@ -26,10 +26,11 @@ mod special;
 mod table;
 mod targets;
 mod value;
+mod vpc;
 
 pub use choice::{
-    BasePath, CredentialsSource, Driver, KeyScope, LogLevel, Parity, ThrottleHeaders, UnderscoreTwins, Unresolved,
-    Unsupported,
+    BasePath, ClientAuth, CredentialsSource, Driver, KeyScope, LogLevel, Parity, ThrottleHeaders, UnderscoreTwins,
+    Unresolved, Unsupported,
 };
 pub use credentials::{AccessKey, AccessToken, Secret, SecretSource};
 pub use endpoints::ServiceEndpoints;
@@ -38,11 +39,12 @@ pub use iam::{IamUser, PolicySource, read_users};
 pub use problem::{Problem, Problems, Source, did_you_mean};
 pub use special::{AuditDestination, CertificateFiles, LogDestination, SHARDS_MAX, ShardCount, StageVariables};
 pub use table::{
-    AccessLog, Aws, Config, Forwarding, Iam, Lambda, Limits, Log, Management, Quota, Runtime, Shutdown, Throttle, Tls,
-    Upstream,
+    AccessLog, Aws, Config, Forwarding, Iam, Jwt, Lambda, Limits, Log, Management, Quota, Runtime, Shutdown, Throttle,
+    Tls, Upstream,
 };
 pub use targets::{FunctionTarget, FunctionTargets, VpcLinks};
 pub use value::{Node, Place};
+pub use vpc::VpcEndpoint;
 
 use define::Setting;
 use kind::{Context, Fault};
@@ -80,15 +82,25 @@ pub struct Settings {
 pub struct ListenAddress {
     pub address: SocketAddr,
     pub tls: bool,
+    /// Whether clients are asked for a certificate.
+    pub asks_clients: bool,
 }
 
 impl Config {
-    /// All addresses for clients: those of `listen`, then those of `tls.listen`.
+    /// All addresses for clients: those of `listen`, then those of `tls.listen` and `tls.client_auth_listen`.
     pub fn listen_addresses(&self) -> Vec<ListenAddress> {
-        let tls_everywhere = !self.tls.certificates.is_empty() && self.tls.listen.is_empty();
-        let plain = self.listen.iter().map(|address| ListenAddress { address: *address, tls: tls_everywhere });
-        let tls = self.tls.listen.iter().map(|address| ListenAddress { address: *address, tls: true });
-        plain.chain(tls).collect()
+        let tls = &self.tls;
+        let tls_everywhere = !tls.certificates.is_empty() && tls.listen.is_empty();
+        let asks_everywhere = tls.client_truststore_file.is_some() && tls.client_auth_listen.is_empty();
+        let listen = |address: &SocketAddr, tls: bool, asks: bool| ListenAddress {
+            address: *address,
+            tls,
+            asks_clients: tls && asks,
+        };
+        let plain = self.listen.iter().map(|address| listen(address, tls_everywhere, asks_everywhere));
+        let secure = tls.listen.iter().map(|address| listen(address, true, asks_everywhere));
+        let asking = tls.client_auth_listen.iter().map(|address| listen(address, true, true));
+        plain.chain(secure).chain(asking).collect()
     }
 }
 

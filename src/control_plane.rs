@@ -5,6 +5,7 @@
 //! - [`publish`]: a plan to all shards, or a refusal that leaves the running one alone.
 //! - [`health`]: checks the targets of upstreams that ask for it.
 //! - [`aws_credentials`]: with what requests to AWS's services are signed; [`fetch`]: one request of the control plane's own.
+//! - [`key_sets`]: the keys that tokens are verified with, fetched and kept fresh.
 //! - [`resolver`]: upstream names to addresses, kept fresh.
 //! - [`watch`]: notices changed files.
 //! - [`server`]: `/healthz`, `/readyz`, `/metrics`, `/reload`, `/status`, `/backup`, `/restore`.
@@ -38,6 +39,7 @@ pub mod fetch;
 mod fixture;
 pub mod health;
 pub mod keeper;
+pub mod key_sets;
 pub mod operation;
 pub mod operations;
 pub mod page;
@@ -70,7 +72,9 @@ use crate::stats::Registry;
 use access_log::AccessLog;
 use health::{HealthChecks, Prober};
 use keeper::Fresh;
-use publish::{Builder, Links, Published, Publisher, Reload, Unresolved};
+use key_sets::fetch::Getter;
+use key_sets::{KeySetKeeper, KeySetSettings};
+use publish::{Builder, Links, Published, Publisher, Reload, ReloadCertificates, Unresolved};
 use resolver::lookup::Lookup;
 use resolver::{Resolver, TtlBounds};
 use server::{Admin, Management};
@@ -94,14 +98,16 @@ pub struct Control {
     /// [`resolver::lookup::SystemLookup`], outside of tests.
     pub lookup: Arc<dyn Lookup>,
     pub prober: Arc<dyn Prober>,
+    /// Asks for issuers' keys.
+    pub getter: Arc<dyn Getter>,
     /// Bound already, so that an address in use is told before anything starts.
     pub admin: Option<TcpListener>,
     pub management: Management,
     /// The keeper's plans.
     pub fresh: mpsc::UnboundedReceiver<Fresh>,
     pub access_log: Option<AccessLog>,
-    /// Reads certificates again and gives them to the listeners; called on SIGHUP.
-    pub reload_certificates: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
+    /// Called on SIGHUP and `POST /reload`.
+    pub reload_certificates: ReloadCertificates,
     /// Further conditions of readiness: that listeners are bound.
     pub checks: Vec<Check>,
     pub settings: Settings,
@@ -123,6 +129,7 @@ pub struct Settings {
     pub shutdown_delay_ms: u64,
     /// From there to the end of exchanges in flight.
     pub drain_timeout_ms: u64,
+    pub key_sets: KeySetSettings,
 }
 
 /// Why [`ControlPlane::run`] returned.
@@ -139,12 +146,12 @@ pub enum ExitReason {
 pub struct ControlPlane {
     publisher: Publisher,
     health_checks: HealthChecks,
+    key_sets: KeySetKeeper,
     state: Arc<State>,
     reloads: mpsc::Sender<Reload>,
     admin: Option<tokio::net::TcpListener>,
     management: Arc<Management>,
     access_log: Option<AccessLog>,
-    reload_certificates: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
     signals: Signals,
     settings: Settings,
 }
@@ -176,17 +183,19 @@ impl ControlPlane {
         let (reloads, asked) = mpsc::channel(RELOADS_MAX);
         let files = Watch::new(settings.watch);
         let (health_checks, watching) = HealthChecks::new(control.prober, Arc::clone(&state));
+        let key_sets = KeySetKeeper::new(watching.subscribe(), control.getter, Arc::clone(&state), settings.key_sets);
         let shared = Arc::clone(&state);
-        let (unresolved, links) = (settings.unresolved, Links { reloads: asked, fresh: control.fresh, watching });
+        let (fresh, reload_certificates) = (control.fresh, control.reload_certificates);
+        let (unresolved, links) = (settings.unresolved, Links { reloads: asked, fresh, watching, reload_certificates });
         Ok(ControlPlane {
             publisher: Publisher::new(builder, shared, resolver, files, unresolved, links),
             health_checks,
+            key_sets,
             management: Arc::new(control.management),
             state,
             reloads,
             admin: control.admin.map(adopt_listener).transpose()?,
             access_log: control.access_log,
-            reload_certificates: control.reload_certificates,
             signals: Signals::listen().map_err(|error| format!("cannot listen for signals: {error}"))?,
             settings,
         })
@@ -203,18 +212,19 @@ impl ControlPlane {
     /// Serves until a signal says to stop, then drains the shards.
     pub async fn run(self) -> ExitReason {
         let ControlPlane { publisher, state, reloads, admin, management, mut signals, settings, .. } = self;
-        let health_checks = self.health_checks;
+        let (health_checks, key_sets) = (self.health_checks, self.key_sets);
         let audited = Arc::clone(&management);
         let mut tasks = tokio::task::JoinSet::new();
         tasks.spawn(publisher.run());
         tasks.spawn(health_checks.run());
+        tasks.spawn(key_sets.run());
         tasks.spawn(harvest_regularly(Arc::clone(&state), Duration::from_millis(settings.harvest_ms.max(1))));
         if let Some(listener) = admin {
             let admin = Admin { state: Arc::clone(&state), reloads: reloads.clone(), management };
             tasks.spawn(async move { match server::serve(listener, admin).await {} });
         }
         while let Asked::Reload = signals.next().await {
-            hang_up(self.access_log.as_ref(), &*self.reload_certificates, &reloads);
+            hang_up(self.access_log.as_ref(), &reloads);
             audited.audit.reopen();
         }
         let reason = tokio::select! {
@@ -258,16 +268,9 @@ fn adopt_listener(listener: TcpListener) -> Result<tokio::net::TcpListener, Stri
 }
 
 /// SIGHUP: everything that comes from files is taken anew.
-fn hang_up(
-    access_log: Option<&AccessLog>,
-    reload_certificates: &dyn Fn() -> Result<(), String>,
-    reloads: &mpsc::Sender<Reload>,
-) {
+fn hang_up(access_log: Option<&AccessLog>, reloads: &mpsc::Sender<Reload>) {
     if let Some(access_log) = access_log {
         access_log.reopen();
-    }
-    if let Err(error) = reload_certificates() {
-        tracing::error!("certificates were not reloaded, the old ones stay: {error}");
     }
     // Where so many wait already, one of them publishes what this one wants.
     let _ = reloads.try_send(Reload { asked_by: "signal", reply: None });

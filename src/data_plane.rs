@@ -4,13 +4,13 @@
 //!
 //! - [`shard`]: one core: its listeners, its mail, its clock; [`live`]: the plan it serves and what belongs to it here.
 //! - [`connection`]: a client's connection: heads in, exchanges, bytes out.
-//! - [`admit`]: the API key that a method demands; [`signed`]: who signed a request.
+//! - [`authorize`]: whether the caller may call; [`signed`]: who signed it; [`identity`]: who calls. [`admit`]: the API key that a method demands.
 //! - [`forwarding`]: from a client's request to the origin's: what is dropped, mapped and added.
 //! - [`integrate`]: HTTP origins, functions, services of AWS and mock answers; [`upstream`]: the pools of connections to origins,
 //!   and what protects them.
 //! - [`aws_signer`]: signs requests to AWS's services.
 //! - [`cache`]: answers that are given again without asking an origin.
-//! - [`identity`]: who calls, where a method asks; [`call`]: requests of the gateway's own.
+//! - [`call`]: requests of the gateway's own; [`invoke`]: those that invoke functions.
 //! - [`body`]: bodies on their way through; [`compress`]: in and out of content codings.
 //! - [`respond`]: method responses and gateway responses: the one place where an error becomes a response; [`request_parts`]: what gateway
 //!   responses ask of a request.
@@ -20,6 +20,7 @@
 
 pub mod access_log;
 pub mod admit;
+pub mod authorize;
 pub mod aws_signer;
 pub mod body;
 pub mod cache;
@@ -31,6 +32,7 @@ pub mod exchange;
 pub mod forwarding;
 pub mod identity;
 pub mod integrate;
+pub mod invoke;
 pub mod live;
 pub mod request_parts;
 pub mod respond;

@@ -19,6 +19,8 @@
 //!   know values and text only.
 //! - [`limit`]: how much may pass, exact across cores: token buckets, a shard's leases of them, concurrency.
 //! - [`sign`]: AWS Signature Version 4, without I/O and clock.
+//! - [`jwt`]: JSON Web Tokens and the keys that verify them, without I/O and clock.
+//! - [`policy`]: policies in IAM's language, of resources, of users and of authorizers' answers: who may call what.
 //! - [`meter`]: how often each API key has called under each usage plan: counters in a mapped file, which outlive the
 //!   process, and the quotas' periods.
 //! - [`stats`]: every metric, a shard's recorder, the merge.
@@ -35,8 +37,9 @@
 //!
 //! 1. The planes never name each other; they share `plan` and `stats`; `server` introduces them.
 //! 2. Only `net` names monoio, io-uring and rustls.
-//! 3. `http`, `stats`, `model`, `limit`, `meter`, `jsonpath` and `sign` import nothing from the crate, `vtl` only `jsonpath`;
-//!    `plan` names `stats`, `limit`, `meter`, `sign`, `vtl` and `jsonpath`, and in `compile` `model`.
+//! 3. `http`, `stats`, `model`, `limit`, `meter`, `jsonpath`, `sign`, `policy` and `jwt` import nothing from the crate, `vtl`
+//!    only `jsonpath`; `plan` names `stats`, `limit`, `meter`, `sign`, `vtl`, `jsonpath`, `policy` and `jwt`, and in
+//!    `compile` `model`.
 //! 4. A plan is a value: built once, never changed, without interior mutability and clock; one copy in the process.
 //! 5. State is touched in plain `fn`s, I/O happens in `async fn`s; no `RefCell` borrow lives across an `.await`.
 //! 6. An error becomes bytes in one place: `data_plane/respond.rs` for clients, `control_plane/server.rs` for operators.
@@ -56,12 +59,14 @@ pub mod data_plane;
 pub mod diagnostic;
 pub mod http;
 pub mod jsonpath;
+pub mod jwt;
 pub mod limit;
 pub mod meter;
 pub mod model;
 pub mod net;
 pub mod openapi;
 pub mod plan;
+pub mod policy;
 pub mod server;
 pub mod sign;
 pub mod stats;

@@ -7,6 +7,7 @@
 //! - [`release`]: which of its two deployments, where the stage has a canary.
 //! - [`route`]: which method of that stage, with the path's parameters.
 //! - [`integration`]: what the method does: an HTTP request to build, or a mock answer.
+//! - [`authorizer`]: what a method demands of its callers, and who decides.
 //! - [`lambda`]: where a function is invoked.
 //! - [`content`]: text and binary bodies, and how one becomes the other.
 //! - [`context`]: the names of `$context`'s variables.
@@ -19,12 +20,15 @@
 //! - [`test_invocation`]: a method tried without serving it.
 //! - [`validation`]: what a method demands of a request: parameters, and bodies that fit a model.
 //! - [`throttle`]: how often methods may be called.
+//! - [`vpc`]: which networks stand for which VPC endpoints.
 //! - [`clients`]: API keys and usage plans, beside the plan.
 //! - [`identity`]: who may sign requests, beside the plan; [`aws_credentials`]: with what the gateway's own are signed.
+//! - [`key_sets`]: the keys that tokens are verified with, beside the plan.
 //! - [`delivery`]: how a plan and what belongs to it reach the shards.
 //! - [`compile`]: from the model to a plan, or the list of what stands against it.
 
 pub mod access_log;
+pub mod authorizer;
 pub mod aws_credentials;
 pub mod cache;
 pub mod clients;
@@ -35,6 +39,7 @@ pub mod delivery;
 pub mod gateway_response;
 pub mod identity;
 pub mod integration;
+pub mod key_sets;
 pub mod lambda;
 pub mod mock_status;
 pub mod protection;
@@ -45,17 +50,20 @@ pub mod template;
 pub mod test_invocation;
 pub mod throttle;
 pub mod validation;
+pub mod vpc;
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use access_log::LogFormat;
+use authorizer::{Authorization, Authorizer, AuthorizerIndex};
 use cache::{CacheDefinition, StageCache};
 use content::BinaryMediaTypes;
 use delivery::HealthTarget;
 use gateway_response::GatewayResponses;
 use integration::{Integration, Origin};
+use key_sets::KeySource;
 use protection::Protection;
 use release::Release;
 use route::RouteTable;
@@ -63,6 +71,8 @@ use select::Selector;
 use select::domain::DomainAddress;
 use throttle::{Rule, RuleIndex, Throttles};
 use validation::Validator;
+
+use crate::policy::Policy;
 
 /// The position of a stage in [`Plan::stages`]. 32 bits: more stages than memory has room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -84,6 +94,8 @@ pub struct Plan {
     pub selector: Selector,
     /// Each with its canary, if it has one, directly behind it. The same from plan to plan, until a deploy changes it.
     pub stages: Vec<Arc<StagePlan>>,
+    /// Where the keys are that its authorizers verify tokens with, each once.
+    pub key_sources: BTreeSet<KeySource>,
 }
 
 /// One stage of one API, or its canary: what a deployment to a stage makes of the API's description.
@@ -102,7 +114,10 @@ pub struct StagePlan {
     /// `$stageVariables`, for templates.
     pub variables: Vec<(Box<str>, Box<str>)>,
     pub release: Release,
-    /// These six are shared by stages that serve the same definition with the same variables.
+    /// What the ARNs of its methods begin with: `arn:aws:execute-api:{region}:{account}:{api}/{stage}/`. `{METHOD}/{path}`
+    /// make one whole.
+    pub method_arn_prefix: Box<str>,
+    /// These eight are shared by stages that serve the same definition with the same variables.
     pub routes: Arc<RouteTable>,
     pub methods: Arc<[MethodPlan]>,
     /// Where its methods' requests go, each once.
@@ -111,7 +126,12 @@ pub struct StagePlan {
     pub protections: Arc<[Arc<Protection>]>,
     /// What `x-tollgate-throttle` says of it and of its methods.
     pub rules: Arc<[Rule]>,
+    /// Who decides who may call its methods, where something does.
+    pub authorizers: Arc<[Authorizer]>,
     pub gateway_responses: Arc<GatewayResponses>,
+    pub api_key_source: ApiKeySource,
+    /// Who may call the API at all, where its description says.
+    pub resource_policy: Option<Arc<Policy>>,
     /// By its own settings; `None` where no method has a limit.
     pub throttles: Option<Throttles>,
     /// The stage's own; without one, the setting's.
@@ -123,6 +143,16 @@ pub struct StagePlan {
     pub cache: Option<Arc<StageCache>>,
 }
 
+/// Where a caller's API key is read from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ApiKeySource {
+    /// `x-api-key`.
+    #[default]
+    Header,
+    /// `usageIdentifierKey` of the authorizer's answer.
+    Authorizer,
+}
+
 /// One method of one resource, ready to run.
 #[derive(Debug)]
 pub struct MethodPlan {
@@ -132,6 +162,7 @@ pub struct MethodPlan {
     pub resource_path: Box<str>,
     pub resource_id: Box<str>,
     pub api_key_required: bool,
+    pub authorization: Authorization,
     /// In the order in which they are asked.
     pub rules: Box<[RuleIndex]>,
     /// What is checked before the integration is begun.
@@ -156,7 +187,7 @@ impl MethodPlan {
 impl Plan {
     /// A plan that serves nothing: what a gateway without an API runs on.
     pub fn empty() -> Plan {
-        Plan { generation: 0, selector: Selector::default(), stages: Vec::new() }
+        Plan { generation: 0, selector: Selector::default(), stages: Vec::new(), key_sources: BTreeSet::new() }
     }
 
     /// The plan with custom domain names, in place of those that it had.
@@ -186,6 +217,15 @@ impl Plan {
         }
     }
 
+    /// Whether any of its requests is signed.
+    pub fn signs(&self) -> bool {
+        let signs = |stage: &StagePlan| {
+            stage.methods.iter().any(|method| method.integration.signs())
+                || stage.authorizers.iter().any(Authorizer::signs)
+        };
+        self.stages.iter().any(|stage| signs(stage))
+    }
+
     /// Where requests go: an origin that several stages name comes as often.
     pub fn origins(&self) -> impl Iterator<Item = &Origin> {
         self.stages.iter().flat_map(|stage| stage.origins.iter().map(|origin| &**origin))
@@ -208,6 +248,10 @@ impl Plan {
 impl StagePlan {
     pub fn method(&self, index: MethodIndex) -> &MethodPlan {
         &self.methods[index.0 as usize]
+    }
+
+    pub fn authorizer(&self, index: AuthorizerIndex) -> &Authorizer {
+        &self.authorizers[index.0 as usize]
     }
 
     pub fn origin(&self, index: OriginIndex) -> &Origin {

@@ -1,32 +1,39 @@
 //! Boot and shutdown in order. The one room that knows both planes.
 //!
 //! Everything that can be wrong is found before anything is served: certificates, addresses, documents, host names. A
-//! start that fails leaves nothing behind. [`access`] has the credentials of the admin listener, [`aws`] those of IAM users
-//! and what the settings say of AWS's services; [`probe`] asks targets for their health, [`fetch`] others for anything else,
-//! both over a [`peer`]; [`test_invoke`] starts one shard, for one exchange.
+//! start that fails leaves nothing behind. [`bind`] has the addresses, [`listeners`] what TLS on them needs, [`truststores`]
+//! those of custom domain names; [`access`] has the credentials of the admin listener, [`aws`] those of IAM users and what the
+//! settings say of AWS's services; [`probe`] asks targets for their health, [`fetch`] others for anything else, both over a
+//! [`peer`]; [`test_invoke`] starts one shard, for one exchange.
 
 pub mod access;
 pub mod aws;
+mod bind;
 pub mod fetch;
+mod key_sets;
+mod listeners;
 mod peer;
 mod probe;
 pub mod test_invoke;
+mod truststores;
 
 use std::collections::VecDeque;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
+use std::time::{Duration, SystemTime};
 
 use crate::config::{self, Config, LogDestination, UnderscoreTwins};
 use crate::control_plane::access::Access;
 use crate::control_plane::access_log::{AccessLog, AccessLogSender, AccessLogTarget};
 use crate::control_plane::audit::AuditLog;
+use crate::control_plane::aws_credentials::{AwsCredentialsKeeper, AwsCredentialsParts, Wanting};
 use crate::control_plane::clients::ClientsFollower;
 use crate::control_plane::clients::memberships::Metered;
 use crate::control_plane::keeper::{self, Fresh, KeeperHandle, KeeperParts, KeeperSettings};
 use crate::control_plane::operation::{Random, SystemRandom};
 use crate::control_plane::publish::Builder;
-use crate::control_plane::resolver::lookup::SystemLookup;
+use crate::control_plane::resolver::lookup::{Lookup, SystemLookup};
 use crate::control_plane::server::{Management, TESTS_MAX};
 use crate::control_plane::serving::Serving;
 use crate::control_plane::store::disk::Disk;
@@ -35,26 +42,30 @@ use crate::control_plane::usage::sync::UsageSync;
 use crate::control_plane::{self, Control, ControlPlane, ExitReason};
 use crate::data_plane::access_log::LogSink;
 use crate::data_plane::settings::{
-    AccessLogSettings, CacheSettings, Cidr, CompressionSettings, ForwardingSettings, FunctionSettings, Settings,
-    ThrottleHeaders, ThrottleSettings, UpstreamSettings,
+    AccessLogSettings, AuthorizerSettings, CacheSettings, Cidr, CompressionSettings, ForwardingSettings,
+    FunctionSettings, Settings, ThrottleHeaders, ThrottleSettings, UpstreamSettings,
 };
 use crate::data_plane::shard::{Letter, ListenerInfo, ShardHandle, ShardParts, ShardState, run};
 use crate::data_plane::throttle::SharedLimits;
 use crate::http::head::HeadLimits;
 use crate::limit::Rate;
 use crate::meter::{Day, Meters, Today};
-use crate::net::listener::Bound;
 use crate::net::mailbox::Mailbox;
 use crate::net::runtime::{Driver, Mode, Runtime, allowed_cpus, pin_to_cpu};
-use crate::net::tls::{CertificateFiles, ClientTls, ServerTls, warm_up};
+use crate::net::tls::server::ServerTls;
+use crate::net::tls::{ClientTls, warm_up};
 use crate::plan::Plan;
 use crate::plan::access_log::LogFormat;
 use crate::plan::clients::Clients;
 use crate::plan::clients::digest::Secret;
 use crate::plan::compile;
-use crate::plan::compile::targets::{FunctionTarget, Targets};
+use crate::plan::compile::targets::{FunctionTarget, Targets, TokenOptions};
 use crate::plan::delivery::{Delivery, Fleet};
+use crate::plan::identity::Identities;
+use crate::plan::vpc::{VpcEndpoint, VpcEndpoints};
+use crate::policy::{self, Policy, PolicyKind};
 use crate::stats::Registry;
+use truststores::TruststoreFolder;
 
 /// What is served where, once it is.
 pub struct Started {
@@ -78,17 +89,17 @@ pub fn serve(
     let cpus = allowed_cpus();
     let shards = usize::from(config.shards.resolve(cpus.len().max(1)));
     warm_up();
-    let server_tls = load_server_tls(config)?;
+    let server_tls = listeners::load_tls(config)?;
+    let truststores = TruststoreFolder::open(config.tls.truststore_dir.as_deref())?;
     let client_tls = Arc::new(ClientTls::load(config.tls.upstream_ca_file.as_deref())?);
-    let (infos, mut bound) = bind_all(config, shards, server_tls.as_ref())?;
-    let admin = config.admin.map(bind_admin).transpose()?;
+    let bind::Addresses { infos, mut bound, admin } = bind::bind_all(config, shards, server_tls.as_ref())?;
     let registry = Registry::new(shards);
     let access_log = start_access_log(config, &registry)?;
     // The store first: it makes the folder, and says who has it.
     let disk = config.data.as_deref().map(Disk::open).transpose()?;
     let meters = Arc::new(open_meters(config)?);
     let fleet = Arc::new(handles(shards)?);
-    let (keeper, fresh) = start_keeper(config, disk, Arc::clone(&meters), Arc::clone(&fleet))?;
+    let (keeper, fresh) = start_keeper(config, disk, Arc::clone(&meters), Arc::clone(&fleet), truststores.clone())?;
     give_memory_back();
     let usage_sync = start_usage_sync(config, &meters, &registry)?;
     let management = management(config, keeper.clone(), &registry, &infos)?;
@@ -121,6 +132,9 @@ pub fn serve(
     drop(report);
     let mode = collect_modes(&reports, shards)?;
     tracing::info!(shards, driver = mode.name(), "shards started");
+    if let Some(tls) = &server_tls {
+        listeners::report_refusals(tls)?;
+    }
     if mode == Mode::Epoll && config.driver == crate::config::Driver::Auto {
         tracing::warn!("io_uring is not available to this process: running on epoll");
     }
@@ -135,17 +149,35 @@ pub fn serve(
         mode,
     };
     runtime.block_on(async {
+        let lookup = SystemLookup::new(std::time::Duration::from_millis(config.upstream.dns_timeout_ms))?;
+        let lookup: Arc<dyn Lookup> = Arc::new(lookup);
+        let wanting = OnceLock::new();
+        let fleet =
+            Arc::new(Shards { handles: fleet, kept: Mutex::default(), tls: server_tls.clone(), truststores, wanting });
+        if let Some(settings) = aws::credentials_settings(&config.aws) {
+            let (keeper, wanting) = AwsCredentialsKeeper::new(AwsCredentialsParts {
+                settings,
+                environment: Box::new(|name| std::env::var(name).ok()),
+                fetcher: Arc::new(fetch::HttpFetcher::new(Arc::clone(&client_tls), Arc::clone(&lookup))),
+                fleet: Arc::<Shards>::clone(&fleet),
+                clock: Box::new(|| SystemTime::now().into()),
+                random: Box::new(SystemRandom),
+            });
+            fleet.wanting.get_or_init(|| wanting);
+            tokio::spawn(keeper.run());
+        }
         let control = Control {
-            fleet: Arc::new(Shards { handles: fleet, kept: Mutex::default() }),
+            fleet,
             registry,
             builder,
-            lookup: Arc::new(SystemLookup::new(std::time::Duration::from_millis(config.upstream.dns_timeout_ms))?),
-            prober: Arc::new(probe::TargetProber::new(client_tls)),
+            lookup: Arc::clone(&lookup),
+            prober: Arc::new(probe::TargetProber::new(Arc::clone(&client_tls))),
+            getter: Arc::new(key_sets::DocumentGetter::new(client_tls, lookup)),
             admin,
             management,
             fresh,
             access_log,
-            reload_certificates: Box::new(move || server_tls.as_ref().map_or(Ok(()), |tls| tls.reload())),
+            reload_certificates: Arc::new(move || server_tls.as_ref().map_or(Ok(()), |tls| tls.reload())),
             checks: vec![("listeners", {
                 let serving = Arc::clone(&serving);
                 Box::new(move || serving.load(Ordering::Acquire) == shards)
@@ -156,7 +188,7 @@ pub fn serve(
         control_plane.publish_first().await?;
         // The shards open their listeners when they have taken the plan.
         while serving.load(Ordering::Acquire) < shards {
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
         started(&facts);
         let reason = control_plane.run().await;
@@ -165,52 +197,6 @@ pub fn serve(
         }
         Ok(reason)
     })
-}
-
-fn load_server_tls(config: &Config) -> Result<Option<Arc<ServerTls>>, String> {
-    if config.tls.certificates.is_empty() {
-        return Ok(None);
-    }
-    let files = config.tls.certificates.iter();
-    let files = files.map(|pair| CertificateFiles { certificate: pair.certificate.clone(), key: pair.key.clone() });
-    ServerTls::load(files.collect()).map(|tls| Some(Arc::new(tls)))
-}
-
-/// Every address for every shard: by shard, in the order of the infos.
-type BoundByShard = Vec<Vec<Bound>>;
-
-fn bind_all(
-    config: &Config,
-    shards: usize,
-    tls: Option<&Arc<ServerTls>>,
-) -> Result<(Vec<ListenerInfo>, BoundByShard), String> {
-    let mut infos = Vec::new();
-    let mut by_shard: BoundByShard = (0..shards).map(|_| Vec::new()).collect();
-    for listen in config.listen_addresses() {
-        let (address, bound) =
-            Bound::bind(listen.address, shards).map_err(|error| bind_problem(listen.address, "listen", &error))?;
-        infos.push(ListenerInfo { address, tls: tls.filter(|_| listen.tls).map(Arc::clone) });
-        by_shard.iter_mut().zip(bound).for_each(|(shard, bound)| shard.push(bound));
-    }
-    Ok((infos, by_shard))
-}
-
-fn bind_admin(address: SocketAddr) -> Result<TcpListener, String> {
-    TcpListener::bind(address).map_err(|error| bind_problem(address, "admin", &error))
-}
-
-fn bind_problem(address: SocketAddr, setting: &str, error: &std::io::Error) -> String {
-    let remedy = match error.kind() {
-        std::io::ErrorKind::AddrInUse => {
-            format!("; another process listens there: choose another address (--{setting}) or end it")
-        }
-        std::io::ErrorKind::PermissionDenied => {
-            "; ports below 1024 need the capability CAP_NET_BIND_SERVICE".to_owned()
-        }
-        std::io::ErrorKind::AddrNotAvailable => "; no interface of this machine has that address".to_owned(),
-        _ => String::new(),
-    };
-    format!("{setting}: cannot listen on {address}: {error}{remedy}")
 }
 
 fn start_access_log(config: &Config, registry: &Arc<Registry>) -> Result<Option<AccessLog>, String> {
@@ -224,7 +210,7 @@ fn start_access_log(config: &Config, registry: &Arc<Registry>) -> Result<Option<
 }
 
 /// How long the disk may take for the last of what was counted.
-const LAST_SYNC: std::time::Duration = std::time::Duration::from_secs(2);
+const LAST_SYNC: Duration = Duration::from_secs(2);
 
 /// Loads the store, or makes one in memory, and compiles what it has. A stage that cannot be served any more (a newer
 /// version may refuse what an older one took) is left out, and named: the others are served.
@@ -233,6 +219,7 @@ fn start_keeper(
     disk: Option<Disk>,
     meters: Arc<Meters>,
     fleet: Arc<Vec<ShardHandle>>,
+    truststores: TruststoreFolder,
 ) -> Result<(KeeperHandle, tokio::sync::mpsc::UnboundedReceiver<Fresh>), String> {
     let store = disk.as_ref().map(Disk::load).transpose()?.unwrap_or_default();
     let mut serving = Serving::new(compile::Options { root: false, ..managed_options(config) });
@@ -253,6 +240,7 @@ fn start_keeper(
         account_id: config.account_id.clone(),
         region: config.management.region.clone(),
         give_way: yield_to_shards,
+        give_memory_back,
     };
     let oldest_revision = move || fleet.iter().map(|shard| shard.state.adopted_clients.load(Ordering::Acquire)).min();
     let keeper = keeper::start(KeeperParts {
@@ -264,6 +252,7 @@ fn start_keeper(
         adopted_clients: Box::new(move || oldest_revision().unwrap_or(0)),
         settings,
         random: Box::new(SystemRandom),
+        truststores: Box::new(truststores),
         fresh: sender,
     })?;
     Ok((keeper, fresh))
@@ -278,7 +267,7 @@ fn start_usage_sync(
     if config.data.is_none() {
         return Ok(None);
     }
-    let every = std::time::Duration::from_millis(config.quota.sync_ms);
+    let every = Duration::from_millis(config.quota.sync_ms);
     let started = UsageSync::start(Arc::clone(meters), every, Arc::clone(registry));
     started.map(Some).map_err(|error| format!("cannot start the thread that writes usage to the disk: {error}"))
 }
@@ -317,16 +306,23 @@ fn url(info: &ListenerInfo) -> String {
 /// Where what definitions name by ARN or id is asked. `function_host` is this process's own, once it listens.
 pub fn targets(config: &Config, function_host: Option<SocketAddr>) -> Targets {
     let functions = config.lambda.targets.0.iter().map(|(name, target)| {
-        let config::FunctionTarget { url, name: other, region } = target.clone();
-        (name.clone(), FunctionTarget { url, name: other, signed_for: region })
+        let config::FunctionTarget { url, name: other, signed } = target.clone();
+        (name.clone(), FunctionTarget { url, name: other, signed })
     });
-    let vpc_links = config.vpc_links.0.iter().map(|(name, url)| (name.clone(), url.clone()));
+    let without_credentials = config.aws.credentials == config::CredentialsSource::Off;
+    let service = |url: &String| FunctionTarget { url: url.clone(), name: None, signed: !without_credentials };
     Targets {
         function_host,
         functions: functions.collect(),
+        lambda: config.aws.endpoints.0.get("lambda").map(service),
+        tokens: TokenOptions {
+            token_bytes_max: usize::try_from(config.jwt.token_bytes_max).unwrap_or(usize::MAX),
+            leeway_s: config.jwt.leeway_s,
+            cognito_endpoint: config.jwt.cognito_endpoint.clone(),
+        },
         service_endpoints: config.aws.endpoints.0.clone(),
-        without_credentials: config.aws.credentials == config::CredentialsSource::Off,
-        vpc_links: vpc_links.collect(),
+        without_credentials,
+        vpc_links: config.vpc_links.0.iter().map(|(name, url)| (name.clone(), url.clone())).collect(),
     }
 }
 
@@ -335,11 +331,17 @@ pub fn compile_options(config: &Config) -> compile::Options {
     let limits = compile::Limits {
         integration_timeout_ms_max: config.limits.integration_timeout_max_ms,
         template_bytes_max: config.limits.template_bytes_max,
+        policy_bytes_max: usize::try_from(config.limits.policy_bytes_max).unwrap_or(usize::MAX),
+    };
+    let owner = compile::Owner {
+        region: config.management.region.clone().into(),
+        account_id: config.account_id.clone().into(),
     };
     compile::Options {
         root: config.root,
         limits,
         on_unsupported: compile::Unsupported::Refuse,
+        owner,
         targets: Some(Arc::new(targets(config, None))),
         vpc_link_names: Default::default(),
     }
@@ -464,7 +466,30 @@ fn settings(config: &Config, shards: usize) -> Result<Settings, String> {
             event_bytes_max: config.lambda.event_bytes_max,
             answer_bytes_max: config.lambda.answer_bytes_max,
         },
+        authorizers: AuthorizerSettings {
+            shard_bytes_max: config.authorizers.shard_bytes_max,
+            timeout_ms: config.authorizers.timeout_ms,
+            answer_bytes_max: config.authorizers.answer_bytes_max,
+            clock_skew_s: config.iam.clock_skew_ms.div_ceil(1000),
+            signing_keys_max: config.iam.signing_keys_max as usize,
+        },
+        identities: Arc::new(identities(config)?),
         account_id: config.account_id.as_str().into(),
+        vpc_endpoints: VpcEndpoints::new(config.vpc.endpoints.iter().map(|described| {
+            let endpoint =
+                VpcEndpoint { vpce_id: described.vpce.as_str().into(), vpc_id: described.vpc.as_str().into() };
+            (endpoint, described.cidrs.clone())
+        })),
+    })
+}
+
+fn identities(config: &Config) -> Result<Identities<Policy>, String> {
+    let limits = policy::Limits::of_bytes(usize::try_from(config.iam.policy_bytes_max).unwrap_or(usize::MAX));
+    aws::identities(config, |document| {
+        Policy::parse(document, PolicyKind::Identity, &limits).map_err(|errors| {
+            let errors = errors.iter().map(|error| format!("{} {}", error.pointer, error.message));
+            errors.collect::<Vec<_>>().join("; ")
+        })
     })
 }
 
@@ -482,6 +507,7 @@ fn control_settings(config: &Config, mode: Mode) -> control_plane::Settings {
         harvest_ms: config.access_log.flush_ms,
         shutdown_delay_ms: config.shutdown.delay_ms,
         drain_timeout_ms: config.shutdown.drain_timeout_ms,
+        key_sets: key_sets::settings(&config.jwt),
     }
 }
 
@@ -503,7 +529,7 @@ struct ShardStart {
     limits: Arc<SharedLimits>,
     client_tls: Arc<ClientTls>,
     infos: Vec<ListenerInfo>,
-    bound: Vec<Bound>,
+    bound: Vec<crate::net::listener::Bound>,
     registry: Arc<Registry>,
     log: Option<AccessLogSender>,
     serving: Arc<AtomicUsize>,
@@ -570,6 +596,21 @@ impl LogSink for Sink {
 struct Shards {
     handles: Arc<Vec<ShardHandle>>,
     kept: Mutex<Kept>,
+    /// Which names have mutual TLS is told the listeners before the shards: a client that is asked for a certificate too
+    /// early is one that will be.
+    tls: Option<Arc<ServerTls>>,
+    truststores: TruststoreFolder,
+    /// Who finds credentials for plans whose requests are signed; empty where nobody does.
+    wanting: OnceLock<Wanting>,
+}
+
+impl Shards {
+    fn serve_domains(&self, plan: &Plan) {
+        let Some(tls) = &self.tls else { return };
+        if let Err(reason) = tls.serve_domains(&self.truststores.domains(plan)) {
+            tracing::error!("the custom domain names' truststores were not exchanged: {reason}");
+        }
+    }
 }
 
 /// The latest plans and clients: whoever lets go of a plan last frees all its routes, which takes milliseconds that a
@@ -580,15 +621,23 @@ struct Kept {
     clients: VecDeque<Arc<Clients>>,
 }
 
-/// Values that outlive their successors' adoption.
+/// Values that outlive their successors' adoption, until they are [freed](free_unused).
 const KEPT_MAX: usize = 3;
 
-fn keep<T>(kept: &mut VecDeque<Arc<T>>, delivered: &Arc<T>) {
-    if kept.back().is_none_or(|last| !Arc::ptr_eq(last, delivered)) {
+/// Whether it is another one than that before.
+fn keep<T>(kept: &mut VecDeque<Arc<T>>, delivered: &Arc<T>) -> bool {
+    let new = kept.back().is_none_or(|last| !Arc::ptr_eq(last, delivered));
+    if new {
         kept.push_back(Arc::clone(delivered));
         let freed = kept.len().saturating_sub(KEPT_MAX);
         kept.drain(..freed);
     }
+    new
+}
+
+/// Frees what no shard has any more: after an import of many API keys, a second table of all of them.
+fn free_unused<T>(kept: &mut VecDeque<Arc<T>>) {
+    kept.retain(|value| Arc::strong_count(value) > 1);
 }
 
 impl Fleet for Shards {
@@ -599,13 +648,25 @@ impl Fleet for Shards {
     fn deliver(&self, shard: usize, delivery: Delivery) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         match &delivery {
-            Delivery::Plan(plan) => keep(&mut kept.plans, plan),
-            Delivery::Clients(clients) => keep(&mut kept.clients, clients),
+            Delivery::Plan(plan) => {
+                if keep(&mut kept.plans, plan) {
+                    self.serve_domains(plan);
+                    if let Some(wanting) = self.wanting.get().filter(|_| plan.signs()) {
+                        wanting.want();
+                    }
+                }
+            }
+            Delivery::Clients(clients) => drop(keep(&mut kept.clients, clients)),
+            // It comes every second or so.
+            Delivery::Harvest => {
+                free_unused(&mut kept.plans);
+                free_unused(&mut kept.clients);
+            }
             Delivery::Addresses(_)
             | Delivery::Health(_)
             | Delivery::AwsCredentials(_)
+            | Delivery::KeySets(_)
             | Delivery::FlushCache(_)
-            | Delivery::Harvest
             | Delivery::Drain => {}
         }
         drop(kept);
@@ -636,8 +697,8 @@ fn yield_to_shards() {
     }
 }
 
-/// Gives the system back what loading took and nobody needs any more. The allocator keeps it for each thread that loaded:
-/// 13 MB of a million API keys.
+/// Gives the system back what loading or an import took and nobody needs any more. The allocator keeps it for each thread
+/// that had it: 13 MB of a million API keys that were loaded.
 #[allow(unsafe_code)]
 fn give_memory_back() {
     // Other C libraries have nothing like it.

@@ -23,7 +23,7 @@ pub use claim::Claim;
 pub use error::SignError;
 pub use key::{SigningKey, SigningKeys};
 pub use timestamp::Timestamp;
-pub use verify::{BodyHash, BodyHasher, Known, verify, verify_head};
+pub use verify::{BodyHash, BodyHasher, EMPTY_SHA256, Known, verify, verify_head};
 
 use aws_lc_rs::digest;
 use std::fmt;

@@ -3,8 +3,8 @@
 //! - [`api`]: OpenAPI documents, written in a line or two.
 //! - [`gateway`]: the binary as a process, its listeners, log and metrics.
 //! - [`backend`]: scripted servers that record what they are sent.
+//! - [`function`]: Lambda functions as scripts.
 //! - [`client`]: sends bytes, reads answers; [`message`] parses both, and is strict about it.
-//! - [`function`]: Lambda's Invoke API, scripted.
 //! - [`history`]: whether what passed a limit is within it, over every window.
 //! - [`tls`]: certificates, TLS clients and TLS backends.
 

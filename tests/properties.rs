@@ -18,7 +18,7 @@ macro_rules! properties {
     };
 }
 
-properties! { aws_uri chunked coding event_stream head jsonpath openapi route schema sigv4 target template vtl }
+properties! { aws_uri chunked coding event_stream head jsonpath jwt openapi policy route schema sigv4 target template vtl }
 
 fn holds(target: &str, check: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(target);

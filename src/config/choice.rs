@@ -80,6 +80,14 @@ choices! {
         Warn = "warn",
     }
 
+    /// What becomes of a client that shows no certificate where it is asked for one.
+    ClientAuth {
+        /// It is refused.
+        Required = "required",
+        /// It is served as one that nobody knows.
+        Optional = "optional",
+    }
+
     /// What happens to a request field that a backend could mistake for one that the gateway sets, because it reads
     /// `_` and `-` alike (CGI, WSGI): `X_Forwarded_For`.
     UnderscoreTwins {

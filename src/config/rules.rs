@@ -1,6 +1,6 @@
 //! What must hold between settings, each of which is allowed by itself.
 
-use super::table::{Config, Management};
+use super::table::{Config, Management, Vpc};
 use std::collections::HashSet;
 use std::net::SocketAddr;
 
@@ -17,14 +17,15 @@ pub fn broken(config: &Config) -> Vec<Broken> {
     let mut broken = duplicate_addresses(config);
     broken.extend(open_to_others(config));
     broken.extend(duplicate_credentials(config));
+    broken.extend(duplicate_networks(&config.vpc));
     let mut rule = |holds: bool, keys, message: &str| {
         if !holds {
             broken.push(Broken { keys, message: message.to_owned() });
         }
     };
-    let Config { tls, upstream, .. } = config;
+    let Config { tls, upstream, jwt, .. } = config;
     rule(
-        !config.listen.is_empty() || !tls.listen.is_empty(),
+        !config.listen.is_empty() || !tls.listen.is_empty() || !tls.client_auth_listen.is_empty(),
         ["listen", "tls.listen"],
         "listen and tls.listen are both empty; write at least one address",
     );
@@ -34,9 +35,30 @@ pub fn broken(config: &Config) -> Vec<Broken> {
         "the addresses of tls.listen need a certificate; write one to tls.certificates",
     );
     rule(
+        tls.client_truststore_file.is_none() || !tls.certificates.is_empty(),
+        ["tls.client_truststore_file", "tls.certificates"],
+        "clients show certificates over TLS only, which needs one of the gateway's own; write it to tls.certificates",
+    );
+    rule(
+        tls.client_crl_file.is_none() || tls.client_truststore_file.is_some(),
+        ["tls.client_crl_file", "tls.client_truststore_file"],
+        "tls.client_crl_file revokes what tls.client_truststore_file lets in, which is not set",
+    );
+    rule(
+        tls.client_auth_listen.is_empty() || tls.client_truststore_file.is_some(),
+        ["tls.client_auth_listen", "tls.client_truststore_file"],
+        "the addresses of tls.client_auth_listen need certificate authorities to trust; write them to \
+         tls.client_truststore_file",
+    );
+    rule(
         upstream.dns_ttl_min_ms <= upstream.dns_ttl_max_ms,
         ["upstream.dns_ttl_min_ms", "upstream.dns_ttl_max_ms"],
         "upstream.dns_ttl_min_ms is above upstream.dns_ttl_max_ms",
+    );
+    rule(
+        jwt.refresh_min_ms <= jwt.refresh_max_ms,
+        ["jwt.refresh_min_ms", "jwt.refresh_max_ms"],
+        "jwt.refresh_min_ms is above jwt.refresh_max_ms",
     );
     rule(
         upstream.idle_connections_max <= upstream.connections_max,
@@ -51,14 +73,24 @@ pub fn broken(config: &Config) -> Vec<Broken> {
     broken
 }
 
+/// Of two endpoints with the same network, which is meant nobody can tell.
+fn duplicate_networks(vpc: &Vpc) -> Option<Broken> {
+    let mut seen = HashSet::new();
+    let mut networks = vpc.endpoints.iter().flat_map(|endpoint| &endpoint.cidrs);
+    let network = networks.find(|network| !seen.insert(*network))?;
+    let message = format!("vpc.endpoints has the network {network} twice; write it to one endpoint");
+    Some(Broken { keys: ["vpc.endpoints"; 2], message })
+}
+
 /// Port 0 may be repeated: the system chooses a different one each time.
 fn duplicate_addresses(config: &Config) -> Vec<Broken> {
     let mut seen: Vec<(&'static str, SocketAddr)> = Vec::new();
     let mut broken = Vec::new();
     let listen = config.listen.iter().map(|address| ("listen", *address));
     let tls = config.tls.listen.iter().map(|address| ("tls.listen", *address));
+    let asking = config.tls.client_auth_listen.iter().map(|address| ("tls.client_auth_listen", *address));
     let admin = config.admin.iter().map(|address| ("admin", *address));
-    for (key, address) in listen.chain(tls).chain(admin).filter(|(_, address)| address.port() != 0) {
+    for (key, address) in listen.chain(tls).chain(asking).chain(admin).filter(|(_, address)| address.port() != 0) {
         let Some((other, _)) = seen.iter().find(|(_, other)| *other == address) else {
             seen.push((key, address));
             continue;
@@ -195,6 +227,30 @@ mod tests {
     }
 
     #[test]
+    fn client_certificates_need_tls_and_a_truststore() {
+        let certificate = CertificateFiles { certificate: "c".into(), key: "k".into() };
+        let needs_tls = "clients show certificates over TLS only, which needs one of the gateway's own; write it to tls.certificates";
+        let truststore = |config: &mut Config| config.tls.client_truststore_file = Some("t".into());
+        check(truststore, &[("tls.client_truststore_file", needs_tls)]);
+        let revokes = "tls.client_crl_file revokes what tls.client_truststore_file lets in, which is not set";
+        check(|config| config.tls.client_crl_file = Some("r".into()), &[("tls.client_crl_file", revokes)]);
+        let needs_authorities = "the addresses of tls.client_auth_listen need certificate authorities to trust; write them \
+                                 to tls.client_truststore_file";
+        check(
+            |config| config.tls.client_auth_listen = vec![address("[::]:443")],
+            &[("tls.client_auth_listen", needs_authorities)],
+        );
+        check(
+            |config| {
+                config.tls.certificates = vec![certificate];
+                config.tls.client_auth_listen = vec![address("[::]:443")];
+                truststore(config);
+            },
+            &[],
+        );
+    }
+
+    #[test]
     fn bounds_agree() {
         check(
             |config| config.upstream.dns_ttl_max_ms = 1,
@@ -203,6 +259,10 @@ mod tests {
         check(
             |config| config.upstream.connections_max = 1,
             &[("upstream.idle_connections_max", "upstream.idle_connections_max is above upstream.connections_max")],
+        );
+        check(
+            |config| config.jwt.refresh_max_ms = 1_000,
+            &[("jwt.refresh_min_ms", "jwt.refresh_min_ms is above jwt.refresh_max_ms")],
         );
     }
 

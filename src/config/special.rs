@@ -287,6 +287,16 @@ pub const PROFILE: TextRule = TextRule {
     allowed: "a profile's name: 1 to 128 characters without brackets",
 };
 
+/// The start of an address, to which paths are added. What is more exactly wrong with one is told where it is used.
+pub const HTTP_ADDRESS: TextRule = TextRule {
+    holds: |text| {
+        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]/".contains(&byte);
+        rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && rest.bytes().all(letter))
+    },
+    allowed: "an address such as \"https://example.com:8443/path\"",
+};
+
 /// Which variables there are is known where formats are compiled.
 pub const LOG_FORMAT: TextRule = TextRule {
     holds: |text| text == "json" || text.contains("$context.") || text.contains("${context."),

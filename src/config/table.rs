@@ -1,7 +1,8 @@
 //! The table of settings. To add one is to add a row; `docs/settings.md` is printed from it.
 
 use super::choice::{
-    BasePath, CredentialsSource, Driver, LogLevel, Parity, ThrottleHeaders, UnderscoreTwins, Unresolved, Unsupported,
+    BasePath, ClientAuth, CredentialsSource, Driver, LogLevel, Parity, ThrottleHeaders, UnderscoreTwins, Unresolved,
+    Unsupported,
 };
 use super::credentials::{AccessKey, AccessToken};
 use super::define::{Setting, settings};
@@ -9,10 +10,11 @@ use super::endpoints::ServiceEndpoints;
 use super::iam::IamUser;
 use super::kind::{Facts, Kind};
 use super::special::{
-    ACCOUNT_ID, AuditDestination, CertificateFiles, LOG_FORMAT, LogDestination, PROFILE, REGION, SHARDS_MAX,
-    STAGE_NAME, ShardCount, StageVariables, VIA_NAME,
+    ACCOUNT_ID, AuditDestination, CertificateFiles, HTTP_ADDRESS, LOG_FORMAT, LogDestination, PROFILE, REGION,
+    SHARDS_MAX, STAGE_NAME, ShardCount, StageVariables, VIA_NAME,
 };
 use super::targets::{FunctionTargets, VpcLinks};
+use super::vpc::VpcEndpoint;
 use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -34,6 +36,9 @@ settings! {
         /// `management.access_keys` and `management.tokens`, loopback only: it asks nobody for credentials then. It speaks
         /// plain HTTP: an access key does not cross the network, a token does, and wants TLS in front.
         admin: Option<SocketAddr> = Some(SocketAddr::from(([127, 0, 0, 1], 8081))) => Facts::plain().flag("--admin");
+        /// How long a start waits for addresses that others listen on, for all of them together, before it fails. A gateway
+        /// that was killed still has its own for a moment after its end, until the kernel has taken down its io_uring.
+        listen_wait_ms: u64 = 2_000 => Facts::milliseconds(0, HOUR_MS);
         /// How many shards serve, each a thread with its own event loop. `auto` is one for each CPU that the process
         /// may use.
         shards: ShardCount = ShardCount::Auto => Facts::count(1, SHARDS_MAX as u64).flag("--shards");
@@ -80,6 +85,22 @@ settings! {
         listen: Vec<SocketAddr> = Vec::new() => Facts::plain();
         /// Certificate authorities to trust in backends, in PEM, beside those of the system.
         upstream_ca_file: Option<PathBuf> = None => Facts::plain();
+        /// Certificate authorities whose clients are let in, in PEM. With it, clients have to show a certificate of theirs on
+        /// all addresses that speak TLS, or on those of `client_auth_listen`. Lists of revoked certificates (`X509 CRL`) may
+        /// stand in it too. Custom domain names with mutual TLS have truststores of their own in place of it.
+        client_truststore_file: Option<PathBuf> = None => Facts::plain();
+        /// Lists of certificates that `client_truststore_file` would let in and that are revoked, in PEM (`X509 CRL`). With
+        /// lists, one has to speak of every authority between a client and the truststore's and be in time: clients of which
+        /// that cannot be said are refused.
+        client_crl_file: Option<PathBuf> = None => Facts::plain();
+        /// Whether a client without a certificate is refused. One that shows a certificate has to show a good one.
+        client_auth: ClientAuth = ClientAuth::Required => Facts::plain();
+        /// Addresses that speak TLS and ask clients for certificates, beside those of `listen` and `tls.listen`, which then do
+        /// not ask.
+        client_auth_listen: Vec<SocketAddr> = Vec::new() => Facts::plain();
+        /// The folder of the truststores of custom domain names with mutual TLS: `s3://bucket/key` is the file `bucket/key` in
+        /// it. Without it, there can be no such domain names.
+        truststore_dir: Option<PathBuf> = None => Facts::plain();
         /// How long a client may take for the handshake before it is disconnected.
         handshake_timeout_ms: u64 = 10_000 => Facts::milliseconds(1, HOUR_MS);
     }
@@ -104,6 +125,8 @@ settings! {
             => Facts::milliseconds(50, 900_000).aws("29000, more on request").parity(29_000);
         /// The largest mapping template. A larger one is refused when the document is deployed.
         template_bytes_max: u64 = 307_200 => Facts::bytes(0, 64 << 20).aws("307200").parity(307_200);
+        /// The largest resource policy of an API. A larger one is refused when the document is deployed.
+        policy_bytes_max: u64 = 65_536 => Facts::bytes(256, 1 << 20).aws("8192").parity(8_192);
         /// The most client connections of the whole process; one more is answered 503 and closed.
         connections_max: u32 = 100_000 => Facts::count(1, 100_000_000);
         /// The longest time from the first byte of a request to the end of its head; then the answer is 408.
@@ -185,6 +208,40 @@ settings! {
         unresolved: Unresolved = Unresolved::Refuse => Facts::plain();
     }
 
+    /// JSON Web Tokens, and the keys that they are verified with. Keys are fetched beside the requests, which never wait for
+    /// them: a token whose key is not there is refused.
+    jwt: Jwt {
+        /// The longest token; a longer one is refused.
+        token_bytes_max: u64 = 8_192 => Facts::bytes(256, 1 << 20);
+        /// By how much an issuer's clock may be off: for so long `exp` may have passed, and `nbf` and `iat` be to come.
+        leeway_s: u32 = 0 => Facts::count(0, 3_600).aws("not said");
+        /// How often an issuer's keys are fetched, where its answer has no `Cache-Control`.
+        refresh_ms: u64 = 300_000 => Facts::milliseconds(1_000, DAY_MS).aws("up to 7200000");
+        /// The shortest time that keys are used, even if `Cache-Control` says less.
+        refresh_min_ms: u64 = 60_000 => Facts::milliseconds(1_000, DAY_MS);
+        /// The longest time that keys are used, even if `Cache-Control` says more.
+        refresh_max_ms: u64 = 7_200_000 => Facts::milliseconds(1_000, DAY_MS).aws("7200000");
+        /// How soon after a fetch keys are fetched again because a token has a key that is not among them. Whatever tokens
+        /// come, an issuer is asked no oftener than this.
+        early_refresh_ms: u64 = 30_000 => Facts::milliseconds(1_000, DAY_MS);
+        /// For how long keys are used that cannot be fetched again; then the issuer's tokens are refused.
+        stale_ms: u64 = 86_400_000 => Facts::milliseconds(0, 30 * DAY_MS);
+        /// How long an issuer may take for its document, and again for its keys.
+        fetch_timeout_ms: u64 = 1_500 => Facts::milliseconds(1, 60_000).aws("1500").parity(1_500);
+        /// The largest document with an issuer's keys; of a larger one no key is used.
+        key_set_bytes_max: u64 = 150_000 => Facts::bytes(1_024, 16 << 20).aws("150000").parity(150_000);
+        /// The most keys in such a document; of more, no key is used.
+        keys_max: u32 = 100 => Facts::count(1, 10_000);
+        /// The most issuers whose keys are fetched; the tokens of those beyond are refused.
+        sources_max: u32 = 1_000 => Facts::count(0, 100_000);
+        /// Fetch keys without TLS where an address begins with `http://`, from other machines too. Whoever is on the way can
+        /// say then whose tokens are good.
+        insecure_http: bool = false => Facts::plain().aws("no");
+        /// Where Amazon Cognito's user pools are, for tests with something that stands in for it: an address such as
+        /// `http://127.0.0.1:9229`. Tokens may have it as their issuer then, or AWS's.
+        cognito_endpoint: Option<String> = None => Facts::text(HTTP_ADDRESS).aws("https://cognito-idp.{region}.amazonaws.com");
+    }
+
     /// Answers of APIs with a `minimumCompressionSize`, and compressed requests.
     compression: Compression {
         /// How hard answers are compressed: 1 is the fastest, 9 the smallest. 2 makes JSON some 10 % longer than 4, in
@@ -208,6 +265,16 @@ settings! {
         wait_ms: u64 = 5_000 => Facts::milliseconds(0, HOUR_MS);
         /// Tell clients by `X-Cache` whether an answer was kept: `HIT`, `STALE`, `MISS` or `REFRESH`.
         header: bool = false => Facts::plain().aws("no");
+    }
+
+    /// Those who decide who may call: Lambda authorizers and others.
+    authorizers: Authorizers {
+        /// The memory of each shard for what they have decided.
+        shard_bytes_max: u64 = 16_777_216 => Facts::bytes(1 << 20, 64 * GIB).aws("as much as there is");
+        /// How long an authorizer may take; then the request is answered 500.
+        timeout_ms: u64 = 10_000 => Facts::milliseconds(50, HOUR_MS).aws("10 s");
+        /// The longest answer of an authorizer; a longer one decides nothing, and the request is answered 500.
+        answer_bytes_max: u64 = 65_536 => Facts::bytes(1024, 16 << 20).aws("8 KB");
     }
 
     /// The management API on the admin listener, for AWS's tools, and who may use it. With access keys or tokens, everything
@@ -285,7 +352,7 @@ settings! {
     lambda: Lambda {
         /// Functions that are elsewhere, by name: a `url` where Lambda's Invoke API is spoken (the runtime interface emulator,
         /// another gateway's function host, `https://lambda.eu-west-1.amazonaws.com`), the function's `name` there if it is
-        /// another (the emulator calls every function `function`), and a `region` where requests have to be signed.
+        /// another (the emulator calls every function `function`), and `signed` where requests have to be.
         targets: FunctionTargets = FunctionTargets::default() => Facts::plain().aws("the function's ARN");
         /// The largest event that a function is invoked with; a request that makes a larger one is answered 413.
         event_bytes_max: u64 = 6_291_456 => Facts::bytes(1_024, GIB).aws("6291456 (answered 413)").parity(6_291_456);
@@ -307,6 +374,13 @@ settings! {
         /// What happens to a request with a field such as `X_Forwarded_For`, which some backends read as
         /// `X-Forwarded-For`: `refuse` answers 400, `drop` leaves the field out.
         underscore_twins: UnderscoreTwins = UnderscoreTwins::Refuse => Facts::plain();
+    }
+
+    /// Which clients come from which VPC: what policies ask for by `aws:SourceVpc` and `aws:SourceVpce`.
+    vpc: Vpc {
+        /// VPC endpoints, each with the networks whose requests count as having come through it. Of networks that overlap, the
+        /// narrowest counts. The client's address is `$context.identity.sourceIp`.
+        endpoints: Vec<VpcEndpoint> = Vec::new() => Facts::plain().aws("the endpoint that a request came through");
     }
 
     /// One line for each request.

@@ -3,7 +3,7 @@
 use super::endpoints::is_origin;
 use super::kind::{Context, Facts, Fault, Kind, comma_separated};
 use super::problem::did_you_mean;
-use super::special::{REGION, faults_of_keys};
+use super::special::faults_of_keys;
 use super::value::{Entry, Node, Value};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -18,11 +18,11 @@ pub struct FunctionTarget {
     pub url: String,
     /// As the place knows the function.
     pub name: Option<String>,
-    /// Where requests are signed, the region that they are signed for.
-    pub region: Option<String>,
+    /// Whether requests are to be signed, for the region in the function's ARN.
+    pub signed: bool,
 }
 
-const KEYS: [&str; 3] = ["url", "name", "region"];
+const KEYS: [&str; 3] = ["url", "name", "signed"];
 
 /// In a file a table of tables; in an environment variable `orders=http://…,billing=http://…`.
 impl Kind for FunctionTargets {
@@ -46,10 +46,12 @@ impl Kind for FunctionTargets {
 
     fn show(&self) -> serde_json::Value {
         let shown = |target: &FunctionTarget| {
-            let members = [("name", &target.name), ("region", &target.region)];
             let mut shown = json!({ "url": target.url });
-            for (key, value) in members.into_iter().filter_map(|(key, value)| Some((key, value.as_ref()?))) {
-                shown[key] = json!(value);
+            if let Some(name) = &target.name {
+                shown["name"] = json!(name);
+            }
+            if target.signed {
+                shown["signed"] = json!(true);
             }
             shown
         };
@@ -57,7 +59,7 @@ impl Kind for FunctionTargets {
     }
 
     fn allowed(_: &Facts) -> String {
-        "a table of functions, { orders = { url = \"http://127.0.0.1:9000\", name = \"…\", region = \"…\" } } (in a variable: \
+        "a table of functions, { orders = { url = \"http://127.0.0.1:9000\", name = \"…\", signed = true } } (in a variable: \
          orders=http://127.0.0.1:9000,…)"
             .to_owned()
     }
@@ -88,12 +90,19 @@ fn target(node: &Node) -> Result<FunctionTarget, Vec<Fault>> {
     };
     let url = text("url", is_url, "where the Invoke API is, such as \"http://127.0.0.1:9000\"");
     let name = text("name", is_function_name, "the function's name there");
-    let region = text("region", REGION.holds, REGION.allowed);
+    let signed = match entries.iter().find(|entry| entry.key == "signed").map(|entry| &entry.node) {
+        None => false,
+        Some(Node { value: Value::Bool(signed), .. }) => *signed,
+        Some(node) => {
+            faults.push(Fault::at(node, format!("{} is not allowed; write true or false", node.value)));
+            false
+        }
+    };
     if !entries.iter().any(|entry| entry.key == "url") {
         faults.push(Fault::at(node, "\"url\" is missing".to_owned()));
     }
     match url {
-        Some(url) if faults.is_empty() => Ok(FunctionTarget { url, name, region }),
+        Some(url) if faults.is_empty() => Ok(FunctionTarget { url, name, signed }),
         _ => Err(faults),
     }
 }
@@ -192,9 +201,17 @@ mod tests {
     fn functions_are_elsewhere() {
         let shown = json!({ "a": { "url": "http://127.0.0.1:9000" }, "b-2": { "url": "https://x/y" } });
         check::<FunctionTargets>(written("a=http://127.0.0.1:9000, b-2=https://x/y"), Ok(shown));
-        let members = [("url", "https://lambda.eu-west-1.amazonaws.com"), ("name", "f"), ("region", "eu-west-1")];
-        let shown = json!({ "a": { "url": members[0].1, "name": "f", "region": "eu-west-1" } });
-        check::<FunctionTargets>(named("a", Node::table(members)), Ok(shown));
+        let url = "https://lambda.eu-west-1.amazonaws.com";
+        let mut signed =
+            vec![Entry { key: "signed".to_owned(), place: None, node: Node { value: Value::Bool(true), place: None } }];
+        let texts = [("url", url), ("name", "f")];
+        signed.extend(texts.map(|(key, text)| Entry { key: key.to_owned(), place: None, node: Node::written(text) }));
+        let shown = json!({ "a": { "url": url, "name": "f", "signed": true } });
+        check::<FunctionTargets>(named("a", Node { value: Value::Table(signed), place: None }), Ok(shown));
+        check::<FunctionTargets>(
+            named("a", Node::table([("url", url), ("signed", "yes")])),
+            Err(&["\"yes\" is not allowed; write true or false"]),
+        );
         check::<FunctionTargets>(
             named("a", Node::table([("urll", "http://x")])),
             Err(&["\"urll\" is not known here; did you mean \"url\"?", "\"url\" is missing"]),

@@ -64,13 +64,29 @@ fn the_three_languages_say_the_same() {
 #[test]
 fn tls_listens_everywhere_unless_it_has_addresses_of_its_own() {
     let mut config = Config::default();
-    let plain = ListenAddress { address: config.listen[0], tls: false };
+    let plain = ListenAddress { address: config.listen[0], tls: false, asks_clients: false };
     assert_eq!(config.listen_addresses(), [plain]);
     config.tls.certificates = vec![CertificateFiles { certificate: "c".into(), key: "k".into() }];
     assert_eq!(config.listen_addresses(), [ListenAddress { tls: true, ..plain }]);
     let address = SocketAddr::from(([0, 0, 0, 0], 443));
     config.tls.listen = vec![address];
-    assert_eq!(config.listen_addresses(), [plain, ListenAddress { address, tls: true }]);
+    assert_eq!(config.listen_addresses(), [plain, ListenAddress { address, tls: true, asks_clients: false }]);
+}
+
+#[test]
+fn clients_are_asked_on_every_tls_address_unless_it_has_addresses_of_its_own() {
+    let mut config = Config::default();
+    config.tls.client_truststore_file = Some("t".into());
+    let asked = |config: &Config| {
+        config.listen_addresses().iter().map(|listen| (listen.tls, listen.asks_clients)).collect::<Vec<_>>()
+    };
+    assert_eq!(asked(&config), [(false, false)]);
+    config.tls.certificates = vec![CertificateFiles { certificate: "c".into(), key: "k".into() }];
+    assert_eq!(asked(&config), [(true, true)]);
+    config.tls.listen = vec![SocketAddr::from(([0, 0, 0, 0], 443))];
+    assert_eq!(asked(&config), [(false, false), (true, true)]);
+    config.tls.client_auth_listen = vec![SocketAddr::from(([0, 0, 0, 0], 444))];
+    assert_eq!(asked(&config), [(false, false), (true, false), (true, true)]);
 }
 
 #[test]

@@ -52,13 +52,14 @@ pub struct AwsCredentialsSettings {
     pub timeout_ms: u64,
 }
 
-/// A variable of the process's environment, by its name.
-pub type Variables = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+/// The values of variables, by name.
+pub type Environment = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// The outer world, as it is passed in.
 pub struct AwsCredentialsParts {
     pub settings: AwsCredentialsSettings,
-    pub environment: Variables,
+    /// A variable of the process's environment.
+    pub environment: Environment,
     pub fetcher: Arc<dyn Fetcher>,
     pub fleet: Arc<dyn Fleet>,
     /// The wall clock.

@@ -4,24 +4,28 @@ use super::operations::base_path_mappings::NONE;
 use super::store::Store;
 use super::store::table::part;
 use crate::model::{BasePathMapping, DomainName};
-use crate::plan::select::domain::{DomainAddress, MappingAddress};
+use crate::plan::select::domain::{DomainAddress, MappingAddress, MutualTls};
 
-/// Every custom domain name, of every region. One whose conditions nobody checks yet (mutual TLS, the policy of a private
-/// one, routing rules alone) has no mappings: it is known, and refuses every request.
+/// Every custom domain name, of every region. One whose conditions nobody checks yet (the policy of a private one, routing
+/// rules alone) has no mappings: it is known, and refuses every request.
 pub fn addresses(store: &Store) -> Vec<DomainAddress> {
     let rows = store.domain_names.below(&[]);
     rows.map(|(key, domain)| {
         let of_domain = [part(key, 0), part(key, 1)];
         let mappings = store.base_path_mappings.rows_below(&of_domain).map(address);
         let mappings = if is_served(domain) { mappings.collect() } else { Vec::new() };
-        DomainAddress { host: domain.domain_name.as_str().into(), mappings }
+        let mutual_tls = domain.mutual_tls_authentication.as_ref().map(|asked| {
+            let text = |text: &Option<String>| text.clone().unwrap_or_default();
+            MutualTls::new(&domain.domain_name, &text(&asked.truststore_uri), &text(&asked.truststore_version))
+        });
+        DomainAddress { host: domain.domain_name.as_str().into(), mappings, mutual_tls }
     })
     .collect()
 }
 
 fn is_served(domain: &DomainName) -> bool {
     let only_rules = domain.routing_mode.as_deref() == Some("ROUTING_RULE_ONLY");
-    domain.mutual_tls_authentication.is_none() && domain.domain_name_id.is_none() && !only_rules
+    domain.domain_name_id.is_none() && !only_rules
 }
 
 fn address(mapping: &BasePathMapping) -> MappingAddress {
@@ -50,7 +54,11 @@ mod tests {
             }
         };
         let mode = |mode: &str| DomainName { routing_mode: Some(mode.into()), ..DomainName::default() };
-        let mutual_tls_authentication = Some(MutualTlsAuthentication::default());
+        let mutual_tls_authentication = Some(MutualTlsAuthentication {
+            truststore_uri: Some("s3://a/b".to_owned()),
+            truststore_version: Some("7".to_owned()),
+            truststore_warnings: Vec::new(),
+        });
         put("a", mode("ROUTING_RULE_THEN_BASE_PATH_MAPPING"));
         put("b", mode("ROUTING_RULE_ONLY"));
         put("c", DomainName { mutual_tls_authentication, ..DomainName::default() });
@@ -58,7 +66,9 @@ mod tests {
         let addresses = addresses(&store);
         let shown: Vec<(&str, usize)> =
             addresses.iter().map(|address| (&*address.host, address.mappings.len())).collect();
-        assert_eq!(shown, [("a", 2), ("b", 0), ("c", 0), ("d", 0)]);
+        assert_eq!(shown, [("a", 2), ("b", 0), ("c", 2), ("d", 0)]);
+        let mutual: Vec<_> = addresses.iter().map(|address| address.mutual_tls.clone()).collect();
+        assert_eq!(mutual, [None, None, Some(MutualTls::new("c", "s3://a/b", "7")), None]);
         let mapping = |base_path: &str, stage: Option<&str>| MappingAddress {
             base_path: base_path.into(),
             api_id: "a".into(),

@@ -5,9 +5,10 @@
 //! 10,000 routes of which a hundred are used make a hundred lines, not 320,000.
 
 use std::fmt::Write;
+use std::time::SystemTime;
 
 use super::process::Process;
-use super::state::TargetHealth;
+use super::state::{KeySetStatus, TargetHealth};
 use super::totals::{Called, Totals};
 use crate::plan::delivery::Fleet;
 use crate::plan::release::Release;
@@ -69,6 +70,7 @@ pub struct Facts<'a> {
     /// Names of upstreams, and of these the ones whose last look-up failed.
     pub upstream_names: (usize, usize),
     pub target_health: &'a [TargetHealth],
+    pub key_sets: &'a [KeySetStatus],
 }
 
 /// The whole answer to a scrape.
@@ -78,6 +80,7 @@ pub fn render(totals: &Totals, registry: &Registry, fleet: &dyn Fleet, facts: &F
     durations(&mut text, totals);
     counters(&mut text, registry);
     configuration(&mut text, totals, facts);
+    key_sets(&mut text, facts.key_sets);
     shards(&mut text, fleet, facts);
     process(&mut text, &Process::measure(), facts);
     text.0
@@ -150,6 +153,25 @@ fn configuration(text: &mut Text, totals: &Totals, facts: &Facts) {
         if last.replace((&one.target, &one.path)) != Some((&one.target, &one.path)) {
             let labels = format!("target=\"{}\",path=\"{}\"", escaped(&one.target), escaped(&one.path));
             text.sample("upstream_target_healthy", &labels, u8::from(one.healthy));
+        }
+    }
+}
+
+fn key_sets(text: &mut Text, key_sets: &[KeySetStatus]) {
+    if key_sets.is_empty() {
+        return;
+    }
+    let labels = |status: &KeySetStatus| format!("source=\"{}\"", escaped(&status.source));
+    text.family("key_set_keys", "gauge", "Keys that tokens are verified with, by where they come from.");
+    for status in key_sets {
+        text.sample("key_set_keys", &labels(status), status.keys);
+    }
+    text.family("key_set_age_seconds", "gauge", "How long ago keys were fetched, by where they come from.");
+    let now = SystemTime::now();
+    for status in key_sets {
+        if let Some(fetched_at) = status.fetched_at {
+            let age = now.duration_since(fetched_at).unwrap_or_default();
+            text.sample("key_set_age_seconds", &labels(status), age.as_secs());
         }
     }
 }
@@ -248,6 +270,7 @@ mod tests {
             draining: false,
             upstream_names: (3, 1),
             target_health: &[],
+            key_sets: &[],
         }
     }
 
@@ -289,6 +312,28 @@ mod tests {
             assert!(text.lines().any(|line| line == expected), "{expected}\n{text}");
         }
         assert!(!text.contains("/never"), "a method that was never called has no lines");
+    }
+
+    #[test]
+    fn keys_are_shown_by_where_they_come_from() {
+        let status = |source: &str, keys, fetched_at| KeySetStatus {
+            source: source.to_owned(),
+            keys,
+            fetched_at,
+            was_asked: true,
+        };
+        let fetched_at = Some(SystemTime::now());
+        let key_sets = [status("https://a.example/\"", 2, fetched_at), status("https://b.example", 0, None)];
+        let facts = Facts { key_sets: &key_sets, ..facts() };
+        let text = render(&Totals::default(), &Registry::new(1), &FakeFleet::default(), &facts);
+        for expected in [
+            r#"tollgate_key_set_keys{source="https://a.example/\""} 2"#,
+            r#"tollgate_key_set_keys{source="https://b.example"} 0"#,
+            r#"tollgate_key_set_age_seconds{source="https://a.example/\""} "#,
+        ] {
+            assert!(text.lines().any(|line| line.starts_with(expected)), "{expected}\n{text}");
+        }
+        assert!(!text.contains(r#"age_seconds{source="https://b.example""#), "it was never fetched");
     }
 
     #[test]

@@ -16,6 +16,9 @@ pub fn plan_value(generation: u64, methods: &[&str], hosts: &[&str]) -> Plan {
     let stage = StagePlan {
         throttles: None,
         rules: Default::default(),
+        method_arn_prefix: Default::default(),
+        resource_policy: None,
+        authorizers: Default::default(),
         region: "us-east-1".into(),
         api_id: "abc123".into(),
         api_name: "Pet \"Store\"".into(),
@@ -28,6 +31,7 @@ pub fn plan_value(generation: u64, methods: &[&str], hosts: &[&str]) -> Plan {
         methods: methods.iter().map(|method| mock(method)).collect(),
         origins: hosts.iter().map(|host| Arc::new(origin(host))).collect(),
         protections: Default::default(),
+        api_key_source: Default::default(),
         gateway_responses: Default::default(),
         access_log_format: None,
         binary_media_types: Default::default(),
@@ -54,6 +58,7 @@ fn mock(method: &str) -> MethodPlan {
         resource_path: resource_path.into(),
         resource_id: "res001".into(),
         api_key_required: false,
+        authorization: Default::default(),
         integration: Integration::Mock(Box::new(mock)),
     }
 }
@@ -105,6 +110,7 @@ impl Fleet for FakeFleet {
             Delivery::AwsCredentials(credentials) => {
                 format!("credentials {:?}", credentials.expires_at().map(|at| at.seconds()))
             }
+            Delivery::KeySets(sets) => format!("key sets {}", sets.revision),
             Delivery::FlushCache(flush) => {
                 flush.note_done();
                 format!("flush {}/{}", flush.api_id, flush.stage)

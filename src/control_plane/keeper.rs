@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::clients::ClientsFollower;
 use super::documents::{self, Documents};
 use super::exception::{Exception, ExceptionKind};
-use super::operation::{Call, Operation, Random, Reply};
+use super::operation::{Call, Operation, Random, Reply, Truststores};
 use super::serving::{Census, Serving, StageKey, Unservable};
 use super::store::disk::Disk;
 use super::store::{Mark, Store};
@@ -31,8 +31,14 @@ const JOBS_MAX: usize = 1024;
 /// Calls that are written in one transaction.
 const BATCH_MAX: usize = 128;
 
+/// Changes of rows in a batch that leave memory behind which is worth the milliseconds to give it back.
+const MANY_CHANGES: usize = 10_000;
+
 /// How often the keeper looks at the clock when nobody calls.
 const IDLE: Duration = Duration::from_secs(10);
+
+/// When nobody has called for so long, what many changes left is tidied up: shards have let go of what was before.
+const UNTIDY: Duration = Duration::from_secs(3);
 
 /// What is served of the store as it is now.
 #[derive(Debug)]
@@ -100,6 +106,8 @@ pub struct KeeperSettings {
     pub region: String,
     /// Called on the keeper's thread before anything else: what it compiles and writes must not keep a shard waiting.
     pub give_way: fn(),
+    /// Called after changes of many rows, which take much memory for a while.
+    pub give_memory_back: fn(),
 }
 
 /// The keeper from outside. Calls are answered in the order in which they are asked.
@@ -124,6 +132,7 @@ pub struct KeeperParts {
     pub adopted_clients: Box<dyn Fn() -> u64 + Send>,
     pub settings: KeeperSettings,
     pub random: Box<dyn Random + Send>,
+    pub truststores: Box<dyn Truststores + Send>,
     /// Gets a plan whenever what is served has changed; at most one waits there for each batch of calls that wait for it,
     /// so it is bounded by [`JOBS_MAX`].
     pub fresh: mpsc::UnboundedSender<Fresh>,
@@ -138,8 +147,11 @@ struct Keeper {
     adopted_clients: Box<dyn Fn() -> u64 + Send>,
     settings: KeeperSettings,
     random: Box<dyn Random + Send>,
+    truststores: Box<dyn Truststores + Send>,
     fresh: mpsc::UnboundedSender<Fresh>,
     revision: u64,
+    /// Many rows have changed since nobody called.
+    is_untidy: bool,
 }
 
 /// Starts the keeper on a thread of its own.
@@ -148,9 +160,22 @@ struct Keeper {
 /// There is no thread to be had.
 pub fn start(parts: KeeperParts) -> Result<KeeperHandle, String> {
     let (jobs, asked) = sync_channel(JOBS_MAX);
-    let KeeperParts { store, disk, serving, clients, usage, adopted_clients, settings, random, fresh } = parts;
-    let mut keeper =
-        Keeper { store, disk, serving, clients, usage, adopted_clients, settings, random, fresh, revision: 0 };
+    let KeeperParts { store, disk, serving, clients, usage, adopted_clients, settings, random, truststores, fresh } =
+        parts;
+    let mut keeper = Keeper {
+        store,
+        disk,
+        serving,
+        clients,
+        usage,
+        adopted_clients,
+        settings,
+        random,
+        truststores,
+        fresh,
+        revision: 0,
+        is_untidy: false,
+    };
     let thread = std::thread::Builder::new().name("keeper".to_owned());
     let run = move || {
         (keeper.settings.give_way)();
@@ -256,10 +281,20 @@ impl Changed {
 impl Keeper {
     fn run(&mut self, jobs: &Receiver<Job>) {
         loop {
-            let patience = if self.roll_over() { Duration::ZERO } else { IDLE };
+            let is_busy = self.roll_over();
+            let patience = match (is_busy, self.is_untidy) {
+                (true, _) => Duration::ZERO,
+                (false, true) => UNTIDY,
+                (false, false) => IDLE,
+            };
             let first = match jobs.recv_timeout(patience) {
                 Ok(job) => job,
-                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Timeout) => {
+                    if !is_busy {
+                        self.tidy();
+                    }
+                    continue;
+                }
                 Err(RecvTimeoutError::Disconnected) => return,
             };
             let mut batch = vec![first];
@@ -270,6 +305,14 @@ impl Keeper {
             }
             self.clients.adopted((self.adopted_clients)());
             self.serve(batch);
+        }
+    }
+
+    /// What shards had before many rows changed is freed when all of them have what came of it: some time after the change.
+    fn tidy(&mut self) {
+        if std::mem::take(&mut self.is_untidy) {
+            self.usage.unload();
+            (self.settings.give_memory_back)();
         }
     }
 
@@ -332,6 +375,7 @@ impl Keeper {
             now_s: unix_s(),
             random: &*self.random,
             meters: self.usage.meters(),
+            truststores: &*self.truststores,
         };
         let run = std::panic::AssertUnwindSafe(|| (asked.operation.run)(&mut self.store, &call));
         let outcome = std::panic::catch_unwind(run).unwrap_or_else(|_| {
@@ -422,9 +466,14 @@ impl Keeper {
 
     /// What changed is on disk, and stays.
     fn settled(&mut self) {
+        let changes = self.store.changes();
         self.store.settle();
         self.clients.settle(&self.store);
         self.usage.settle(&self.store, &Today::of(Day::of(unix_s())));
+        if changes > MANY_CHANGES {
+            (self.settings.give_memory_back)();
+            self.is_untidy = true;
+        }
     }
 
     fn write(&self) -> Result<(), String> {
@@ -455,6 +504,7 @@ impl Keeper {
                 now_s: 0,
                 random: &*self.random,
                 meters: self.usage.meters(),
+                truststores: &*self.truststores,
             };
             call.new_id(length)
         };
@@ -492,15 +542,19 @@ mod tests {
 
     use super::*;
     use crate::control_plane::clients::memberships::Metered;
-    use crate::control_plane::operation::{self, SystemRandom};
+    use crate::control_plane::operation::{self, FakeTruststores, SystemRandom};
     use crate::control_plane::operations::OPERATIONS;
     use crate::plan::clients::digest::Secret;
     use crate::plan::compile;
 
     fn started() -> (KeeperHandle, mpsc::UnboundedReceiver<Fresh>) {
         let (sender, fresh) = mpsc::unbounded_channel();
-        let settings =
-            KeeperSettings { account_id: "123456789012".to_owned(), region: "r".to_owned(), give_way: || {} };
+        let settings = KeeperSettings {
+            account_id: "123456789012".to_owned(),
+            region: "r".to_owned(),
+            give_way: || {},
+            give_memory_back: || {},
+        };
         let serving = Serving::new(compile::Options::default());
         let Metered(meters) = Metered::in_memory();
         let keeper = start(KeeperParts {
@@ -512,6 +566,7 @@ mod tests {
             adopted_clients: Box::new(|| 0),
             settings,
             random: Box::new(SystemRandom),
+            truststores: Box::new(FakeTruststores),
             fresh: sender,
         });
         (keeper.expect("a thread can be had"), fresh)

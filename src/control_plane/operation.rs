@@ -1,7 +1,7 @@
 //! What a call of the management API is, and which operation it asks for.
 //!
-//! An operation is a plain function from the store and a call to a reply or an exception; it does no I/O, and knows
-//! time and chance only through the call. The table of all of them is in `operations`.
+//! An operation is a plain function from the store and a call to a reply or an exception; it knows the
+//! world (time, chance, truststores) only through the call. The table of all of them is in `operations`.
 //!
 //! - [`ids`]: the ids of what a call makes.
 
@@ -54,12 +54,37 @@ pub struct Call<'c> {
     pub random: &'c dyn Random,
     /// What API keys have used until now.
     pub meters: &'c Meters,
+    pub truststores: &'c dyn Truststores,
+}
+
+/// Where truststores of mutual TLS are.
+pub trait Truststores {
+    /// Reads the truststore; what there is to warn of.
+    ///
+    /// # Errors
+    /// Why it cannot be used, for the user.
+    fn check(&self, truststore_uri: &str) -> Result<Vec<String>, String>;
 }
 
 /// Where ids and secrets come from.
 pub trait Random {
     /// Fills the buffer with bytes that nobody can guess.
     fn fill(&self, buffer: &mut [u8]);
+}
+
+/// Truststores by the names that tests give them: there is none with `missing` in it, and one with `old` is warned of.
+#[cfg(test)]
+pub struct FakeTruststores;
+
+#[cfg(test)]
+impl Truststores for FakeTruststores {
+    fn check(&self, truststore_uri: &str) -> Result<Vec<String>, String> {
+        match truststore_uri {
+            uri if uri.contains("missing") => Err("there is no such file".to_owned()),
+            uri if uri.contains("old") => Ok(vec!["certificate 1 of the truststore has expired".to_owned()]),
+            _ => Ok(Vec::new()),
+        }
+    }
 }
 
 /// The system's own.

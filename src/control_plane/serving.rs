@@ -47,11 +47,9 @@ pub struct Census {
 
 impl Serving {
     pub fn new(options: Options) -> Serving {
-        Serving {
-            compiler: Compiler::new(options.limits, options.on_unsupported).with_targets(options.targets),
-            stages: BTreeMap::new(),
-            root: None,
-        }
+        let compiler = Compiler::new(options.limits, options.on_unsupported);
+        let compiler = compiler.owned_by(options.owner).with_targets(options.targets);
+        Serving { compiler, stages: BTreeMap::new(), root: None }
     }
 
     /// Compiles everything; stages that cannot be served are left out, and named with what stands against them.
@@ -130,7 +128,7 @@ impl Serving {
         let canary = other.filter(|other| *other != deployment_id).map(definition).transpose()?;
         let source = StageSource { definition: &production, stage: row, canary: canary.as_ref() };
         self.compiler.know_vpc_links(vpc_links::names(store, region));
-        let compiled = self.compiler.stage(source).map_err(unservable)?.in_region(&region.into());
+        let compiled = self.compiler.stage_in(&region.into(), source).map_err(unservable)?;
         for problem in compiled.denied() {
             let (stage, pointer) = (&row.stage_name, &problem.value.pointer);
             tracing::warn!(api_id, stage, "deployed, and answered 500: {pointer}: {}", problem.message);

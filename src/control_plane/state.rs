@@ -46,6 +46,19 @@ pub struct History {
     pub upstream_names: (usize, usize),
     /// Of the targets whose health is checked, in their order.
     pub target_health: Arc<[TargetHealth]>,
+    /// Of the sources of keys, in the order of their names.
+    pub key_sets: Arc<[KeySetStatus]>,
+}
+
+/// How it is with the keys of a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeySetStatus {
+    pub source: String,
+    /// Keys in use; none while tokens are refused.
+    pub keys: usize,
+    pub fetched_at: Option<SystemTime>,
+    /// Whether it has answered yet, or failed to.
+    pub was_asked: bool,
 }
 
 /// How a target is, by one way of checking it.
@@ -162,6 +175,7 @@ impl State {
             draining: self.draining(),
             upstream_names: history.upstream_names,
             target_health: &history.target_health,
+            key_sets: &history.key_sets,
         };
         exposition::render(&lock(&self.totals), &self.registry, &*self.fleet, &facts)
     }
@@ -176,6 +190,11 @@ impl State {
             ("shards", behind.then(|| "not every shard has the current plan".to_owned())),
             ("draining", draining),
         ];
+        // An issuer that is down does not make the gateway unready: it is the issuer's tokens that are refused.
+        if !history.key_sets.is_empty() {
+            let asking = history.key_sets.iter().any(|status| !status.was_asked);
+            all.push(("keys", asking.then(|| "keys of issuers are being fetched".to_owned())));
+        }
         all.extend(self.checks.iter().map(|(name, holds)| (*name, (!holds()).then(|| "not yet".to_owned()))));
         all
     }

@@ -17,17 +17,21 @@ use super::clients::memberships::Metered;
 use super::fixture::{FakeFleet, plan_value};
 use super::health::Prober;
 use super::keeper::{KeeperParts, KeeperSettings};
-use super::operation::SystemRandom;
+use super::key_sets::fetch::FetchSettings;
+use super::key_sets::freshness::FreshnessBounds;
+use super::operation::{FakeTruststores, SystemRandom};
 use super::publish::{Builder, Built, Published, Unresolved};
 use super::resolver::lookup::{Answer, Lookup};
 use super::serving::Serving;
 use super::store::Store;
 use super::usage::Usage;
 use super::*;
+use crate::jwt::KeySetBounds;
 use crate::plan::Plan;
 use crate::plan::clients::Clients;
 use crate::plan::clients::digest::Secret;
 use crate::plan::integration::Origin;
+use crate::plan::key_sets::address::HttpAddress;
 use crate::plan::test_invocation::{TestInvocation, TestInvocationError, TestInvocationRequest, TestInvoker};
 
 /// Knows every name under `.good`.
@@ -41,6 +45,16 @@ impl Prober for Good {
         _: &'p str,
     ) -> Pin<Box<dyn Future<Output = Result<u16, String>> + Send + 'p>> {
         Box::pin(async { Ok(200) })
+    }
+}
+
+impl Getter for Good {
+    fn get<'g>(
+        &'g self,
+        _: &'g HttpAddress,
+        _: usize,
+    ) -> Pin<Box<dyn Future<Output = Result<key_sets::fetch::Answer, String>> + Send + 'g>> {
+        Box::pin(async { Err("no plan here has keys".to_owned()) })
     }
 }
 
@@ -93,11 +107,12 @@ fn setup(unresolved: Unresolved, files: Vec<PathBuf>) -> Setup {
         builder,
         lookup: Arc::new(Good),
         prober: Arc::new(Good),
+        getter: Arc::new(Good),
         admin: Some(listener),
         management,
         fresh,
         access_log: None,
-        reload_certificates: Box::new(|| Ok(())),
+        reload_certificates: Arc::new(|| Ok(())),
         checks: vec![("listeners", Box::new(|| true))],
         settings: settings(unresolved, watch),
     };
@@ -116,7 +131,12 @@ fn management() -> (Management, mpsc::UnboundedSender<Fresh>, mpsc::UnboundedRec
     let (sender, fresh) = mpsc::unbounded_channel();
     let handed = sender.clone();
     let region = "us-east-1".to_owned();
-    let settings = KeeperSettings { account_id: "123456789012".to_owned(), region: region.clone(), give_way: || {} };
+    let settings = KeeperSettings {
+        account_id: "123456789012".to_owned(),
+        region: region.clone(),
+        give_way: || {},
+        give_memory_back: || {},
+    };
     let serving = Serving::new(Default::default());
     let Metered(meters) = Metered::in_memory();
     let keeper = keeper::start(KeeperParts {
@@ -128,6 +148,7 @@ fn management() -> (Management, mpsc::UnboundedSender<Fresh>, mpsc::UnboundedRec
         adopted_clients: Box::new(|| 0),
         settings,
         random: Box::new(SystemRandom),
+        truststores: Box::new(FakeTruststores),
         fresh: sender,
     });
     let access = AccessSettings { access_keys: Vec::new(), tokens: Vec::new(), region, clock_skew_ms: 300_000 };
@@ -159,6 +180,21 @@ fn settings(unresolved: Unresolved, watch: bool) -> Settings {
         harvest_ms: 1_000,
         shutdown_delay_ms: 0,
         drain_timeout_ms: 60_000,
+        key_sets: KeySetSettings {
+            fetch: FetchSettings {
+                timeout: Duration::from_secs(1),
+                bounds: KeySetBounds::default(),
+                insecure_http: false,
+            },
+            freshness: FreshnessBounds {
+                refresh: Duration::from_secs(60),
+                refresh_min: Duration::from_secs(60),
+                refresh_max: Duration::from_secs(60),
+                early_refresh: Duration::from_secs(60),
+                stale: Duration::from_secs(60),
+            },
+            sources_max: 1,
+        },
     }
 }
 

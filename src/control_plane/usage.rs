@@ -167,13 +167,18 @@ impl Usage {
             forget_before(store, membership, &oldest);
         }
         let last = next.last().filter(|_| next.len() == MEMBERSHIPS_A_TURN).map(|(key, _)| &**key);
-        if last.is_none()
-            && let Err(error) = self.meters.unload()
-        {
-            tracing::debug!("the usage of API keys stays in memory: {error}");
+        if last.is_none() {
+            self.unload();
         }
         self.rollover.turned(last, now_s);
         finished
+    }
+
+    /// Many records were looked at which nobody counts in for now: they leave memory.
+    pub fn unload(&self) {
+        if let Err(error) = self.meters.unload() {
+            tracing::debug!("the usage of API keys stays in memory: {error}");
+        }
     }
 
     /// The store has them on disk.

@@ -375,6 +375,7 @@ mod tests {
             request_parts: None,
             api_key: None,
             authorized: None,
+            client_certificate: None,
         }
     }
 

@@ -11,10 +11,11 @@ use crate::http::head::RequestHead;
 use crate::limit::Entered;
 use crate::meter::Quota;
 use crate::plan::clients::{Caller, KeyRefusal, Membership};
-use crate::plan::{MethodIndex, StageIndex};
+use crate::plan::{ApiKeySource, MethodIndex, StageIndex};
 use crate::stats::Counter;
 
 use super::context::ApiKeyFacts;
+use super::identity::Authorized;
 use super::live::Live;
 use super::respond::{ErrorDetail, GatewayError, LimitDetail, LimitPolicy};
 use super::settings::ThrottleHeaders;
@@ -54,6 +55,7 @@ pub fn admit<'b>(
     live: &Live,
     (stage, method): (StageIndex, MethodIndex),
     head: &RequestHead<'_, 'b>,
+    authorized: Option<&'b Authorized>,
     source_ip: IpAddr,
     shard: &Shard,
     now: Instant,
@@ -61,8 +63,15 @@ pub fn admit<'b>(
     if shard.trace.is_some() {
         return Admission::free();
     }
-    let required = live.plan.stage(stage).method(method).api_key_required;
-    let by_key = match required.then(|| known(live, stage, head, shard)).transpose() {
+    let (stage_plan, method_plan) = (live.plan.stage(stage), live.plan.stage(stage).method(method));
+    let api_key = || match stage_plan.api_key_source {
+        ApiKeySource::Header => only_api_key(head),
+        ApiKeySource::Authorizer => {
+            authorized.and_then(|authorized| authorized.identity.usage_identifier_key.as_deref()).map(str::as_bytes)
+        }
+    };
+    let required = method_plan.api_key_required;
+    let by_key = match required.then(|| known(live, stage, api_key(), shard)).transpose() {
         Ok(by_key) => by_key,
         Err(refusal) => return Admission { by_key: None, verdict: Err(refusal) },
     };
@@ -115,10 +124,10 @@ fn told(shard: &Shard, limit: impl FnOnce() -> (Option<u64>, LimitPolicy)) -> Op
 fn known<'b>(
     live: &Live,
     stage: StageIndex,
-    head: &RequestHead<'_, 'b>,
+    api_key: Option<&'b [u8]>,
     shard: &Shard,
 ) -> Result<Admitted<'b>, Refusal> {
-    let known = match only_api_key(head) {
+    let known = match api_key {
         None => Err(Counter::ApiKeyMissing),
         Some(api_key) => match live.clients.caller(live.stage_clients(stage), api_key) {
             Ok(caller) => Ok(Admitted { caller, api_key }),

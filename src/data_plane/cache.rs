@@ -122,11 +122,11 @@ pub fn enter(
     out: &mut Vec<u8>,
 ) -> Result<Entered, GatewayError> {
     let wishes = Wishes::of(inbound.head);
-    let (refreshes, warns) = invalidation(cached.method, wishes)?;
+    let (refreshes, warns) = invalidation(cached.method, wishes, exchange)?;
     let mut key = shard.cache_key.take();
     key.clear();
     key::write(cached.method, inbound, body, &mut key);
-    let guarded = wishes.is_guarded(&cached.method.definition);
+    let guarded = wishes.is_guarded(&cached.method.definition, exchange.authorized.is_some());
     let has_body = body.is_some();
     let entering =
         Entering { cached, key: &key, wishes, has_body, guarded, refreshes, warns, turn, inbound, exchange, shard };
@@ -136,13 +136,14 @@ pub fn enter(
 }
 
 /// Whether a new answer is asked for, and whether it is said that it is not.
-fn invalidation(method: &MethodCache, wishes: Wishes<'_>) -> Result<(bool, bool), GatewayError> {
+fn invalidation(method: &MethodCache, wishes: Wishes<'_>, exchange: &Exchange) -> Result<(bool, bool), GatewayError> {
     if !wishes.fresh {
         return Ok((false, false));
     }
-    // Nobody can be authorized for it: there is no IAM to grant `execute-api:InvalidateCache`.
+    let authorized = exchange.authorized.as_ref().is_some_and(|authorized| authorized.may_invalidate);
     match method.invalidation {
         Invalidation::ByAnybody => Ok((true, false)),
+        Invalidation::ByAuthorized(_) if authorized => Ok((true, false)),
         Invalidation::ByAuthorized(UnauthorizedStrategy::FailWith403) => Err(GatewayError::InvalidationDenied),
         Invalidation::ByAuthorized(UnauthorizedStrategy::SucceedWithResponseHeader) => Ok((false, true)),
         Invalidation::ByAuthorized(UnauthorizedStrategy::SucceedWithoutResponseHeader) => Ok((false, false)),
@@ -221,7 +222,13 @@ impl Entering<'_> {
             let filling = Filling::new(store, key, Some(flight), false);
             let note = Note { result: CacheResult::Refresh, warns: false };
             let caching = Caching::new(note, Some(filling), None);
-            refresh::begin(shard, self.inbound, Refresh { live: Rc::clone(&exchange.live), stage, caching }, place);
+            let authorized = exchange.authorized.clone();
+            refresh::begin(
+                shard,
+                self.inbound,
+                Refresh { live: Rc::clone(&exchange.live), stage, caching, authorized },
+                place,
+            );
         }
     }
 

@@ -18,8 +18,11 @@ use crate::net::buffer::{Buffer, PAGE_BYTES};
 use crate::net::deadline::{Expiry, Timer};
 use crate::net::runtime::spawn;
 use crate::net::stream::{Reader, Stream, Writer};
+use crate::net::tls::Refusal;
+use crate::net::tls::server::ListenerTls;
 use crate::stats::Counter;
 
+use super::authorize::ask::{Answered, ask};
 use super::body::Incoming;
 use super::cache::{Again, Refresh};
 use super::exchange::{self, Begun};
@@ -41,6 +44,8 @@ pub struct Connection {
     pub served: u64,
     /// On a connection without a client: what its one request is for.
     pub refresh: Option<Refresh>,
+    /// What an authorizer has decided of the request at the start of the buffer.
+    pub answered: Option<Box<Answered>>,
     /// Nobody is there.
     unseen: bool,
 }
@@ -79,19 +84,20 @@ const LINGER_BYTES_MAX: usize = 4 << 20;
 /// not (4.6 KB a connection before).
 pub async fn serve(shard: &Rc<Shard>, mut stream: Stream, peer: IpAddr, info: &ListenerInfo) {
     let timer = shard.wheel.timer(stream.socket());
+    let mut verified = None;
     if let Some(tls) = &info.tls {
         shard.wheel.arm(&timer, shard.settings.tls_handshake_timeout_ms, Expiry::End);
-        let handshake = match tls.accept() {
-            Ok(session) => Box::pin(stream.handshake(session)).await,
-            Err(error) => Err(error),
-        };
-        shard.recorder.count(if handshake.is_ok() { Counter::TlsHandshakesOk } else { Counter::TlsHandshakesFailed });
-        if handshake.is_err() {
-            timer.detach();
-            return;
+        match Box::pin(stream.accept(tls)).await {
+            Ok(client) => verified = client.map(Rc::new),
+            Err(error) => {
+                timer.detach();
+                return note_failed_handshake(shard, tls, peer, &error);
+            }
         }
+        shard.recorder.count(Counter::TlsHandshakesOk);
     }
-    let client = Client::new(peer, info.address.port(), info.tls.is_some(), &shard.settings.forwarding);
+    let mut client = Client::new(peer, info.address.port(), info.tls.is_some(), &shard.settings.forwarding);
+    client.verified = verified;
     let socket = stream.socket();
     let mut connection = Connection {
         shard: Rc::clone(shard),
@@ -104,11 +110,30 @@ pub async fn serve(shard: &Rc<Shard>, mut stream: Stream, peer: IpAddr, info: &L
         out: Vec::new(),
         served: 0,
         refresh: None,
+        answered: None,
         unseen: false,
     };
     if connection.run().await == Ending::Close {
         Box::pin(connection.close()).await;
     }
+}
+
+#[cold]
+fn note_failed_handshake(shard: &Shard, tls: &ListenerTls, peer: IpAddr, error: &std::io::Error) {
+    shard.recorder.count(Counter::TlsHandshakesFailed);
+    let Some(refusal) = Refusal::of(error) else { return };
+    shard.recorder.count(match refusal {
+        Refusal::Missing => Counter::ClientCertificateMissing,
+        Refusal::UnknownIssuer => Counter::ClientCertificateUnknownIssuer,
+        Refusal::Expired => Counter::ClientCertificateExpired,
+        Refusal::NotValidYet => Counter::ClientCertificateNotValidYet,
+        Refusal::Revoked => Counter::ClientCertificateRevoked,
+        Refusal::RevocationUnknown => Counter::ClientCertificateRevocationUnknown,
+        Refusal::WrongPurpose => Counter::ClientCertificateWrongPurpose,
+        Refusal::NoTruststore => Counter::ClientCertificateNoTruststore,
+        Refusal::Unfit => Counter::ClientCertificateUnfit,
+    });
+    tls.server.note_refusal(refusal, peer);
 }
 
 /// Makes one request that nobody waits for but the cache.
@@ -130,10 +155,11 @@ pub async fn ask_again(shard: &Rc<Shard>, again: Again) {
         out: Vec::new(),
         served: 0,
         refresh: Some(refresh),
+        answered: None,
         unseen: true,
     };
     match exchange::begin(&mut connection) {
-        Begun::Incomplete | Begun::Answered { .. } => {}
+        Begun::Incomplete | Begun::Answered { .. } | Begun::Ask(_) => {}
         Begun::Forward(forward) => drop(super::integrate::http::run(&mut connection, forward).await),
         Begun::Collect(collect) => drop(super::integrate::mapped::run(&mut connection, collect).await),
     }
@@ -158,6 +184,13 @@ impl Connection {
             let ending = match exchange::begin(self) {
                 Begun::Incomplete => {
                     if self.flush().await.is_err() || !self.read_head().await {
+                        return Ending::Abort;
+                    }
+                    continue;
+                }
+                Begun::Ask(asked) => {
+                    let (question, ids) = *asked;
+                    if Box::pin(ask(self, question, ids)).await.is_err() {
                         return Ending::Abort;
                     }
                     continue;

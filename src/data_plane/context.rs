@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::borrow::Cow;
 
 use crate::http::encode::{civil, decimal};
+use crate::net::tls::client_certificate::ClientCertificate;
 use crate::plan::context::ContextVariable;
 use crate::plan::template::{RequestPartIndex, Text, TextPart};
 use crate::plan::{MethodPlan, StagePlan};
@@ -121,6 +122,8 @@ pub struct Facts<'e> {
     pub api_key: Option<ApiKeyFacts<'e>>,
     /// Of a method that demands authorization, once that is given.
     pub authorized: Option<&'e Authorized>,
+    /// That the connection's client has proved to be its own.
+    pub client_certificate: Option<&'e ClientCertificate>,
 }
 
 /// The API key that a request came with.
@@ -164,6 +167,10 @@ impl<'e> Fact<'e> {
 }
 
 impl<'e> Facts<'e> {
+    fn of_certificate(&self, text: impl FnOnce(&'e ClientCertificate) -> &'e str) -> Fact<'e> {
+        Fact::text(self.client_certificate.map(text))
+    }
+
     /// What is known while the exchange lasts. How it ended is known to its log line alone.
     pub fn fact(&self, variable: &ContextVariable) -> Fact<'e> {
         use ContextVariable as V;
@@ -185,6 +192,12 @@ impl<'e> Facts<'e> {
             V::HttpMethod => Fact::Text(self.http_method.as_bytes()),
             V::IdentityApiKey => self.api_key.map_or(Fact::None, |api_key| Fact::Text(api_key.value)),
             V::IdentityApiKeyId => Fact::text(self.api_key.map(|api_key| api_key.id)),
+            V::IdentityClientCertPem => self.of_certificate(|certificate| &certificate.pem),
+            V::IdentityClientCertIssuerDn => self.of_certificate(|certificate| &certificate.issuer_dn),
+            V::IdentityClientCertSerialNumber => self.of_certificate(|certificate| &certificate.serial_number),
+            V::IdentityClientCertSubjectDn => self.of_certificate(|certificate| &certificate.subject_dn),
+            V::IdentityClientCertNotAfter => self.of_certificate(|certificate| &certificate.not_after),
+            V::IdentityClientCertNotBefore => self.of_certificate(|certificate| &certificate.not_before),
             V::IdentitySourceIp => Fact::Text(self.source_ip.as_bytes()),
             V::IdentityUserAgent if self.user_agent.is_empty() => Fact::None,
             V::IdentityUserAgent => Fact::Text(self.user_agent),
@@ -236,12 +249,6 @@ impl<'e> Facts<'e> {
             | V::IdentityPrincipalOrgId => Fact::None,
             // Client certificates, private endpoints, web ACLs, traces; AWS services as integrations.
             V::AwsEndpointRequestId
-            | V::IdentityClientCertPem
-            | V::IdentityClientCertIssuerDn
-            | V::IdentityClientCertSerialNumber
-            | V::IdentityClientCertSubjectDn
-            | V::IdentityClientCertNotAfter
-            | V::IdentityClientCertNotBefore
             | V::IdentityVpcId
             | V::IdentityVpceId
             | V::IntegrationRequestId
@@ -397,6 +404,7 @@ mod tests {
             request_parts: None,
             api_key: None,
             authorized: None,
+            client_certificate: None,
         };
         #[track_caller]
         fn check(facts: &Facts<'_>, name: &str, expected: &str) {
@@ -428,6 +436,24 @@ mod tests {
         check(&Facts { api_key, ..facts }, "identity.apiKey", "secret");
         check(&Facts { api_key, ..facts }, "identity.apiKeyId", "k1");
         check(&Facts { base_path_bytes: 4, ..facts }, "customDomain.basePathMatched", "prod");
+        check(&facts, "identity.clientCert.subjectDN", "missing");
+        let certificate = ClientCertificate {
+            pem: "PEM\n".into(),
+            subject_dn: "CN=a".into(),
+            issuer_dn: "CN=b".into(),
+            serial_number: "1".into(),
+            not_before: "May 28 12:30:02 2019 GMT".into(),
+            not_after: "Aug  5 09:36:04 2121 GMT".into(),
+        };
+        let certified = Facts { client_certificate: Some(&certificate), ..facts };
+        check(&certified, "identity.clientCert", "group");
+        check(&certified, "identity.clientCert.validity", "group");
+        check(&certified, "identity.clientCert.clientCertPem", "PEM\n");
+        check(&certified, "identity.clientCert.subjectDN", "CN=a");
+        check(&certified, "identity.clientCert.issuerDN", "CN=b");
+        check(&certified, "identity.clientCert.serialNumber", "1");
+        check(&certified, "identity.clientCert.validity.notBefore", "May 28 12:30:02 2019 GMT");
+        check(&certified, "identity.clientCert.validity.notAfter", "Aug  5 09:36:04 2121 GMT");
         check(&Facts { host: "[::1]:80", ..facts }, "domainPrefix", "missing");
     }
 

@@ -13,23 +13,27 @@ use crate::http::coding::Coding;
 use crate::http::head::{self, FieldSpace, Framing, HeadError, RequestHead};
 use crate::http::target::{self, Target};
 use crate::limit;
+use crate::net::tls::VerifiedClient;
 use crate::plan::access_log::LogFormat;
 use crate::plan::clients::Caller;
 use crate::plan::integration::Integration;
 use crate::plan::route::PathParameters;
 use crate::plan::validation::{ValidatedParts, Validator};
 use crate::plan::{MethodIndex, MethodPlan, StageIndex, StagePlan};
+use crate::sign::BodyHash;
 use crate::stats::Counter;
 
 use super::access_log::{Outcome, begin_line};
 use super::admit::{self, Admission};
+use super::authorize::ask::Question;
+use super::authorize::{Asking, Permission, Refused};
 use super::body::{BodyError, Incoming, Outgoing};
 use super::cache::filling::Caching;
 use super::cache::{self, Entered, Turn};
 use super::compress::{Asked, asked, compress_whole, request_coding};
 use super::connection::{Connection, Ending};
 use super::context::{Facts, RequestIds};
-use super::forwarding::{Inbound, source_ip};
+use super::forwarding::{Client, Inbound, source_ip};
 use super::identity::Authorized;
 use super::integrate::http::Forward;
 use super::integrate::mapped::{Collect, WholeRequest};
@@ -45,6 +49,8 @@ pub enum Begun {
     Incomplete,
     /// The answer is in [`Connection::out`]. Of `body`, the rest has yet to be read and forgotten.
     Answered { ending: Ending, body: Incoming },
+    /// An authorizer has to be asked first: the head stays in the buffer.
+    Ask(Box<(Question, RequestIds)>),
     /// Somebody else has to be asked.
     Forward(Box<Forward>),
     /// The integration takes the body whole.
@@ -61,12 +67,16 @@ pub struct Exchange {
     pub caller: Option<Caller>,
     /// Of a method that demands authorization.
     pub authorized: Option<Authorized>,
+    /// What is left to prove of its signature when its body is there. Nothing is done for it before.
+    pub proof: Option<Box<BodyHash>>,
     pub ids: RequestIds,
     pub started: Instant,
     pub minor: u8,
     pub to_head_request: bool,
     /// The client can take another answer on this connection.
     pub keep_alive: bool,
+    /// Who the connection's client has proved to be by a certificate.
+    verified: Option<Rc<VerifiedClient>>,
     /// How its answer may be compressed.
     pub compress: Option<Asked>,
     /// What the stage's cache has to do with it, while the integration is asked.
@@ -156,6 +166,7 @@ impl Exchange {
             request_parts: Some(&self.request_parts),
             api_key: admit::api_key_facts(shard, self.caller.as_ref(), self.remembered.part(5)),
             authorized: self.authorized.as_ref(),
+            client_certificate: self.verified.as_ref().map(|verified| &verified.certificate),
         }
     }
 
@@ -240,8 +251,11 @@ pub fn begin(connection: &mut Connection) -> Begun {
             if let Step::Collect(collect) = &mut step {
                 collect.request.head = buffer.as_slice()[..head_bytes].to_vec();
             }
-            buffer.consume(head_bytes);
+            if !matches!(step, Step::Ask(_)) {
+                buffer.consume(head_bytes);
+            }
             Ok(match step {
+                Step::Ask(question) => Begun::Ask(question),
                 Step::Answered(ended) => answered(connection, &shard, &mut buffer, framing, ended),
                 Step::Forward(forward) => forwarded(connection, &shard, &mut buffer, forward),
                 Step::Collect(collect) => collected(connection, &shard, &mut buffer, collect),
@@ -257,6 +271,7 @@ pub fn begin(connection: &mut Connection) -> Begun {
 
 /// What the head alone leads to.
 enum Step {
+    Ask(Box<(Question, RequestIds)>),
     /// The answer is written.
     Answered(Box<(Exchange, Ended)>),
     Forward(Box<Forward>),
@@ -265,12 +280,18 @@ enum Step {
 
 /// From a head to the integration: target, stage, method, the answer or the request to make.
 fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Shard>) -> Step {
-    let started = Instant::now();
     let again = connection.refresh.take();
-    let live = again.as_ref().map_or_else(|| shard.live(), |again| Rc::clone(&again.live));
-    let ids = shard.ids.ids();
+    let waited = connection.answered.take();
+    let (started, ids) = match &waited {
+        Some(waited) => (waited.started, waited.ids),
+        None => (Instant::now(), shard.ids.ids()),
+    };
+    let earlier = again.as_ref().map(|again| (&again.live, again.stage));
+    let earlier = earlier.or(waited.as_ref().map(|waited| (&waited.live, waited.stage)));
+    let live = earlier.map_or_else(|| shard.live(), |(live, _)| Rc::clone(live));
+    let released = earlier.map(|(_, stage)| stage);
     let unseen = again.is_some();
-    connection.served += 1;
+    connection.served += u64::from(waited.is_none());
     let requests_max = shard.settings.requests_per_connection_max;
     let last = shard.is_draining() || requests_max > 0 && connection.served >= requests_max;
     let mut exchange = Exchange {
@@ -279,11 +300,13 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         found: None,
         caller: None,
         authorized: None,
+        proof: None,
         ids,
         started,
         minor: head.minor,
         to_head_request: head.method == "HEAD",
         keep_alive: head.keep_alive && !last,
+        verified: connection.client.verified.clone(),
         compress: None,
         cache: None,
         unseen,
@@ -319,17 +342,57 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         request_parts: None,
         api_key: None,
         authorized: None,
+        client_certificate: connection.client.verified.as_ref().map(|verified| &verified.certificate),
     };
+    let mark = connection.client.verified.as_ref().and_then(|verified| verified.domain.as_deref());
     let found = if parsed.is_err() {
         Err(GatewayError::BadRequest)
+    } else if !live.plan.selector.admits(facts.host.as_bytes(), mark) {
+        Err(GatewayError::NoClientCertificate)
     } else {
-        find(&live, shard, again.as_ref().map(|again| again.stage), &mut facts, &mut exchange.selected)
+        find(&live, shard, released, &mut facts, &mut exchange.selected)
     };
     exchange.found = found.as_ref().ok().map(|found| (found.stage, found.method));
+    let source_ip = forwarded_ip.unwrap_or(connection.client.address);
+    let authorized = match (&found, &again) {
+        // Who asked first was allowed to.
+        (Ok(_), Some(again)) => Ok((again.authorized.clone(), None)),
+        (Ok(found), None) if Asking::is_needed(live.plan.stage(found.stage), found.method, shard) => {
+            let inbound = found.inbound(head, &target, &facts, &connection.client, shard);
+            let asking = Asking {
+                live: &live,
+                stage: found.stage,
+                method: found.method,
+                inbound: &inbound,
+                source_ip,
+                started,
+                answered: waited.as_deref(),
+                shard,
+            };
+            match asking.decide() {
+                Permission::Granted(authorized, proof) => Ok((authorized, proof)),
+                Permission::Refused(refused) => Err(refused),
+                Permission::Ask(question) => {
+                    connection.served -= u64::from(waited.is_none());
+                    return Step::Ask(Box::new((question, ids)));
+                }
+            }
+        }
+        (Ok(_) | Err(_), _) => Ok((None, None)),
+    };
+    let (authorized, refused) = match authorized {
+        Ok((authorized, proof)) => {
+            exchange.proof = proof;
+            (authorized, None)
+        }
+        Err(refused) => (None, Some(refused)),
+    };
+    exchange.authorized = authorized.clone();
+    facts.authorized = authorized.as_ref();
     let admitted = match exchange.found {
         // Who asked has been charged for it already.
-        Some(found) if !unseen => {
-            admit::admit(&live, found, head, forwarded_ip.unwrap_or(connection.client.address), shard, started)
+        Some(found) if !unseen && refused.is_none() => {
+            admit::admit(&live, found, head, authorized.as_ref(), source_ip, shard, started)
         }
         Some(_) | None => Admission::free(),
     };
@@ -340,6 +403,13 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
             (Ok(()), None)
         }
         Err(refusal) => (Err(refusal.error), refusal.detail),
+    };
+    let permission = match refused {
+        None => Ok(()),
+        Some(Refused { error, detail: of_refusal, note }) => {
+            (detail, exchange.note) = (of_refusal.map(|detail| *detail), note);
+            Err(error)
+        }
     };
     let (caller, api_key) = match &by_key {
         Some(admitted) => (Some(&admitted.caller), admitted.api_key),
@@ -359,6 +429,7 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
     };
     exchange.keep_alive &= !(unread && exchange.method().is_some_and(unasked));
     let outcome = found.and_then(|found| {
+        permission?;
         admission?;
         refuse_large(head.framing, shard)?;
         let path = &target.path[found.prefix_bytes..];
@@ -370,19 +441,7 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         let stage = live.plan.stage(found.stage);
         let needs_body = stage.method(found.method).needs_body();
         let coding = request_coding(head, stage, needs_body)?;
-        let mut inbound = Inbound {
-            head,
-            target: &target,
-            path,
-            parameters: &found.parameters,
-            facts: &facts,
-            client: &connection.client,
-            settings: &shard.settings.forwarding,
-            content_type: head.content_type,
-            framing: head.framing,
-            body: None,
-            fills_cache: false,
-        };
+        let mut inbound = found.inbound(head, &target, &facts, &connection.client, shard);
         let cached = live.cached(found.stage, found.method, head.method);
         if let Some(again) = again {
             exchange.cache = Some(again.caching);
@@ -395,7 +454,11 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
             }
         }
         // A body is part of what is asked for: it has to be seen before the cache can be.
-        if needs_body || coding.is_some() || cached.is_some() && head.framing != Framing::None {
+        if needs_body
+            || exchange.proof.is_some()
+            || coding.is_some()
+            || cached.is_some() && head.framing != Framing::None
+        {
             return Ok(Integrated::Collect(found, coding));
         }
         inbound.fills_cache = exchange.cache.as_ref().is_some_and(|caching| caching.fills());
@@ -426,10 +489,12 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         }
         Err(error) => {
             count_unrouted(error, shard);
-            exchange.keep_alive &= parsed.is_ok() && !unread && error != GatewayError::RequestTooLarge;
+            // Another handshake may let the client in.
+            let ends = matches!(error, GatewayError::RequestTooLarge | GatewayError::NoClientCertificate);
+            exchange.keep_alive &= parsed.is_ok() && !unread && !ends;
             exchange.gateway_error.set(Some(error));
             exchange.detail = detail.map(Box::new);
-            if error == GatewayError::Configuration {
+            if error == GatewayError::Configuration && exchange.note.is_none() {
                 exchange.note = exchange.method().and_then(|method| method.integration.denied()).map(str::to_owned);
             }
             let before = connection.out.len();
@@ -493,6 +558,31 @@ struct Found {
     method: MethodIndex,
     parameters: PathParameters,
     prefix_bytes: usize,
+}
+
+impl Found {
+    fn inbound<'r>(
+        &'r self,
+        head: &'r RequestHead<'r, 'r>,
+        target: &'r Target<'r>,
+        facts: &'r Facts<'r>,
+        client: &'r Client,
+        shard: &'r Shard,
+    ) -> Inbound<'r> {
+        Inbound {
+            head,
+            target,
+            path: &target.path[self.prefix_bytes..],
+            parameters: &self.parameters,
+            facts,
+            client,
+            settings: &shard.settings.forwarding,
+            content_type: head.content_type,
+            framing: head.framing,
+            body: None,
+            fills_cache: false,
+        }
+    }
 }
 
 /// The method for a request. The stage is noted in `facts` as soon as it is known: its gateway responses are for
@@ -642,11 +732,13 @@ pub fn refuse(connection: &mut Connection, error: GatewayError) {
         found: None,
         caller: None,
         authorized: None,
+        proof: None,
         ids,
         started: Instant::now(),
         minor: 1,
         to_head_request: false,
         keep_alive: false,
+        verified: connection.client.verified.clone(),
         compress: None,
         cache: None,
         unseen: false,
@@ -686,6 +778,7 @@ fn refusal(error: HeadError, shard: &Shard) -> GatewayError {
 fn count_unrouted(error: GatewayError, shard: &Shard) {
     match error {
         GatewayError::NoStage => shard.recorder.count(Counter::UnroutedNoStage),
+        GatewayError::NoClientCertificate => shard.recorder.count(Counter::UnroutedNoClientCertificate),
         GatewayError::NoRoute => shard.recorder.count(Counter::UnroutedNoRoute),
         GatewayError::BadRequest => shard.recorder.count(Counter::UnroutedBadRequest),
         _ => {}

@@ -6,12 +6,14 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use crate::http::encode;
 use crate::http::field::{FieldKind, is_twin, list_members};
 use crate::http::head::{Framing, RequestHead};
 use crate::http::target::{Target, push_percent};
 use crate::jsonpath::Allowance;
+use crate::net::tls::VerifiedClient;
 use crate::plan::integration::{HttpIntegration, MappedParameter, PathPart};
 use crate::plan::lambda::ServiceCall;
 use crate::plan::route::PathParameters;
@@ -46,6 +48,8 @@ pub struct Client {
     port_text: Box<str>,
     /// `X-Forwarded-For`, `-Proto` and `-Port` for peers that are not trusted.
     lines: Vec<u8>,
+    /// Who it has proved to be by a certificate; no header says so.
+    pub verified: Option<Rc<VerifiedClient>>,
 }
 
 impl Client {
@@ -58,6 +62,7 @@ impl Client {
             tls,
             port_text: local_port.to_string().into(),
             lines: Vec::new(),
+            verified: None,
         };
         let mut lines = Vec::new();
         encode::field("X-Forwarded-For", client.address_text.as_bytes(), &mut lines);
@@ -594,6 +599,7 @@ mod tests {
             request_parts: None,
             api_key: None,
             authorized: None,
+            client_certificate: None,
         };
         let client = Client::new("192.0.2.1".parse().expect("an address"), 8080, false, settings);
         let inbound = Inbound {

@@ -37,6 +37,9 @@ pub struct Authorized {
     pub integration_latency_ms: Option<u64>,
     /// Of a Lambda authorizer: what invoking it was answered.
     pub status: Option<u16>,
+    /// Whether it may have a new answer in place of a kept one: `execute-api:InvalidateCache`. Looked at only where the
+    /// request says something of caches.
+    pub may_invalidate: bool,
 }
 
 impl Identity {

@@ -31,8 +31,24 @@ pub enum GatewayError {
     VersionNotSupported,
     /// No API or stage is at that host and path.
     NoStage,
+    /// The host is a custom domain name with mutual TLS, and the connection's client was not verified for it.
+    NoClientCertificate,
     /// The stage has no such resource, or the resource no such method.
     NoRoute,
+    /// The caller did not say who it is, or its authorizer does not know it.
+    Unauthorized,
+    /// An authorizer, or a policy, does not allow it.
+    AccessDenied,
+    /// A policy denies it by name.
+    AccessDeniedExplicitly,
+    /// The method wants a signed request.
+    NoToken,
+    /// The signature is none that counts; the [`ErrorDetail`] says why.
+    InvalidSignature,
+    /// An authorizer could not be asked, or failed.
+    AuthorizerFailure,
+    /// An authorizer answered what decides nothing.
+    AuthorizerConfiguration,
     /// The method demands an API key, and the request has none that opens the stage.
     InvalidApiKey,
     /// A limit has no token for it.
@@ -64,8 +80,14 @@ impl GatewayError {
             | GatewayError::InvalidJson
             | GatewayError::MissingParameters
             | GatewayError::InvalidBody => 400,
+            GatewayError::Unauthorized => 401,
             GatewayError::NoStage
+            | GatewayError::NoClientCertificate
             | GatewayError::NoRoute
+            | GatewayError::NoToken
+            | GatewayError::InvalidSignature
+            | GatewayError::AccessDenied
+            | GatewayError::AccessDeniedExplicitly
             | GatewayError::InvalidApiKey
             | GatewayError::InvalidationDenied => 403,
             GatewayError::RequestTimeout => 408,
@@ -74,7 +96,10 @@ impl GatewayError {
             GatewayError::UnsupportedMediaType => 415,
             GatewayError::Throttled | GatewayError::QuotaExceeded => 429,
             GatewayError::HeaderTooLarge => 431,
-            GatewayError::Configuration | GatewayError::InvocationFailed => 500,
+            GatewayError::Configuration
+            | GatewayError::AuthorizerFailure
+            | GatewayError::AuthorizerConfiguration
+            | GatewayError::InvocationFailed => 500,
             GatewayError::IntegrationMalformed => 502,
             GatewayError::IntegrationBusy => 503,
             GatewayError::IntegrationTimeout | GatewayError::IntegrationFailure => 504,
@@ -91,10 +116,20 @@ impl GatewayError {
             GatewayError::InvalidJson => "Invalid JSON in request body",
             GatewayError::MissingParameters => "Missing required request parameters",
             GatewayError::InvalidBody => "Invalid request body",
-            GatewayError::NoStage | GatewayError::InvalidApiKey | GatewayError::InvalidationDenied => "Forbidden",
+            GatewayError::NoStage
+            | GatewayError::NoClientCertificate
+            | GatewayError::InvalidApiKey
+            | GatewayError::InvalidationDenied => "Forbidden",
             GatewayError::Throttled => "Too Many Requests",
             GatewayError::QuotaExceeded => "Limit Exceeded",
-            GatewayError::NoRoute => "Missing Authentication Token",
+            GatewayError::NoRoute | GatewayError::NoToken => "Missing Authentication Token",
+            GatewayError::Unauthorized => "Unauthorized",
+            GatewayError::InvalidSignature => "The request signature does not match",
+            GatewayError::AccessDenied => "User is not authorized to access this resource",
+            GatewayError::AccessDeniedExplicitly => {
+                "User is not authorized to access this resource with an explicit deny"
+            }
+            GatewayError::AuthorizerFailure | GatewayError::AuthorizerConfiguration => "Internal server error",
             GatewayError::RequestTimeout => "Request Timeout",
             GatewayError::RequestTooLarge => "Request Too Long",
             GatewayError::TargetTooLong => "URI Too Long",
@@ -129,8 +164,16 @@ impl GatewayError {
                 GatewayResponseType::BadRequestParameters
             }
             GatewayError::BadRequestBody | GatewayError::InvalidBody => GatewayResponseType::BadRequestBody,
-            GatewayError::NoRoute => GatewayResponseType::MissingAuthenticationToken,
-            GatewayError::NoStage | GatewayError::InvalidationDenied => GatewayResponseType::AccessDenied,
+            GatewayError::NoRoute | GatewayError::NoToken => GatewayResponseType::MissingAuthenticationToken,
+            GatewayError::Unauthorized => GatewayResponseType::Unauthorized,
+            GatewayError::InvalidSignature => GatewayResponseType::InvalidSignature,
+            GatewayError::AuthorizerFailure => GatewayResponseType::AuthorizerFailure,
+            GatewayError::AuthorizerConfiguration => GatewayResponseType::AuthorizerConfigurationError,
+            GatewayError::NoStage
+            | GatewayError::NoClientCertificate
+            | GatewayError::AccessDenied
+            | GatewayError::AccessDeniedExplicitly
+            | GatewayError::InvalidationDenied => GatewayResponseType::AccessDenied,
             GatewayError::InvalidApiKey => GatewayResponseType::InvalidApiKey,
             GatewayError::Throttled => GatewayResponseType::Throttled,
             GatewayError::QuotaExceeded => GatewayResponseType::QuotaExceeded,
@@ -155,7 +198,7 @@ impl GatewayError {
     /// The value of `x-amzn-ErrorType`.
     fn error_type(self) -> &'static str {
         match self {
-            GatewayError::NoStage => "ForbiddenException",
+            GatewayError::NoStage | GatewayError::NoClientCertificate => "ForbiddenException",
             other => other.response_type().error_type(),
         }
     }
@@ -169,7 +212,9 @@ pub struct ErrorDetail {
     /// `$context.error.validationErrorString`.
     pub validation_error: Option<Box<str>>,
     /// What the client learns of the limit that it met.
-    pub limit: Option<LimitDetail>,
+    pub limit: Option<Box<LimitDetail>>,
+    /// `x-amzn-ErrorType`, where there are several of a kind.
+    pub error_type: Option<&'static str>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -199,7 +244,7 @@ impl ErrorDetail {
     }
 
     pub fn limit(limit: LimitDetail) -> ErrorDetail {
-        ErrorDetail { limit: Some(limit), ..ErrorDetail::default() }
+        ErrorDetail { limit: Some(Box::new(limit)), ..ErrorDetail::default() }
     }
 }
 
@@ -276,14 +321,15 @@ pub fn write_error(
     let configured = customised.and_then(|stage| stage.gateway_responses.find(kind, error.status()));
     let status = configured.and_then(|response| response.status).unwrap_or(error.status());
     let mut body = Vec::new();
-    let content_type = write_error_body(configured, &facts, &mut body);
+    let content_type = write_error_body(error, configured, &facts, &mut body);
 
     encode::status_line(status, out);
     write_date(date, out);
     encode::field("Content-Type", content_type.as_bytes(), out);
     encode::content_length(body.len() as u64, out);
     write_own_fields(facts.ids, persistence, out);
-    encode::field("x-amzn-ErrorType", error.error_type().as_bytes(), out);
+    let error_type = detail.and_then(|detail| detail.error_type).unwrap_or(error.error_type());
+    encode::field("x-amzn-ErrorType", error_type.as_bytes(), out);
     if let Some(limit) = detail.and_then(|detail| detail.limit.as_ref()) {
         limit.write(configured, out);
     }
@@ -309,10 +355,20 @@ fn template_for<'r>(response: &'r GatewayResponse, facts: &Facts<'_>) -> Option<
     response.templates.iter().find(|(known, _)| fits(known)).or(response.templates.first())
 }
 
-fn write_error_body<'r>(configured: Option<&'r GatewayResponse>, facts: &Facts<'_>, body: &mut Vec<u8>) -> &'r str {
+fn write_error_body<'r>(
+    error: GatewayError,
+    configured: Option<&'r GatewayResponse>,
+    facts: &Facts<'_>,
+    body: &mut Vec<u8>,
+) -> &'r str {
     if let Some((content_type, template)) = configured.and_then(|response| template_for(response, facts)) {
         facts.write_text(template, body);
         return content_type;
+    }
+    if matches!(error, GatewayError::AuthorizerFailure | GatewayError::AuthorizerConfiguration) {
+        // AWS says nothing of what is wrong with an authorizer.
+        body.extend_from_slice(b"{\"message\":null}");
+        return "application/json";
     }
     body.extend_from_slice(b"{\"message\":");
     super::context::write_json_string(facts.error.map_or("", |error| error.message), body);

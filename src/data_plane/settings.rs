@@ -1,10 +1,14 @@
 //! Limits and time-outs of the data plane, as `server` took them from the configuration.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::http::head::HeadLimits;
 use crate::limit::Rate;
 use crate::plan::access_log::LogFormat;
+use crate::plan::identity::Identities;
+use crate::plan::vpc::VpcEndpoints;
+use crate::policy::Policy;
 
 /// All of it is the same for all shards and does not change while they run.
 #[derive(Clone, Debug)]
@@ -36,8 +40,13 @@ pub struct Settings {
     pub throttle: ThrottleSettings,
     pub cache: CacheSettings,
     pub function: FunctionSettings,
+    pub authorizers: AuthorizerSettings,
+    /// Who may sign requests.
+    pub identities: Arc<Identities<Policy>>,
     /// `$context.accountId`.
     pub account_id: Box<str>,
+    /// Which clients come from which VPC.
+    pub vpc_endpoints: VpcEndpoints,
 }
 
 #[derive(Clone, Debug)]
@@ -116,6 +125,20 @@ pub struct FunctionSettings {
     pub event_bytes_max: u64,
     /// Of what it answers; of a streamed answer nothing is kept.
     pub answer_bytes_max: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct AuthorizerSettings {
+    /// For the decisions that a shard keeps.
+    pub shard_bytes_max: u64,
+    /// How long an authorizer may take.
+    pub timeout_ms: u64,
+    /// The longest answer of an authorizer.
+    pub answer_bytes_max: u64,
+    /// How far a signer's clock may be off.
+    pub clock_skew_s: u64,
+    /// Signers whose derived key a shard keeps.
+    pub signing_keys_max: usize,
 }
 
 #[derive(Clone, Debug)]

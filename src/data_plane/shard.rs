@@ -17,13 +17,17 @@ use crate::net::listener::{Accepted, Bound, Listener, Stop};
 use crate::net::mailbox::Mailbox;
 use crate::net::runtime::{sleep_ms, spawn};
 use crate::net::stream::Stream;
-use crate::net::tls::{ClientTls, ServerTls};
+use crate::net::tls::ClientTls;
+use crate::net::tls::server::ListenerTls;
 use crate::plan::Plan;
 use crate::plan::clients::Clients;
 use crate::plan::delivery::{AddressBook, Delivery, Unhealthy};
+use crate::plan::key_sets::KeySets;
+use crate::policy::Policy;
 use crate::stats::{Counter, Recorder};
 
 use super::access_log::{AccessLog, Handed};
+use super::authorize::decisions::Decisions;
 use super::aws_signer::AwsSigner;
 use super::cache::store::{self, Adopted, Remains, Stores};
 use super::cache::{KeyRoom, Refreshes};
@@ -31,7 +35,8 @@ use super::compress::Encoders;
 use super::connection;
 use super::context::IdSource;
 use super::live::{Earlier, Live, Upstreams, resolve};
-use super::settings::Settings;
+use super::settings::{AuthorizerSettings, Settings};
+use super::signed::Signatures;
 use super::throttle::{Limits, SharedLimits};
 use super::trace::{Noted, Trace};
 
@@ -67,7 +72,7 @@ pub struct ShardHandle {
 #[derive(Clone)]
 pub struct ListenerInfo {
     pub address: SocketAddr,
-    pub tls: Option<Arc<ServerTls>>,
+    pub tls: Option<ListenerTls>,
 }
 
 /// What a shard is made from.
@@ -103,9 +108,15 @@ pub struct Shard {
     /// Every upstream of the plan and those of earlier plans that still have connections.
     upstreams: RefCell<Upstreams>,
     unhealthy: RefCell<Arc<Unhealthy>>,
+    /// What tokens are verified with.
+    key_sets: RefCell<Arc<KeySets>>,
     /// Copies of requests that are on their way to mirrors.
     pub mirrors: Cell<u32>,
     pub aws_signer: AwsSigner,
+    /// Who may sign requests.
+    pub signatures: Signatures<Policy>,
+    /// What authorizers have decided.
+    pub decisions: Decisions,
     /// Room for the key of a kept answer.
     pub cache_key: KeyRoom,
     /// Answers that are asked for while nobody waits.
@@ -137,6 +148,10 @@ impl Shard {
         let (empty, upstreams) = Live::adopt(Arc::new(Plan::empty()), block, &nothing);
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let seed = (unix.as_nanos() as u64) ^ (parts.index as u64) << 56 ^ u64::from(std::process::id()) << 32;
+        let decision_bytes_max = parts.settings.authorizers.shard_bytes_max;
+        let AuthorizerSettings { signing_keys_max, clock_skew_s, .. } = parts.settings.authorizers;
+        let identities = Arc::clone(&parts.settings.identities);
+        let signatures = Signatures::new(identities, signing_keys_max, clock_skew_s);
         let shard = Shard {
             encoders: Encoders::new(parts.settings.compression),
             settings: parts.settings,
@@ -155,8 +170,11 @@ impl Shard {
             addresses: RefCell::default(),
             upstreams: RefCell::new(upstreams),
             unhealthy: RefCell::default(),
+            key_sets: RefCell::default(),
             mirrors: Cell::new(0),
             aws_signer: AwsSigner::default(),
+            signatures,
+            decisions: Decisions::new(decision_bytes_max),
             cache_key: KeyRoom::default(),
             refreshes: Refreshes::default(),
             stores: RefCell::default(),
@@ -191,6 +209,11 @@ impl Shard {
     /// The plan to serve; whoever begins an exchange keeps it to its end.
     pub fn live(&self) -> Rc<Live> {
         Rc::clone(&self.live.borrow())
+    }
+
+    /// The keys to verify tokens with; whoever begins to verify one does so with these to the end.
+    pub fn key_sets(&self) -> Arc<KeySets> {
+        Arc::clone(&self.key_sets.borrow())
     }
 
     pub fn is_draining(&self) -> bool {
@@ -257,6 +280,9 @@ impl Shard {
                 self.unhealthy.replace(unhealthy);
             }
             Delivery::AwsCredentials(credentials) => self.aws_signer.adopt(credentials),
+            Delivery::KeySets(sets) => {
+                self.key_sets.replace(sets);
+            }
             Delivery::FlushCache(flush) => {
                 for (_, store) in self.stores.borrow().iter().filter(|(name, _)| name.is_of(&flush)) {
                     self.remains.borrow_mut().push(store.flush());

@@ -340,6 +340,8 @@ pub struct Authorizer {
     pub identity_validation_expression: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub authorizer_result_ttl_in_seconds: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwt_configuration: Option<JwtConfiguration>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -349,6 +351,24 @@ pub enum AuthorizerType {
     Token,
     Request,
     CognitoUserPools,
+    /// Any issuer's tokens, which AWS has for HTTP APIs.
+    Jwt,
+}
+
+/// Whose tokens are taken. (API reference of HTTP APIs, `JWTConfiguration`.)
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct JwtConfiguration {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub audience: Vec<String>,
+    /// Not AWS's: where the keys are, if the issuer's own document does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<String>,
+    /// Not AWS's: the signature algorithms that are taken; AWS takes those of RSA.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub algorithms: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -14,7 +14,9 @@ use monoio::net::TcpStream;
 
 use super::buffer::{Buffer, PAGE_BYTES};
 use super::deadline::Timer;
-use super::tls::{Session, read_all_records};
+use super::tls::handshake::{Expected, Handshake, Hello};
+use super::tls::server::ListenerTls;
+use super::tls::{Session, VerifiedClient, read_all_records};
 
 /// The receiving side.
 pub struct Reader {
@@ -90,7 +92,10 @@ impl Stream {
     /// # Errors
     /// `InvalidData` with rustls's reason, or what the socket says.
     pub async fn handshake(&mut self, session: Session) -> io::Result<()> {
-        let session = Rc::new(session);
+        self.shake_hands(Rc::new(session)).await
+    }
+
+    async fn shake_hands(&mut self, session: Rc<Session>) -> io::Result<()> {
         self.reader.tls = Some(Rc::clone(&session));
         self.writer.tls = Some(Rc::clone(&session));
         while session.is_handshaking() {
@@ -104,6 +109,41 @@ impl Stream {
             }
         }
         self.writer.flush_session(&session).await
+    }
+
+    /// Does the handshake with a client that has connected, and says who it has proved to be. Whoever calls has armed a
+    /// deadline.
+    ///
+    /// # Errors
+    /// As [`Stream::handshake`].
+    pub async fn accept(&mut self, tls: &ListenerTls) -> io::Result<Option<VerifiedClient>> {
+        let (session, expected) = match tls.begin()? {
+            Handshake::Known(session, expected) => (session, expected),
+            Handshake::ByName(hello) => self.read_hello(hello).await?,
+        };
+        self.shake_hands(Rc::clone(&session)).await?;
+        expected.verified(&session)
+    }
+
+    /// Reads until it is known which name the client asks for.
+    async fn read_hello(&mut self, mut hello: Box<Hello>) -> io::Result<(Rc<Session>, Expected)> {
+        let mut ciphertext = Buffer::page();
+        loop {
+            ciphertext.clear();
+            let (received, returned) = self.reader.read_plain(ciphertext, None).await;
+            ciphertext = returned;
+            if received? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            match hello.take(ciphertext.as_slice()) {
+                Ok(Some(begun)) => return Ok(begun),
+                Ok(None) => {}
+                Err(failed) => {
+                    let _ = self.writer.send_all(failed.alert, || {}).await;
+                    return Err(failed.error);
+                }
+            }
+        }
     }
 
     /// What is there to read right now, without waiting: how a pooled connection is looked at before it is used again.

@@ -3,63 +3,34 @@
 //! rustls does the protocol without I/O; a thin layer of our own feeds it, which keeps an idle connection at some 14 KB
 //! (47 KB with monoio's). One server configuration serves all shards; its tickets are stateless, so that a client can resume
 //! on any shard and after a reload.
+//!
+//! - [`server`]: what clients are shown and asked for; [`certificate`]: the certificates that they are shown.
+//! - [`truststore`]: whose certificates clients may show; [`client_certificate`]: such a certificate as text.
+//! - [`handshake`]: which configuration a client gets, and who it has proved to be; [`refusal`]: why not.
+
+mod certificate;
+pub mod client_certificate;
+pub(super) mod handshake;
+mod refusal;
+pub mod server;
+pub mod truststore;
+
+pub use certificate::CertificateFiles;
+pub use handshake::VerifiedClient;
+pub use refusal::{Refusal, Refused};
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::server::{ClientHello, ProducesTickets, ResolvesServerCert};
-use rustls::sign::CertifiedKey;
-use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, ServerConfig, ServerConnection};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore};
 
 use super::buffer::Buffer;
-
-/// A certificate chain and its key, as PEM files.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CertificateFiles {
-    pub certificate: PathBuf,
-    pub key: PathBuf,
-}
-
-/// What servers present to clients; can be exchanged while connections go on.
-pub struct ServerTls {
-    files: Vec<CertificateFiles>,
-    ticketer: Arc<dyn ProducesTickets>,
-    current: ArcSwap<ServerConfig>,
-}
-
-impl ServerTls {
-    /// # Errors
-    /// What is wrong with which file, for the user.
-    pub fn load(files: Vec<CertificateFiles>) -> Result<ServerTls, String> {
-        let ticketer = rustls::crypto::aws_lc_rs::Ticketer::new().map_err(|error| format!("TLS tickets: {error}"))?;
-        let config = server_config(&files, &ticketer)?;
-        Ok(ServerTls { files, ticketer, current: ArcSwap::new(config) })
-    }
-
-    /// Reads the files again. Connections that are open keep what they have.
-    ///
-    /// # Errors
-    /// As [`ServerTls::load`]; the certificates before stay in use.
-    pub fn reload(&self) -> Result<(), String> {
-        self.current.store(server_config(&self.files, &self.ticketer)?);
-        Ok(())
-    }
-
-    /// # Errors
-    /// When rustls cannot start a connection, which has no cause outside of it.
-    pub fn accept(&self) -> io::Result<Session> {
-        let connection = ServerConnection::new(self.current.load_full()).map_err(io::Error::other)?;
-        Ok(Session::new(connection.into()))
-    }
-}
+use certificate::certificates;
 
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
@@ -68,93 +39,6 @@ fn provider() -> Arc<CryptoProvider> {
 /// The first random bytes of a process take aws-lc some 30 ms: better now than on a shard.
 pub fn warm_up() {
     let _ = provider().secure_random.fill(&mut [0; 32]);
-}
-
-fn server_config(files: &[CertificateFiles], ticketer: &Arc<dyn ProducesTickets>) -> Result<Arc<ServerConfig>, String> {
-    let resolver = Arc::new(ByServerName::load(files)?);
-    let builder = ServerConfig::builder_with_provider(provider());
-    let builder = builder.with_safe_default_protocol_versions().map_err(|error| format!("TLS: {error}"))?;
-    let mut config = builder.with_no_client_auth().with_cert_resolver(resolver);
-    config.ticketer = Arc::clone(ticketer);
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
-}
-
-/// The certificate for the name that a client asks for: the exact name, then the wildcard, then the first of all.
-#[derive(Debug)]
-struct ByServerName {
-    first: Arc<CertifiedKey>,
-    names: HashMap<String, Arc<CertifiedKey>>,
-}
-
-impl ByServerName {
-    fn load(files: &[CertificateFiles]) -> Result<ByServerName, String> {
-        let mut first = None;
-        let mut names = HashMap::new();
-        for pair in files {
-            let key = Arc::new(certified_key(pair)?);
-            for name in names_of(&key, &pair.certificate)? {
-                names.entry(name).or_insert_with(|| Arc::clone(&key));
-            }
-            first.get_or_insert(key);
-        }
-        first.map(|first| ByServerName { first, names }).ok_or_else(|| "TLS: no certificate is configured".to_owned())
-    }
-}
-
-impl ResolvesServerCert for ByServerName {
-    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let name = hello.server_name().map(str::to_ascii_lowercase);
-        let exact = name.as_deref().and_then(|name| self.names.get(name));
-        let wildcard = || {
-            let (_, parent) = name.as_deref()?.split_once('.')?;
-            self.names.get(&format!("*.{parent}"))
-        };
-        Some(Arc::clone(exact.or_else(wildcard).unwrap_or(&self.first)))
-    }
-}
-
-fn certified_key(files: &CertificateFiles) -> Result<CertifiedKey, String> {
-    let chain = certificates(&files.certificate)?;
-    let key =
-        PrivateKeyDer::from_pem_file(&files.key).map_err(|error| pem_problem(&files.key, "private key", &error))?;
-    let certified = CertifiedKey::from_der(chain, key, &provider());
-    certified.map_err(|error| match error {
-        rustls::Error::InconsistentKeys(_) => {
-            format!(
-                "{}: the key does not belong to the certificate {}",
-                files.key.display(),
-                files.certificate.display()
-            )
-        }
-        other => format!("{}: {other}", files.key.display()),
-    })
-}
-
-fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let read = CertificateDer::pem_file_iter(file).map_err(|error| pem_problem(file, "certificate", &error))?;
-    let chain = read.collect::<Result<Vec<_>, _>>().map_err(|error| pem_problem(file, "certificate", &error))?;
-    if chain.is_empty() {
-        return Err(format!("{}: there is no certificate in this file; it must be in PEM format", file.display()));
-    }
-    Ok(chain)
-}
-
-fn pem_problem(file: &Path, what: &str, error: &rustls::pki_types::pem::Error) -> String {
-    use rustls::pki_types::pem::Error;
-    match error {
-        Error::Io(error) => format!("{}: cannot read the {what}: {error}", file.display()),
-        Error::NoItemsFound => format!("{}: there is no {what} in this file; it must be in PEM format", file.display()),
-        other => format!("{}: not a {what} in PEM format: {other}", file.display()),
-    }
-}
-
-fn names_of(key: &CertifiedKey, file: &Path) -> Result<Vec<String>, String> {
-    let end_entity = key.end_entity_cert().map_err(|error| format!("{}: {error}", file.display()))?;
-    let parsed = webpki::EndEntityCert::try_from(end_entity);
-    let parsed =
-        parsed.map_err(|error| format!("{}: not a certificate that can be served: {error}", file.display()))?;
-    Ok(parsed.valid_dns_names().map(str::to_ascii_lowercase).collect())
 }
 
 /// How connections to upstreams verify whom they reach.
@@ -252,6 +136,12 @@ impl Session {
 
     pub fn is_handshaking(&self) -> bool {
         self.connection.borrow().is_handshaking()
+    }
+
+    /// The other side's own certificate, where it has shown one.
+    fn peer_certificate(&self) -> Option<Vec<u8>> {
+        let connection = self.connection.borrow();
+        connection.peer_certificates()?.first().map(|certificate| certificate.to_vec())
     }
 
     /// Moves plaintext into `buffer`; `None` when more ciphertext is needed, 0 at the peer's close_notify.

@@ -7,7 +7,7 @@ use super::keys::{self, Keys};
 use super::reader::Reader;
 use super::schema::Models;
 use super::security::SecuritySchemes;
-use super::tree::{Mapping, Node, Position};
+use super::tree::{Mapping, Node, Position, Value};
 use super::{ImportOptions, Strictness};
 use super::{description, extension, path, security, stage, throttle, upstream};
 use crate::model::{
@@ -190,6 +190,7 @@ fn rest_api<'d>(reader: &mut Reader<'d>, version: Version, root: &'d Mapping) ->
     rest_api.api_key_source = reader.choice(root, "x-amazon-apigateway-api-key-source", &sources).unwrap_or_default();
     if let Some(entry) = root.entry("x-amazon-apigateway-policy") {
         reader.stands_at(Pointer::rest_api("policy"), entry.key_position);
+        stands_within(reader, &Pointer::rest_api("policy"), &entry.value);
         rest_api.policy = Some(entry.value.to_json().to_string());
     }
     rest_api.security_policy = reader.string(root, "x-amazon-apigateway-security-policy").map(str::to_owned);
@@ -198,6 +199,27 @@ fn rest_api<'d>(reader: &mut Reader<'d>, version: Version, root: &'d Mapping) ->
     rest_api.throttle = throttle::rules(reader, root, &Pointer::rest_api);
     endpoint_configuration(reader, version, root, &mut rest_api);
     rest_api
+}
+
+/// Notes where each value within one stands that the model keeps as text.
+fn stands_within(reader: &mut Reader<'_>, pointer: &Pointer, node: &Node) {
+    match &node.value {
+        Value::Mapping(mapping) => {
+            for entry in mapping.entries() {
+                let pointer = pointer.child(&entry.key);
+                reader.stands_at(pointer.clone(), entry.key_position);
+                stands_within(reader, &pointer, &entry.value);
+            }
+        }
+        Value::Sequence(nodes) => {
+            for (at, node) in nodes.iter().enumerate() {
+                let pointer = pointer.child(&at.to_string());
+                reader.stands_at(pointer.clone(), node.position);
+                stands_within(reader, &pointer, node);
+            }
+        }
+        Value::Null | Value::Boolean(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 fn info<'d>(reader: &mut Reader<'d>, node: &'d Node, rest_api: &mut RestApi) {

@@ -408,6 +408,8 @@ pub const GATEWAY_RESPONSE: Keys =
 pub const REQUEST_VALIDATOR: Keys =
     Keys::new("a request validator", &["validateRequestBody", "validateRequestParameters"]);
 
+pub const JWT_CONFIGURATION: Keys = Keys::new("`jwtConfiguration`", &["issuer", "audience", "jwksUri", "algorithms"]);
+
 pub const AUTHORIZER: Keys = Keys::new(
     "`x-amazon-apigateway-authorizer`",
     &[

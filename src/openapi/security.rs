@@ -11,7 +11,7 @@ use super::document::{Document, Version, refuse_http_api_at};
 use super::keys;
 use super::reader::Reader;
 use super::tree::{Mapping, Node};
-use crate::model::{AuthorizationType, Authorizer, AuthorizerId, AuthorizerType, Method, Pointer};
+use crate::model::{AuthorizationType, Authorizer, AuthorizerId, AuthorizerType, JwtConfiguration, Method, Pointer};
 
 pub type SecuritySchemes = HashMap<String, SecurityScheme>;
 
@@ -60,7 +60,7 @@ fn scheme<'d>(
         }
         reader.stands_at(Pointer::authorizer(name), entry.key_position);
         let authorization_type = match authorizer.authorizer_type {
-            AuthorizerType::Token | AuthorizerType::Request => AuthorizationType::Custom,
+            AuthorizerType::Token | AuthorizerType::Request | AuthorizerType::Jwt => AuthorizationType::Custom,
             AuthorizerType::CognitoUserPools => AuthorizationType::CognitoUserPools,
         };
         let scheme = SecurityScheme::Authorizer(authorization_type, authorizer.id.clone());
@@ -82,17 +82,14 @@ fn header<'d>(reader: &mut Reader<'d>, object: &'d Mapping) -> Option<&'d str> {
 }
 
 fn authorizer<'d>(reader: &mut Reader<'d>, name: &str, node: &'d Node) -> Option<Authorizer> {
-    const TYPES: [(&str, AuthorizerType); 3] = [
+    const TYPES: [(&str, AuthorizerType); 4] = [
         ("token", AuthorizerType::Token),
         ("request", AuthorizerType::Request),
         ("cognito_user_pools", AuthorizerType::CognitoUserPools),
+        ("jwt", AuthorizerType::Jwt),
     ];
     let object = reader.object(node, &keys::AUTHORIZER)?;
-    if object.get("type").and_then(Node::as_str) == Some("jwt") {
-        refuse_http_api_at(reader, node.position, "type: jwt");
-        return None;
-    }
-    for key in ["jwtConfiguration", "enableSimpleResponses", "authorizerPayloadFormatVersion"] {
+    for key in ["enableSimpleResponses", "authorizerPayloadFormatVersion"] {
         if let Some(entry) = object.entry(key) {
             refuse_http_api_at(reader, entry.key_position, key);
         }
@@ -112,6 +109,18 @@ fn authorizer<'d>(reader: &mut Reader<'d>, name: &str, node: &'d Node) -> Option
         identity_source: text(reader, "identitySource"),
         identity_validation_expression: text(reader, "identityValidationExpression"),
         authorizer_result_ttl_in_seconds: reader.integer(object, "authorizerResultTtlInSeconds"),
+        jwt_configuration: jwt_configuration(reader, object),
+    })
+}
+
+/// AWS has it for HTTP APIs only; `jwksUri` and `algorithms` are not AWS's.
+fn jwt_configuration<'d>(reader: &mut Reader<'d>, authorizer: &'d Mapping) -> Option<JwtConfiguration> {
+    let object = reader.object(&authorizer.entry("jwtConfiguration")?.value, &keys::JWT_CONFIGURATION)?;
+    Some(JwtConfiguration {
+        issuer: reader.string(object, "issuer").map(str::to_owned),
+        audience: reader.strings(object, "audience"),
+        jwks_uri: reader.string(object, "jwksUri").map(str::to_owned),
+        algorithms: reader.strings(object, "algorithms"),
     })
 }
 

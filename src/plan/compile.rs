@@ -6,6 +6,7 @@
 //! - `compiler`: stages compiled one by one, and plans made of them.
 //! - `definition`: what a definition makes: routes, methods, error answers.
 //! - `method`: a method, and what is refused of one.
+//! - `authorizer`: who may call it.
 //! - `integration`: its integration.
 //! - `protection`: what protects its upstream.
 //! - `validation`: its request validator, and models.
@@ -14,12 +15,14 @@
 //! - `content`: `binaryMediaTypes`, `minimumCompressionSize`, `contentHandling`.
 //! - `expression`: `method.request.header.x` and the like.
 //! - `gateway_responses`: the stage's error answers.
+//! - `resource_policy`: who may call the API at all.
 //! - `denial`: what methods are denied for, where that is asked for.
 //! - `stage`: what a stage itself says: variables, canary, method settings.
 //! - `throttle`: how often methods may be called, by their settings; `throttle_rules`: by `x-tollgate-throttle`.
 //! - `targets`: where what is named by ARN is asked.
 //! - `shared`: what compiled stages have in common.
 
+mod authorizer;
 mod cache;
 mod compiler;
 mod content;
@@ -30,6 +33,7 @@ mod gateway_responses;
 mod integration;
 mod method;
 mod protection;
+mod resource_policy;
 mod shared;
 mod stage;
 pub mod targets;
@@ -41,12 +45,14 @@ mod validation;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Plan;
 use super::validation::Schema;
 use crate::model::{ApiDefinition, Pointer, Stage};
+use authorizer::Authorizers;
 use compiler::Known;
 use definition::Origins;
 use denial::Denials;
@@ -76,10 +82,30 @@ pub struct Options {
     pub root: bool,
     pub limits: Limits,
     pub on_unsupported: Unsupported,
+    pub owner: Owner,
     /// Without it, nothing is to be asked.
     pub targets: Option<Arc<Targets>>,
     /// Of VPC links that are not the settings' own.
     pub vpc_link_names: VpcLinkNames,
+}
+
+/// Whose the APIs are: what their ARNs have between `execute-api` and the API's id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Of stages that are not said to be in another.
+    pub region: Cow<'static, str>,
+    pub account_id: Cow<'static, str>,
+}
+
+impl Owner {
+    /// What the settings are where nobody has set them.
+    pub const DEFAULT: Owner = Owner { region: Cow::Borrowed("us-east-1"), account_id: Cow::Borrowed("000000000000") };
+}
+
+impl Default for Owner {
+    fn default() -> Owner {
+        Owner::DEFAULT
+    }
 }
 
 /// What becomes of what the model holds and this version does not serve: authorizers, say, or throttling.
@@ -100,11 +126,13 @@ pub struct Limits {
     pub integration_timeout_ms_max: u64,
     /// One mapping template.
     pub template_bytes_max: u64,
+    /// One resource policy.
+    pub policy_bytes_max: usize,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { integration_timeout_ms_max: 900_000, template_bytes_max: 307_200 }
+        Limits { integration_timeout_ms_max: 900_000, template_bytes_max: 307_200, policy_bytes_max: 65_536 }
     }
 }
 
@@ -171,13 +199,14 @@ pub fn compile(stages: &[StageSource<'_>], options: &Options, generation: u64) -
     if options.root {
         problems.extend(second_at_root(stages));
     }
-    let mut compiler = Compiler::new(options.limits, options.on_unsupported).with_targets(options.targets.clone());
+    let compiler = Compiler::new(options.limits, options.on_unsupported);
+    let mut compiler = compiler.owned_by(options.owner.clone()).with_targets(options.targets.clone());
     compiler.know_vpc_links(options.vpc_link_names.clone());
     let mut compiled = Vec::with_capacity(stages.len());
     for (position, source) in stages.iter().enumerate() {
         let odd_settings = stage::settings_of_no_method(source.definition, source.stage);
         problems.extend(odd_settings.map(|problem| problem.of_source(position)));
-        match compiler.compile(*source, Known::ByAddress) {
+        match compiler.compile(*source, Known::ByAddress, None) {
             Ok(stage) => compiled.push(stage),
             Err(found) => problems.extend(found.into_iter().map(|problem| problem.of_source(position))),
         }
@@ -224,8 +253,11 @@ struct Compilation<'c> {
     denials: Denials,
     /// Which of the stage's deployments is being compiled.
     deployment: Deployment,
+    /// The region of the stage.
+    region: Cow<'static, str>,
     origins: Origins,
     protections: Protections,
+    authorizers: Authorizers,
     rules: Rules,
     /// The definition's models by name; `None` for one that was refused.
     models: HashMap<String, Option<Arc<Schema>>>,
@@ -236,6 +268,7 @@ struct Compilation<'c> {
 impl<'c> Compilation<'c> {
     fn new(compiler: &'c mut Compiler) -> Compilation<'c> {
         Compilation {
+            region: compiler.owner.region.clone(),
             compiler,
             problems: Vec::new(),
             denied: Vec::new(),
@@ -244,6 +277,7 @@ impl<'c> Compilation<'c> {
             origins: Origins::default(),
             protections: Protections::default(),
             rules: Rules::default(),
+            authorizers: Authorizers::default(),
             models: HashMap::new(),
             shared_namespaces: HashSet::new(),
         }

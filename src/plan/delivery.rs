@@ -9,6 +9,7 @@ use super::Plan;
 use super::aws_credentials::AwsCredentials;
 use super::clients::Clients;
 use super::integration::Origin;
+use super::key_sets::KeySets;
 use super::protection::HealthCheck;
 
 /// The addresses of every origin's host name, by name. Names that did not resolve have an empty list.
@@ -37,6 +38,8 @@ pub enum Delivery {
     Health(Arc<Unhealthy>),
     /// Sign requests to AWS's services with these from now on.
     AwsCredentials(Arc<AwsCredentials>),
+    /// Verify tokens with these keys, from the next request on.
+    KeySets(Arc<KeySets>),
     /// Forget the answers that a stage has kept.
     FlushCache(Arc<CacheFlush>),
     /// Hand over what the access log has buffered, and the latency histograms.

@@ -35,8 +35,8 @@ macro_rules! gateway_response_types {
 gateway_response_types! {
     AccessDenied "ACCESS_DENIED" 403 "AccessDeniedException",
     ApiConfigurationError "API_CONFIGURATION_ERROR" 500 "InternalServerErrorException",
-    AuthorizerConfigurationError "AUTHORIZER_CONFIGURATION_ERROR" 500 "InternalServerErrorException",
-    AuthorizerFailure "AUTHORIZER_FAILURE" 500 "InternalServerErrorException",
+    AuthorizerConfigurationError "AUTHORIZER_CONFIGURATION_ERROR" 500 "AuthorizerConfigurationException",
+    AuthorizerFailure "AUTHORIZER_FAILURE" 500 "AuthorizerFailureException",
     BadRequestBody "BAD_REQUEST_BODY" 400 "BadRequestException",
     BadRequestParameters "BAD_REQUEST_PARAMETERS" 400 "BadRequestException",
     Default4xx "DEFAULT_4XX" 0 "BadRequestException",

@@ -15,6 +15,7 @@ pub struct Identities<P> {
 
 /// A user: what its requests are verified with, and what becomes of `$context.identity`.
 pub struct Identity<P> {
+    pub access_key_id: Box<str>,
     pub secret: Box<str>,
     /// Of temporary credentials.
     pub session_token: Option<Box<str>>,
@@ -68,6 +69,7 @@ impl<P> Identities<P> {
                 policies.push(parse(document).map_err(|reason| error(Some((index, reason.to_string()))))?);
             }
             let identity = Identity {
+                access_key_id: user.access_key_id.as_str().into(),
                 account_id: account_of(&user.arn).into(),
                 secret: user.secret.as_str().into(),
                 session_token: user.session_token.as_deref().map(Into::into),

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use ahash::AHashMap;
 
 use super::StageIndex;
-use domain::{DomainAddress, Domains};
+use domain::{DomainAddress, Domains, MutualTls};
 
 /// A stage and how many bytes at the start of the path were only there to select it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,11 @@ pub struct Selector {
     /// Serves every host that names no API, without a prefix.
     root: Option<StageIndex>,
     domains: Domains,
+    /// The stages of the only API that `disableExecuteApiEndpoint` is said of.
+    disabled: Vec<(Arc<str>, StageIndex)>,
+    /// Those of them that have a custom domain name with mutual TLS: there alone, or a host that names nobody would be a
+    /// door around it.
+    guarded: Vec<StageIndex>,
 }
 
 impl Selector {
@@ -63,6 +68,9 @@ impl Selector {
             if one_api {
                 selector.only_api.push((address.stage.clone(), index));
             }
+            if one_api && address.execute_api_disabled {
+                selector.disabled.push((address.api_id.clone(), index));
+            }
         }
         selector.root = stages.first().filter(|_| root && one_api).map(|first| first.index);
         selector
@@ -75,6 +83,22 @@ impl Selector {
         stages: impl Iterator<Item = (&'s str, &'s str, StageIndex)>,
     ) {
         self.domains = Domains::new(domains, stages);
+        let mutual = domains.iter().filter(|domain| domain.mutual_tls.is_some());
+        let mapped: Vec<&str> = mutual.flat_map(|domain| &domain.mappings).map(|mapping| &*mapping.api_id).collect();
+        let guarded = self.disabled.iter().filter(|(api_id, _)| mapped.contains(&&**api_id));
+        self.guarded = guarded.map(|(_, index)| *index).collect();
+    }
+
+    /// Every custom domain name, in lower case, with what its clients are verified by; nothing where none has mutual TLS. A
+    /// name without it may be one that a wildcard with it does not count for.
+    pub fn domains(&self) -> impl Iterator<Item = (String, Option<&MutualTls>)> {
+        self.domains.of_mutual_tls()
+    }
+
+    /// Whether a request for `host` may come over a connection with this mark of [`MutualTls`]; with none, nobody has
+    /// verified its client for a domain name.
+    pub fn admits(&self, host: &[u8], mark: Option<&str>) -> bool {
+        self.domains.admits(host, mark)
     }
 
     /// `host` in any case, with or without a port; `path` as normalised by `http::target`.
@@ -94,10 +118,11 @@ impl Selector {
         if let Some(selection) = self.by_user_request(path) {
             return Some(selection);
         }
-        if let Some(stage) = self.root {
-            return Some(Selection { stage, prefix_bytes: 0, base_path_bytes: 0 });
-        }
-        by_stage_segment(&self.only_api, path, 0)
+        let selection = match self.root {
+            Some(stage) => Some(Selection { stage, prefix_bytes: 0, base_path_bytes: 0 }),
+            None => by_stage_segment(&self.only_api, path, 0),
+        };
+        selection.filter(|selection| !self.guarded.contains(&selection.stage))
     }
 
     fn by_user_request(&self, path: &str) -> Option<Selection> {
@@ -188,6 +213,28 @@ mod tests {
     }
 
     #[test]
+    fn a_disabled_endpoint_is_no_way_around_mutual_tls() {
+        let disabled = StageAddress { execute_api_disabled: true, ..address(0, "a", "prod") };
+        let mapping = domain::MappingAddress { base_path: "".into(), api_id: "a".into(), stage: Some("prod".into()) };
+        let plain = DomainAddress { host: "api.test".into(), mappings: vec![mapping], mutual_tls: None };
+        let mutual = DomainAddress { mutual_tls: Some(MutualTls::new("api.test", "s3://a/b", "")), ..plain.clone() };
+        let stages = || [("a", "prod", StageIndex(0))].into_iter();
+        for root in [false, true] {
+            let path = if root { "/pets" } else { "/prod/pets" };
+            let mut selector = Selector::new(std::slice::from_ref(&disabled), root);
+            check(&selector, "elsewhere", path, Some((0, "/pets")));
+            selector.serve_domains(std::slice::from_ref(&plain), stages());
+            check(&selector, "elsewhere", path, Some((0, "/pets")));
+            selector.serve_domains(std::slice::from_ref(&mutual), stages());
+            check(&selector, "elsewhere", path, None);
+            check(&selector, "api.test", "/pets", Some((0, "/pets")));
+            let mut selector = Selector::new(&[address(0, "a", "prod")], root);
+            selector.serve_domains(std::slice::from_ref(&mutual), stages());
+            check(&selector, "elsewhere", path, Some((0, "/pets")));
+        }
+    }
+
+    #[test]
     fn custom_domain_names_are_served_beside_the_other_forms() {
         let stages = [("a", "prod", StageIndex(7)), ("b", "prod", StageIndex(0))];
         let mapping = |base_path: &str, api_id: &str| domain::MappingAddress {
@@ -196,7 +243,7 @@ mod tests {
             stage: Some("prod".into()),
         };
         let mappings = vec![mapping("", "a"), mapping("v1", "b")];
-        let domains = [DomainAddress { host: "api.example.com".into(), mappings }];
+        let domains = [DomainAddress { host: "api.example.com".into(), mappings, mutual_tls: None }];
         let mut selector = Selector::new(&[address(0, "b", "prod")], false);
         selector.serve_domains(&domains, stages.into_iter());
         check(&selector, "api.example.com", "/v1/pets", Some((0, "/pets")));

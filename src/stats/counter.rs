@@ -34,6 +34,17 @@ counters! {
         ConnectionsRefused "",
     }
     "client_aborts_total" "Exchanges that the client broke off." { ClientAborts "", }
+    "authorizations_total" "Requests to methods with an authorizer, by what was decided and how." {
+        /// By a decision that was kept.
+        AuthorizerKept r#"result="kept""#,
+        AuthorizerAsked r#"result="asked""#,
+        /// Without what the authorizer decides about, and nobody was asked.
+        AuthorizerNoIdentity r#"result="no_identity""#,
+        AuthorizerUnauthorized r#"result="unauthorized""#,
+        AuthorizerDenied r#"result="denied""#,
+        /// The authorizer could not be asked, or answered nonsense.
+        AuthorizerFailed r#"result="failed""#,
+    }
     "received_bytes_total" "Bytes received from clients." { BytesReceived "", }
     "sent_bytes_total" "Bytes sent to clients." { BytesSent "", }
     "unrouted_requests_total" "Requests that were answered or dropped before a route was known, by cause." {
@@ -42,6 +53,8 @@ counters! {
         UnroutedNoStage r#"cause="no_stage""#,
         /// The stage has no such resource or method.
         UnroutedNoRoute r#"cause="no_route""#,
+        /// The host is a custom domain name with mutual TLS, and the connection's client was not verified for it.
+        UnroutedNoClientCertificate r#"cause="no_client_certificate""#,
         UnroutedHeadTimeout r#"cause="head_timeout""#,
         UnroutedHeaderTooLarge r#"cause="header_too_large""#,
         UnroutedTargetTooLong r#"cause="target_too_long""#,
@@ -76,6 +89,20 @@ counters! {
     "tls_handshakes_total" "TLS handshakes with clients, by result." {
         TlsHandshakesOk r#"result="ok""#,
         TlsHandshakesFailed r#"result="failed""#,
+    }
+    "client_certificates_refused_total" "TLS handshakes that failed for the client's certificate, by reason." {
+        ClientCertificateMissing r#"reason="missing""#,
+        ClientCertificateUnknownIssuer r#"reason="unknown_issuer""#,
+        ClientCertificateExpired r#"reason="expired""#,
+        ClientCertificateNotValidYet r#"reason="not_valid_yet""#,
+        ClientCertificateRevoked r#"reason="revoked""#,
+        /// No list of revoked certificates that is in time speaks of it.
+        ClientCertificateRevocationUnknown r#"reason="revocation_unknown""#,
+        /// Its extended key usage is not that of clients.
+        ClientCertificateWrongPurpose r#"reason="wrong_purpose""#,
+        /// The custom domain name's truststore cannot be read.
+        ClientCertificateNoTruststore r#"reason="no_truststore""#,
+        ClientCertificateUnfit r#"reason="unfit""#,
     }
     "upstream_connections_total" "What was done about connections to upstreams, by event." {
         UpstreamOpened r#"event="opened""#,
@@ -116,6 +143,11 @@ counters! {
     "upstream_health_checks_total" "Health checks of targets, by result." {
         HealthChecksGood r#"result="ok""#,
         HealthChecksBad r#"result="failed""#,
+    }
+    "key_set_fetches_total" "Fetches of the keys that tokens are verified with, by result." {
+        KeySetFetchesOk r#"result="ok""#,
+        /// The last keys stay in use for a time.
+        KeySetFetchesFailed r#"result="failed""#,
     }
     "dns_lookups_total" "Look-ups of upstream host names, by result." {
         DnsLookupsOk r#"result="ok""#,

@@ -1,6 +1,7 @@
 //! What `serve` cannot start with: a message with a remedy, an exit code, and nothing that listens.
 
 use std::net::TcpListener;
+use std::time::Duration;
 
 use crate::harness::gateway::{Ended, Start};
 use crate::harness::tls::Identity;
@@ -57,9 +58,10 @@ fn addresses() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = taken.local_addr().expect("bound").to_string();
     let message = format!("listen: cannot listen on {address}: Address already in use");
-    check(serve().arg("--listen").arg(&address), 1, &[&message, "choose another address (--listen)"]);
+    let impatient = || serve().set("listen_wait_ms", 0);
+    check(impatient().arg("--listen").arg(&address), 1, &[&message, "choose another address (--listen)"]);
     let message = format!("admin: cannot listen on {address}: Address already in use");
-    check(serve().without_flag("--admin").arg("--admin").arg(&address), 1, &[&message]);
+    check(impatient().without_flag("--admin").arg("--admin").arg(&address), 1, &[&message]);
     check(serve().arg("--listen").arg("192.0.2.1:80"), 1, &["no interface of this machine has that address"]);
     check(serve().arg("--listen").arg("nonsense"), 2, &["--listen", "nonsense"]);
     check(serve().without_flag("--admin").arg("--admin").arg("0.0.0.0:0"), 2, &["loopback"]);
@@ -70,10 +72,37 @@ fn addresses() {
 fn a_second_gateway_does_not_take_half_of_the_connections() {
     let first = serve().shards(2).start();
     let address = first.address().to_string();
-    let second = serve().without_flag("--listen").arg("--listen").arg(&address);
-    check(second, 1, &[&format!("cannot listen on {address}")]);
+    let second = serve().without_flag("--listen").arg("--listen").arg(&address).set("listen_wait_ms", 120);
+    let waits = format!("listen: {address} is in use; waiting for it, ");
+    let ended = check(second, 1, &[&waits, &format!("cannot listen on {address}")]);
+    assert_eq!(ended.stderr.matches(&waits).count(), 1, "{}", ended.stderr);
     (0..10).for_each(|_| assert_eq!(first.get("/default/a").status(), 403));
     (0..10).for_each(|_| assert_eq!(first.get("/a").status(), 200));
+}
+
+/// A gateway that was started right after another was killed found its addresses taken: the kernel takes down a killed
+/// process's io_uring, and the listeners in it, when it comes to it.
+#[test]
+fn addresses_that_are_about_to_be_free_are_waited_for() {
+    let [clients, admin] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
+    let addresses = [&clients, &admin].map(|taken| taken.local_addr().expect("bound").to_string());
+    let start = serve().without_flag("--listen").without_flag("--admin").set("listen_wait_ms", 20_000);
+    let start = start.arg("--listen").arg(&addresses[0]).arg("--admin").arg(&addresses[1]);
+    let mut taken = vec![clients, admin];
+    let freed = std::thread::spawn(move || {
+        while !taken.is_empty() {
+            std::thread::sleep(Duration::from_millis(300));
+            taken.remove(0);
+        }
+    });
+    let gateway = start.start();
+    freed.join().expect("it only waits");
+    assert_eq!([gateway.address().to_string(), gateway.admin.expect("it has one").to_string()], addresses);
+    assert_eq!(gateway.get("/a").status(), 200);
+    for (setting, address) in ["listen", "admin"].iter().zip(&addresses) {
+        let waits = format!("{setting}: {address} is in use; waiting for it, ");
+        assert_eq!(gateway.output().matches(&waits).count(), 1, "{}", gateway.output());
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::harness::function::{event, functions, invoked, lambda};
+use crate::harness::function::{answering, event, invoked, lambda};
 use crate::harness::gateway::Start;
 use crate::harness::{Api, Backend, Driver, Gateway, Message, wait_until};
 
@@ -44,7 +44,7 @@ fn last_event(backend: &Backend) -> Value {
 }
 
 fn a_request_is_an_event(driver: Driver) {
-    let backend = functions(|_| json!({"statusCode": 201, "headers": {"x-from": "function"}, "body": "made"}));
+    let backend = answering(|_| json!({"statusCode": 201, "headers": {"x-from": "function"}, "body": "made"}));
     let gateway = serve(&backend, &api(), driver).start();
     let answer = gateway.exchange(
         "POST /a%2Fb/c/?q=1&q=2+3 HTTP/1.1\r\nHost: gw.test\r\nX-A: 1\r\nX-A: 2\r\nContent-Type: application/json\r\n\
@@ -81,7 +81,7 @@ fn a_request_is_an_event(driver: Driver) {
 }
 
 fn bodies_come_whole(driver: Driver) {
-    let backend = functions(|event| json!({"body": event["body"]}));
+    let backend = answering(|event| json!({"body": event["body"]}));
     let gateway = serve(&backend, &api(), driver).start();
     let mut client = gateway.connect();
     client.send("POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
@@ -103,7 +103,7 @@ fn bodies_come_whole(driver: Driver) {
 }
 
 fn how_a_function_is_invoked_is_not_the_clients_to_say(driver: Driver) {
-    let backend = functions(|_| json!({}));
+    let backend = answering(|_| json!({}));
     let gateway = serve(&backend, &api(), driver).start();
     let fields = "X-Amz-Invocation-Type: Event\r\nX-Amz-Log-Type: Tail\r\nX-Amz-Client-Context: e30=\r\n\
                   X-Amzn-Trace-Id: Root=1-abc\r\nAuthorization: mine\r\n";
@@ -178,7 +178,7 @@ fn an_answer_is_http(driver: Driver) {
 
 fn binary_data_is_base64_on_the_way(driver: Driver) {
     let api = api().with("x-amazon-apigateway-binary-media-types", json!(["image/png", "application/octet-stream"]));
-    let backend = functions(|event| {
+    let backend = answering(|event| {
         let headers = json!({"Content-Type": "image/png"});
         json!({"headers": headers, "body": event["body"], "isBase64Encoded": event["isBase64Encoded"]})
     });
@@ -355,7 +355,7 @@ fn events_and_answers_have_limits(driver: Driver) {
 
 fn answers_are_kept(driver: Driver) {
     let number = AtomicUsize::new(0);
-    let backend = functions(move |event| {
+    let backend = answering(move |event| {
         let number = number.fetch_add(1, Ordering::SeqCst) + 1;
         let status = if event["path"] == "/fails" { 500 } else { 200 };
         json!({"statusCode": status, "headers": {"Content-Type": "text/plain", "x-n": number}, "body": format!("{number}")})
@@ -377,7 +377,7 @@ fn answers_are_kept(driver: Driver) {
 }
 
 fn answers_are_compressed(driver: Driver) {
-    let backend = functions(|_| json!({"body": "long ".repeat(1000)}));
+    let backend = answering(|_| json!({"body": "long ".repeat(1000)}));
     let api = api().with("x-amazon-apigateway-minimum-compression-size", json!(100));
     let gateway = serve(&backend, &api, driver).start();
     let answer = gateway.exchange("GET /a HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n");
@@ -387,7 +387,7 @@ fn answers_are_compressed(driver: Driver) {
 }
 
 fn head_has_no_body(driver: Driver) {
-    let backend = functions(|event| json!({"body": event["httpMethod"], "headers": {"x": "1"}}));
+    let backend = answering(|event| json!({"body": event["httpMethod"], "headers": {"x": "1"}}));
     let gateway = serve(&backend, &api(), driver).start();
     let client = &mut gateway.connect();
     let answer = client.exchange("HEAD /a HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -396,7 +396,7 @@ fn head_has_no_body(driver: Driver) {
 }
 
 fn connections_are_used_again(driver: Driver) {
-    let backend = functions(|_| json!({"body": "x"}));
+    let backend = answering(|_| json!({"body": "x"}));
     let gateway = serve(&backend, &api(), driver).start();
     let client = &mut gateway.connect();
     for _ in 0..5 {
@@ -411,7 +411,7 @@ fn connections_are_used_again(driver: Driver) {
 }
 
 fn the_log_tells_of_both_statuses(driver: Driver) {
-    let backend = functions(|_| json!({"statusCode": 418}));
+    let backend = answering(|_| json!({"statusCode": 418}));
     let format = r#"{"s":"$context.status","i":"$context.integration.status","l":"$context.integration.integrationStatus","f":"$context.integrationStatus","e":"$context.integration.error"}"#;
     let gateway = serve(&backend, &api(), driver).set("access_log.format", format).start();
     assert_eq!(gateway.get("/a").status(), 418);

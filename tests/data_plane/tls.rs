@@ -24,7 +24,7 @@ on_both_drivers! {
     verification_can_be_skipped,
 }
 
-fn with_certificate(start: Start, name: &str, identity: &Identity) -> Start {
+pub fn with_certificate(start: Start, name: &str, identity: &Identity) -> Start {
     let (certificate, key) = identity.write(start.folder.path(), name);
     let start = start.arg("--tls-certificate").arg(certificate.display().to_string());
     start.arg("--tls-key").arg(key.display().to_string())

@@ -100,6 +100,16 @@ impl Client {
         self.exchange(get(target))
     }
 
+    /// Sends a GET to a host and reads its answer.
+    ///
+    /// # Errors
+    /// Why there is none: the end of the connection may be one.
+    pub fn try_get(&mut self, host: &str, target: &str) -> io::Result<Message> {
+        self.try_send(format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n"))?;
+        let answer = self.try_answer("GET").map_err(|broken| broken.error)?;
+        answer.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+    }
+
     /// Nothing more comes, and the connection ends.
     #[track_caller]
     pub fn expect_end(&mut self) {

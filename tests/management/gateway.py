@@ -66,18 +66,13 @@ class Gateway:
             return
         environment = {name: value for name, value in os.environ.items() if not name.startswith("TOLLGATE_")}
         environment |= {f"TOLLGATE_{name}": value for name, value in self.settings.items()}
-        for last_try in (False, False, False, True):
-            with self.log.open("ab") as log:
-                streams = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
-                self.process = subprocess.Popen(self.command, env=environment, **streams)
-            try:
-                return wait_until(f"{self.admin}/readyz", lambda status: status == 200, self.process, self.log)
-            except RuntimeError as error:
-                # On a busy machine, the kernel takes down a killed process's rings, and with them its listeners, a while
-                # after the process has ended.
-                if last_try or "Address already in use" not in str(error):
-                    raise
-                time.sleep(1)
+        # On a busy machine, the kernel takes down a killed process's rings, and with them its listeners, a while after the
+        # process has ended.
+        environment.setdefault("TOLLGATE_LISTEN_WAIT_MS", "10000")
+        with self.log.open("ab") as log:
+            streams = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
+            self.process = subprocess.Popen(self.command, env=environment, **streams)
+        wait_until(f"{self.admin}/readyz", lambda status: status == 200, self.process, self.log)
 
     def stop(self):
         self.end(subprocess.Popen.terminate)

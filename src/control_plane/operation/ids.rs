@@ -95,7 +95,7 @@ fn rank(id: &str) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::SystemRandom;
+    use super::super::{FakeTruststores, SystemRandom};
     use super::*;
     use crate::meter::Meters;
 
@@ -106,7 +106,19 @@ mod tests {
     fn call(meters: &Meters) -> Call<'_> {
         let (path, query) = (Vec::new(), Vec::new());
         let random = &SystemRandom;
-        Call { region: "r", account_id: "1", path, query, accept: None, body: b"", now_s: 0, random, meters }
+        let truststores = &FakeTruststores;
+        Call {
+            region: "r",
+            account_id: "1",
+            path,
+            query,
+            accept: None,
+            body: b"",
+            now_s: 0,
+            random,
+            meters,
+            truststores,
+        }
     }
 
     #[test]

@@ -164,7 +164,7 @@ fn without_value(mut shown: Value) -> Value {
     shown
 }
 
-/// All, those whose name begins with `name`, and those of `customerId`: each found without a look at the others.
+/// All, those whose name begins with `name`, and those of `customerId`: the latter found without a look at the others.
 pub fn get_api_keys(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exception> {
     let given = |name: &str| call.query(name).filter(|value| !value.is_empty());
     let (name, customer) = (given("name"), given("customerId"));

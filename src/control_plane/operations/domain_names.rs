@@ -101,6 +101,7 @@ pub fn create_domain_name(store: &mut Store, call: &Call<'_>) -> Result<Reply, E
         ..DomainName::default()
     };
     endpoint::check(&domain)?;
+    endpoint::read_truststore(call, &mut domain)?;
     if is_private(&domain) {
         let known = |id: &str| store.domain_names.below(&[]).any(|(key, _)| own_name(key).ends_with(&format!("+{id}")));
         domain.domain_name_id = Some(call.unused_id(10, known));
@@ -196,6 +197,13 @@ pub fn update_domain_name(store: &mut Store, call: &Call<'_>) -> Result<Reply, E
         return Err(Exception::bad_request("A domain name cannot become private, nor a private one public"));
     }
     endpoint::check(&changed)?;
+    let truststore = |domain: &DomainName| {
+        let mutual_tls = domain.mutual_tls_authentication.as_ref();
+        mutual_tls.map(|mutual_tls| (mutual_tls.truststore_uri.clone(), mutual_tls.truststore_version.clone()))
+    };
+    if truststore(&changed) != truststore(domain) {
+        endpoint::read_truststore(call, &mut changed)?;
+    }
     let certificates = |domain: &DomainName| (domain.certificate_arn.clone(), domain.regional_certificate_arn.clone());
     if certificates(&changed) != certificates(domain) {
         changed.certificate_upload_date = Some(call.now());

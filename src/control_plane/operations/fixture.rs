@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::OPERATIONS;
 use crate::control_plane::exception::Exception;
-use crate::control_plane::operation::{self, Call, Random, Reply};
+use crate::control_plane::operation::{self, Call, FakeTruststores, Random, Reply};
 use crate::control_plane::store::Store;
 use crate::meter::Meters;
 
@@ -108,7 +108,18 @@ fn new_call<'c>(
 ) -> Call<'c> {
     // 2023-11-14, 22:13:20.
     let now_s = 1_700_000_000;
-    Call { region: "us-east-1", account_id: "123456789012", path, query, accept: None, body, now_s, random, meters }
+    Call {
+        region: "us-east-1",
+        account_id: "123456789012",
+        path,
+        query,
+        accept: None,
+        body,
+        now_s,
+        random,
+        meters,
+        truststores: &FakeTruststores,
+    }
 }
 
 /// The body of a `PATCH`: see [`Desk::patch`].

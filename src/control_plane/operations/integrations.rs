@@ -57,15 +57,21 @@ struct TlsInput {
     insecure_skip_verification: Option<bool>,
 }
 
-/// What was there before is replaced, its responses too.
+/// What was there before is replaced, its responses too. What AWS's API has no words for stays: whoever puts an
+/// integration to give it another URI, as Terraform does, cannot say that its protection stays, nor mean that it goes.
+/// It goes with the integration, when that is deleted.
 pub fn put_integration(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exception> {
-    let integration = read(call.input()?)?;
+    let mut integration = read(call.input()?)?;
     let (_, method) = methods::of(store, call)?;
     let method = method.clone();
+    if let Some(Integration { upstream, cache, .. }) = &method.method_integration {
+        integration.upstream.clone_from(upstream);
+        integration.cache.clone_from(cache);
+    }
     keep_checked(store, call, method, integration)
 }
 
-/// The input with AWS's words understood, and nothing checked yet.
+/// The input with AWS's words understood, nothing checked yet, and without what only documents have.
 fn read(input: Put) -> Result<Integration, Exception> {
     let member = |name: &str| format!("putIntegrationInput.{name}");
     let integration_type = words::required(input.integration_type, &member("type"))?;
@@ -96,12 +102,11 @@ fn read(input: Put) -> Result<Integration, Exception> {
         tls_config: input.tls_config.map(|config| TlsConfig {
             insecure_skip_verification: config.insecure_skip_verification.unwrap_or_default(),
         }),
-        cache: None,
         response_transfer_mode: transfer
             .map(|word| words::one_of(word, &member("responseTransferMode"), &["BUFFERED", "STREAM"]))
             .transpose()?,
-        // Documents have it; AWS's API has no place for it.
         upstream: None,
+        cache: None,
     })
 }
 
@@ -238,6 +243,35 @@ mod tests {
         let other = target.replace("GET", "POST");
         let unknown = "NotFoundException: Invalid Method identifier specified";
         assert_eq!(desk.refusal("PUT", &other, input), unknown);
+    }
+
+    /// A PutIntegration took the breaker off a backend, and nobody had asked for that.
+    #[test]
+    fn what_only_documents_say_stays_when_an_integration_is_put_anew() {
+        let mut desk = Desk::default();
+        let integration = |more: Value| {
+            let mut integration = json!({ "type": "http_proxy", "httpMethod": "GET", "uri": "http://a.example" });
+            integration.as_object_mut().expect("a mapping").extend(more.as_object().expect("a mapping").clone());
+            integration
+        };
+        let extensions = json!({ "x-tollgate-upstream": { "circuitBreaker": { "errorPercent": 20 } },
+            "x-tollgate-cache": { "etag": true } });
+        let get = json!({ "responses": {}, "x-amazon-apigateway-integration": integration(extensions.clone()) });
+        let document = json!({ "openapi": "3.0.1", "info": { "title": "t", "version": "1" },
+            "paths": { "/": { "get": get } } });
+        let made = desk.call("POST", "/restapis?mode=import", document);
+        let text = |name: &str| made[name].as_str().expect("a text");
+        let method = format!("/restapis/{}/resources/{}/methods/GET", text("id"), text("rootResourceId"));
+        let target = format!("{method}/integration");
+        let extensions_of = |shown: &Value| json!({ "x-tollgate-upstream": shown["x-tollgate-upstream"], "x-tollgate-cache": shown["x-tollgate-cache"] });
+        assert_eq!(extensions_of(&desk.call("GET", &target, Value::Null)), extensions);
+        let input = json!({ "type": "HTTP", "httpMethod": "GET", "uri": "http://b.example", "timeoutInMillis": 100 });
+        let put = desk.call("PUT", &target, input.clone());
+        assert_eq!((&put["uri"], &put["type"]), (&json!("http://b.example"), &json!("HTTP")));
+        assert_eq!((extensions_of(&put), &desk.call("GET", &target, Value::Null)), (extensions, &put));
+        desk.call("DELETE", &target, Value::Null);
+        let anew = desk.call("PUT", &target, input);
+        assert!(anew.get("x-tollgate-upstream").is_none() && anew.get("x-tollgate-cache").is_none(), "{anew}");
     }
 
     #[test]

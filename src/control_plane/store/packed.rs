@@ -143,8 +143,7 @@ impl<'p> Rows<'p> {
             (self.block, self.blocks, self.at) = (block, blocks, 0);
         }
         let row = block::row(self.block, self.at);
-        self.key.truncate(row.shared);
-        self.key.extend_from_slice(row.rest);
+        row.step(&mut self.key);
         self.at = row.end;
         Some(row.value)
     }

@@ -12,7 +12,7 @@ use std::ops::Bound;
 
 use self::journal::Journal;
 use super::packed::{Builder, Packed, Sorter};
-use super::table::{Keyed, RowChangeVisitor, RowVisitor, SEPARATOR, key, prefix};
+use super::table::{Keyed, RowChangeVisitor, RowVisitor, key, prefix};
 
 /// A row that can be kept as bytes.
 pub trait PackedRow: Clone + PartialEq {
@@ -80,22 +80,20 @@ impl<V: PackedRow> PackedTable<V> {
         parts: &[&str],
         after: Option<&str>,
     ) -> impl Iterator<Item = (Box<str>, V)> + use<'t, V> {
-        keys_of(&self.rows, parts, "", after).map(|(key, bytes)| {
+        self.packed_range(parts, after).map(|(key, bytes)| {
             let row = V::unpack(&key, bytes);
             (key, row)
         })
     }
 
-    /// The entries of an index that begin with these parts and have more, which begins with `start`: as
-    /// [`super::table::Table::range`].
+    /// The entries of an index that begin with these parts and have more: as [`super::table::Table::range`].
     pub(super) fn entries<'t>(
         &'t self,
         index: usize,
         parts: &[&str],
-        start: &str,
         after: Option<&str>,
     ) -> impl Iterator<Item = Box<str>> + use<'t, V> {
-        keys_of(&self.indices[index], parts, start, after).map(|(entry, _)| entry)
+        keys_of(&self.indices[index], parts, after).map(|(entry, _)| entry)
     }
 
     /// The entries of an index that begin with these bytes.
@@ -107,9 +105,13 @@ impl<V: PackedRow> PackedTable<V> {
         self.indices[index].below(start).map(|(entry, _)| entry)
     }
 
-    /// Every row with its key, as it was packed.
-    pub(super) fn packed_rows(&self) -> impl Iterator<Item = (Box<str>, &[u8])> {
-        keys_of(&self.rows, &[], "", None)
+    /// [`Self::range`], of rows as they are packed.
+    pub(super) fn packed_range<'t>(
+        &'t self,
+        parts: &[&str],
+        after: Option<&str>,
+    ) -> impl Iterator<Item = (Box<str>, &'t [u8])> + use<'t, V> {
+        keys_of(&self.rows, parts, after)
     }
 
     pub fn put(&mut self, parts: &[&str], row: V) {
@@ -128,16 +130,16 @@ impl<V: PackedRow> PackedTable<V> {
 
     /// Removes all that [`Self::below`] has.
     pub fn remove_below(&mut self, parts: &[&str]) {
-        let keys: Vec<Box<str>> = keys_of(&self.rows, parts, "", None).map(|(key, _)| key).collect();
+        let keys: Vec<Box<str>> = keys_of(&self.rows, parts, None).map(|(key, _)| key).collect();
         keys.into_iter().for_each(|key| self.replace(key, None));
     }
 
     /// Makes the table what the other is: changes what differs.
     pub fn replace_by(&mut self, other: &PackedTable<V>) {
-        let gone = keys_of(&self.rows, &[], "", None).filter(|(key, _)| other.rows.get(key.as_bytes()).is_none());
+        let gone = keys_of(&self.rows, &[], None).filter(|(key, _)| other.rows.get(key.as_bytes()).is_none());
         let gone: Vec<Box<str>> = gone.map(|(key, _)| key).collect();
         gone.into_iter().for_each(|key| self.replace(key, None));
-        for (key, bytes) in keys_of(&other.rows, &[], "", None) {
+        for (key, bytes) in keys_of(&other.rows, &[], None) {
             if self.rows.get(key.as_bytes()) != Some(bytes) {
                 self.replace(key, Some(bytes));
             }
@@ -228,17 +230,14 @@ fn packed<V: PackedRow>(row: &V) -> Vec<u8> {
 fn keys_of<'p>(
     packed: &'p Packed,
     parts: &[&str],
-    start: &str,
     after: Option<&str>,
 ) -> impl Iterator<Item = (Box<str>, &'p [u8])> + use<'p> {
-    let mut start_of_all = prefix(parts);
-    let after = after.map(|after| format!("{start_of_all}{after}"));
-    start_of_all.extend(start.chars().filter(|character| *character != SEPARATOR));
+    let start = prefix(parts);
     let rows = match after {
-        Some(after) if after >= start_of_all => packed.range(Bound::Excluded(after.as_bytes())),
-        Some(_) | None => packed.range(Bound::Included(start_of_all.as_bytes())),
+        Some(after) => packed.range(Bound::Excluded(format!("{start}{after}").as_bytes())),
+        None => packed.range(Bound::Included(start.as_bytes())),
     };
-    let rows = rows.take_while(move |(key, _)| key.starts_with(start_of_all.as_bytes()));
+    let rows = rows.take_while(move |(key, _)| key.starts_with(start.as_bytes()));
     rows.map(|(key, bytes)| (text(key), bytes))
 }
 
@@ -305,7 +304,7 @@ impl<V: PackedRow> Loading<V> {
 
 fn index_of<V: PackedRow>(rows: &Packed, index: usize) -> Packed {
     let mut sorter = Sorter::default();
-    for (key, bytes) in keys_of(rows, &[], "", None) {
+    for (key, bytes) in keys_of(rows, &[], None) {
         V::unpack(&key, bytes).index(&key, &mut |of, entry| {
             if of == index {
                 sorter.push(entry);
@@ -318,7 +317,7 @@ fn index_of<V: PackedRow>(rows: &Packed, index: usize) -> Packed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control_plane::store::table::own_name;
+    use crate::control_plane::store::table::{SEPARATOR, own_name};
 
     /// A text, found by its first letter.
     #[derive(Clone, Debug, PartialEq)]
@@ -354,7 +353,7 @@ mod tests {
 
     /// `o/1 t/2`
     fn indexed(table: &PackedTable<Word>) -> String {
-        let entries = table.entries(0, &[], "", None).map(|entry| entry.replace(SEPARATOR, "/"));
+        let entries = table.entries(0, &[], None).map(|entry| entry.replace(SEPARATOR, "/"));
         entries.collect::<Vec<_>>().join(" ")
     }
 
@@ -378,7 +377,7 @@ mod tests {
         table.put(&["r", "2"], word("of"));
         assert_eq!(table.remove(&["r", "1"]), Some(word("one")));
         assert_eq!(indexed(&table), "o/2 t/3");
-        assert_eq!(table.entries(0, &["t"], "", Some("2")).collect::<Vec<_>>(), ["t\u{0}3".into()]);
+        assert_eq!(table.entries(0, &["t"], Some("2")).collect::<Vec<_>>(), ["t\u{0}3".into()]);
         table.remove_below(&["r"]);
         assert_eq!((indexed(&table), shown(&table, &[])), (String::new(), "s/4=".to_owned()));
     }

@@ -51,13 +51,13 @@ impl PackedTable<UsagePlanKey> {
     ) -> impl Iterator<Item = Box<str>> + use<'t> {
         let parts = [region, key];
         let length = prefix(&parts).len();
-        self.entries(PLANS, &parts, "", after).map(move |entry| entry[length..].into())
+        self.entries(PLANS, &parts, after).map(move |entry| entry[length..].into())
     }
 
     /// Every membership by region, key and plan, in this order, as a key of the store has its parts: the order of regions
     /// and keys is that of [`PackedTable::each_secret`].
     pub fn memberships(&self) -> impl Iterator<Item = Box<str>> {
-        self.entries(PLANS, &[], "", None)
+        self.entries(PLANS, &[], None)
     }
 }
 

@@ -45,7 +45,7 @@ pub fn write(method: &MethodCache, inbound: &Inbound<'_>, body: Option<&[u8; 32]
     }
 }
 
-fn write_values(source: &ValueSource, inbound: &Inbound<'_>, without_path: bool, out: &mut Vec<u8>) {
+pub fn write_values(source: &ValueSource, inbound: &Inbound<'_>, without_path: bool, out: &mut Vec<u8>) {
     match source {
         ValueSource::Header(name) | ValueSource::MultiValueHeader(name) => header_values(name, inbound.head, out),
         ValueSource::QueryString(name) | ValueSource::MultiValueQueryString(name) => {
@@ -86,7 +86,7 @@ fn query_values(name: &str, query: &str, out: &mut Vec<u8>) {
     out.push(0);
 }
 
-fn part(bytes: &[u8], out: &mut Vec<u8>) {
+pub fn part(bytes: &[u8], out: &mut Vec<u8>) {
     // Heads are bounded far below 4 GB.
     out.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
     out.extend_from_slice(bytes);
@@ -153,6 +153,7 @@ mod tests {
         let facts = Facts {
             api_key: None,
             authorized: None,
+            client_certificate: None,
             account_id: "0",
             ids: &ids,
             stage: None,

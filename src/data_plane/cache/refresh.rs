@@ -12,6 +12,7 @@ use crate::stats::Counter;
 
 use super::super::connection;
 use super::super::forwarding::{Client, Inbound};
+use super::super::identity::Authorized;
 use super::super::live::Live;
 use super::super::shard::Shard;
 use super::filling::Caching;
@@ -22,6 +23,8 @@ pub struct Refresh {
     pub live: Rc<Live>,
     pub stage: StageIndex,
     pub caching: Box<Caching>,
+    /// What its client was authorized to be.
+    pub authorized: Option<Authorized>,
 }
 
 /// What a task takes to ask again.

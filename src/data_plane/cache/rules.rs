@@ -38,9 +38,10 @@ impl<'r> Wishes<'r> {
     /// Whether the answer may be for this caller alone: credentials go to the backend, and the key has nothing of
     /// them. Such a request gets, and leaves, only what the backend calls public. (RFC 9111, 3.5; cookies are
     /// credentials as often.)
-    pub fn is_guarded(&self, definition: &CacheDefinition) -> bool {
-        let unkeyed =
-            self.authorized && !definition.keys_caller() || self.has_cookie && !definition.keys_header("cookie");
+    /// So does one that somebody has let in by other credentials.
+    pub fn is_guarded(&self, definition: &CacheDefinition, let_in: bool) -> bool {
+        let unkeyed = (self.authorized || let_in) && !definition.keys_caller()
+            || self.has_cookie && !definition.keys_header("cookie");
         unkeyed && !definition.extension.shared_with_authorization
     }
 }
@@ -138,7 +139,7 @@ mod tests {
             let mut space = FieldSpace::new();
             let head = request(raw.as_bytes(), &limits, &mut space).expect("a head").expect("all of it");
             let wishes = Wishes::of(&head);
-            assert_eq!((wishes.fresh, wishes.is_guarded(definition)), (fresh, guarded), "{fields}");
+            assert_eq!((wishes.fresh, wishes.is_guarded(definition, false)), (fresh, guarded), "{fields}");
         }
         let plain = CacheDefinition::default();
         check("", &plain, false, false);

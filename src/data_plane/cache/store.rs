@@ -249,7 +249,7 @@ pub struct Flight {
 }
 
 impl Flight {
-    fn land(&self) {
+    pub fn land(&self) {
         self.landed.set(true);
         self.waiting.take().into_iter().for_each(Waker::wake);
     }

@@ -18,9 +18,11 @@ use crate::net::deadline::Expiry;
 use crate::plan::content::{self, BinaryMediaTypes, Conversion, NotBase64, Payload};
 use crate::plan::integration::Integration;
 use crate::plan::route::PathParameters;
+use crate::sign::BodyHasher;
 use crate::stats::Counter;
 use crate::vtl::{Body, Cause, Overrides, RenderError};
 
+use super::super::authorize::Refused;
 use super::super::body::{Incoming, Outgoing, Pace};
 use super::super::cache::{self, Entered, Turn};
 use super::super::compress::{decoder, without_coding};
@@ -59,6 +61,8 @@ pub struct Collect {
     pub body: Incoming,
     decoder: Option<Box<Decoder>>,
     conversion: Conversion,
+    /// Of a signed body, as it comes.
+    hasher: Option<BodyHasher>,
     expects_continue: bool,
 }
 
@@ -75,17 +79,27 @@ impl Collect {
         let decoder = coding.map(|coding| decoder(coding, &settings.compression, settings.body_bytes_max));
         let conversion;
         (conversion, request.payload) = request_conversion(&exchange, head.content_type);
-        Collect { exchange, request, body, decoder, conversion, expects_continue: head.expects_continue }
+        let hasher = exchange.proof.as_ref().map(|_| BodyHasher::new());
+        Collect { exchange, request, body, decoder, conversion, hasher, expects_continue: head.expects_continue }
     }
 
     /// Takes what belongs to the body from the buffer.
     pub fn take(&mut self, buffer: &mut Buffer, shard: &Shard) -> Result<(), GatewayError> {
-        let Collect { request, body, decoder, .. } = self;
+        let Collect { request, body, decoder, hasher, .. } = self;
+        let mut hash = |piece: &[u8]| {
+            if let Some(hasher) = hasher {
+                hasher.update(piece);
+            }
+        };
         let Some(decoder) = decoder else {
-            return body.take(buffer, &mut request.body).map_err(|error| body_refusal(error, shard));
+            let before = request.body.len();
+            body.take(buffer, &mut request.body).map_err(|error| body_refusal(error, shard))?;
+            hash(&request.body[before..]);
+            return Ok(());
         };
         let mut piece = Vec::new();
         body.take(buffer, &mut piece).map_err(|error| body_refusal(error, shard))?;
+        hash(&piece);
         let decoded = decoder.write(&piece, &mut request.body);
         decoded.and_then(|()| if body.is_done() { decoder.end() } else { Ok(()) }).map_err(|error| {
             if error == DecodeError::TooLarge {
@@ -93,6 +107,16 @@ impl Collect {
             }
             error.into()
         })
+    }
+
+    /// Whether the body is the one that was signed.
+    fn check_signature(&mut self) -> Result<(), Refused> {
+        let (proof, hasher) = (self.exchange.proof.take(), self.hasher.take());
+        match (proof, hasher) {
+            (Some(proof), Some(hasher)) => Ok(proof.check(&hasher.finish())?),
+            (None, _) => Ok(()),
+            (Some(_), None) => Err(GatewayError::InvalidSignature.into()),
+        }
     }
 
     /// What the integration gets of the request, once it is all there.
@@ -134,6 +158,11 @@ pub struct MappedRequest {
 pub async fn run(connection: &mut Connection, mut collect: Box<Collect>) -> Ending {
     if let Err(failure) = read_body(connection, &mut collect).await {
         return end_early(connection, collect.exchange, failure).await;
+    }
+    if let Err(refused) = collect.check_signature() {
+        let mut exchange = collect.exchange;
+        exchange.detail = refused.detail;
+        return conclude(connection, exchange, Err(refused.error), None).await;
     }
     if let Err(failed) = collect.finish() {
         let mut exchange = collect.exchange;

@@ -49,7 +49,7 @@ impl Exporter<'_> {
         let header = single_header(authorizer);
         let mut scheme = header_scheme(header.unwrap_or("Unused"));
         let default = match authorizer.authorizer_type {
-            AuthorizerType::Token | AuthorizerType::Request => "custom",
+            AuthorizerType::Token | AuthorizerType::Request | AuthorizerType::Jwt => "custom",
             AuthorizerType::CognitoUserPools => "cognito_user_pools",
         };
         self.put_auth_type(&mut scheme, authorizer.auth_type.as_deref().unwrap_or(default));

@@ -157,6 +157,7 @@ fn authorizers() -> Vec<Authorizer> {
     let authorizer = |id: &str, name: &str, authorizer_type, identity_source: &str| Authorizer {
         id: AuthorizerId(id.to_owned()),
         name: name.to_owned(),
+        jwt_configuration: None,
         authorizer_type,
         provider_arns: vec!["arn:aws:cognito-idp:eu-west-1:1:userpool/x".to_owned()],
         auth_type: text("custom"),

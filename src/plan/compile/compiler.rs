@@ -8,13 +8,17 @@ use super::definition::{self, CompiledDefinition};
 use super::denial::Denials;
 use super::shared::{Shared, TextKey};
 use super::targets::{Targets, VpcLinkNames};
-use super::{Compilation, Deployment, Limits, Problem, StageSource, Unsupported, cache, content, stage, throttle};
-use crate::model::{ApiDefinition, DeploymentId, Pointer, RestApiId, Stage, StageVariables};
+use super::{
+    Compilation, Deployment, Limits, Owner, Problem, StageSource, Unsupported, cache, content, resource_policy, stage,
+    throttle,
+};
+use crate::model::{self, ApiDefinition, DeploymentId, Pointer, RestApiId, Stage, StageVariables};
 use crate::plan::access_log::LogFormat;
+use crate::plan::authorizer::Authorizer;
 use crate::plan::release::Release;
 use crate::plan::select::{Selector, StageAddress};
 use crate::plan::validation::Schema;
-use crate::plan::{Plan, StageIndex, StagePlan};
+use crate::plan::{ApiKeySource, Plan, StageIndex, StagePlan};
 use crate::vtl;
 
 /// Compiles stages, and keeps what they have in common for as long as one of them has it.
@@ -22,6 +26,7 @@ use crate::vtl;
 pub struct Compiler {
     pub(super) limits: Limits,
     pub(super) on_unsupported: Unsupported,
+    pub(super) owner: Owner,
     pub(super) targets: Option<Arc<Targets>>,
     pub(super) vpc_link_names: VpcLinkNames,
     definitions: Shared<Identity, CompiledDefinition>,
@@ -53,15 +58,6 @@ struct CompiledRelease {
 }
 
 impl CompiledStage {
-    /// The stage as one of a region.
-    #[must_use]
-    pub fn in_region(mut self, region: &Arc<str>) -> CompiledStage {
-        for release in std::iter::once(&mut self.production).chain(&mut self.canary) {
-            Arc::make_mut(&mut release.plan).region = Arc::clone(region);
-        }
-        self
-    }
-
     /// What the stage itself serves, without its canary.
     pub fn plan(&self) -> &StagePlan {
         &self.production.plan
@@ -109,6 +105,12 @@ impl Compiler {
         Compiler { limits, on_unsupported, ..Compiler::default() }
     }
 
+    /// The compiler for the APIs of an account.
+    #[must_use]
+    pub fn owned_by(self, owner: Owner) -> Compiler {
+        Compiler { owner, ..self }
+    }
+
     /// With what may be named by ARN.
     #[must_use]
     pub fn with_targets(self, targets: Option<Arc<Targets>>) -> Compiler {
@@ -121,7 +123,15 @@ impl Compiler {
     /// # Errors
     /// All problems; they name [`ValueName::source`](super::ValueName::source) 0.
     pub fn stage(&mut self, source: StageSource<'_>) -> Result<CompiledStage, Vec<Problem>> {
-        self.compile(source, Known::ByDeploymentId)
+        self.compile(source, Known::ByDeploymentId, None)
+    }
+
+    /// The same for a stage in a region.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn stage_in(&mut self, region: &Arc<str>, source: StageSource<'_>) -> Result<CompiledStage, Vec<Problem>> {
+        self.compile(source, Known::ByDeploymentId, Some(region))
     }
 
     /// Puts stages together to one plan. They are to have addresses of their own. With `root`, the first is also served
@@ -139,11 +149,21 @@ impl Compiler {
             plans.push(stage.production.of_generation(generation));
             plans.extend(stage.canary.as_ref().map(|canary| canary.of_generation(generation)));
         }
-        Plan { generation, selector: Selector::new(&addresses, root), stages: plans }
+        let authorizers = plans.iter().flat_map(|plan| plan.authorizers.iter());
+        let key_sources = authorizers.flat_map(Authorizer::key_sources).cloned().collect();
+        Plan { generation, selector: Selector::new(&addresses, root), stages: plans, key_sources }
     }
 
-    pub(super) fn compile(&mut self, source: StageSource<'_>, known: Known) -> Result<CompiledStage, Vec<Problem>> {
+    pub(super) fn compile(
+        &mut self,
+        source: StageSource<'_>,
+        known: Known,
+        region: Option<&Arc<str>>,
+    ) -> Result<CompiledStage, Vec<Problem>> {
         let mut compilation = Compilation::new(self);
+        if let Some(region) = region {
+            compilation.region = Cow::Owned(region.to_string());
+        }
         let StageSource { definition, stage, canary: of_canary } = source;
         stage::refuse_odd_variables(&mut compilation, stage);
         stage::refuse_what_is_not_served(&mut compilation, stage);
@@ -157,6 +177,7 @@ impl Compiler {
             unnamed: "",
             deployment: Deployment::Production,
             release: Release::Only,
+            region,
         };
         let canary = canary.map(|(settings, share)| {
             production.release = Release::Production { share };
@@ -218,6 +239,8 @@ struct ReleaseSource<'m> {
     unnamed: &'static str,
     deployment: Deployment,
     release: Release,
+    /// `None` in plans that are made only to be checked or tried, or of files.
+    region: Option<&'m Arc<str>>,
 }
 
 impl ReleaseSource<'_> {
@@ -256,7 +279,8 @@ impl Compilation<'_> {
             None => self.definition(source, known),
         };
         let plan = StagePlan {
-            region: Arc::default(),
+            region: source.region.map(Arc::clone).unwrap_or_default(),
+            method_arn_prefix: resource_policy::method_arn_prefix(self, &rest_api.id, &stage.stage_name),
             api_id: rest_api.id.as_str().into(),
             api_name: rest_api.name.as_str().into(),
             stage: stage.stage_name.as_str().into(),
@@ -273,7 +297,13 @@ impl Compilation<'_> {
             origins: Arc::clone(&compiled.origins),
             protections: Arc::clone(&compiled.protections),
             rules: Arc::clone(&compiled.rules),
+            authorizers: Arc::clone(&compiled.authorizers),
             gateway_responses: Arc::clone(&compiled.gateway_responses),
+            api_key_source: match rest_api.api_key_source {
+                model::ApiKeySource::Header => ApiKeySource::Header,
+                model::ApiKeySource::Authorizer => ApiKeySource::Authorizer,
+            },
+            resource_policy: compiled.resource_policy.clone(),
             throttles: throttle::compile(self, stage, &compiled.methods),
             access_log_format: self.access_log_format(stage),
             binary_media_types: content::binary_media_types(self, definition),

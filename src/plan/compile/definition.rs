@@ -3,19 +3,22 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::authorizer::Authorizers;
 use super::protection::Protections;
 use super::throttle_rules::Rules;
 use super::{
     Compilation, PATH_SEGMENTS_MAX, Problem, StageSource, Unsupported, ValueName, cache, gateway_responses, method,
-    throttle_rules,
+    resource_policy, throttle_rules,
 };
 use crate::model::{ApiDefinition, Pointer, Resource};
+use crate::plan::authorizer::Authorizer;
 use crate::plan::gateway_response::GatewayResponses;
 use crate::plan::integration::Origin;
 use crate::plan::protection::Protection;
 use crate::plan::route::{PATH_PARAMETERS_MAX, RouteConflict, RouteTable};
 use crate::plan::throttle::Rule;
 use crate::plan::{MethodIndex, MethodPlan, OriginIndex};
+use crate::policy::Policy;
 
 /// All that a definition and a stage's variables make. Stages that serve the same have the same one.
 #[derive(Debug)]
@@ -26,6 +29,8 @@ pub struct CompiledDefinition {
     pub origins: Arc<[Arc<Origin>]>,
     pub protections: Arc<[Arc<Protection>]>,
     pub rules: Arc<[Rule]>,
+    pub resource_policy: Option<Arc<Policy>>,
+    pub authorizers: Arc<[Authorizer]>,
     /// What methods are denied for.
     pub denied: Box<[Problem]>,
 }
@@ -33,8 +38,10 @@ pub struct CompiledDefinition {
 pub fn compile(compilation: &mut Compilation<'_>, source: StageSource<'_>) -> CompiledDefinition {
     (compilation.origins, compilation.protections) = (Origins::default(), Protections::default());
     (compilation.models, compilation.rules) = (HashMap::new(), Rules::default());
+    compilation.authorizers = Authorizers::default();
     throttle_rules::of_api(compilation, &source.definition.rest_api);
     compilation.shared_namespaces = cache::shared_namespaces(source.definition);
+    let resource_policy = resource_policy::compile(compilation, &source.definition.rest_api);
     refuse_what_is_not_served(compilation, source.definition);
     let responses = gateway_responses::compile(compilation, source.definition, source.stage);
     let (mut routes, mut methods) = (RouteTable::default(), Vec::new());
@@ -49,6 +56,8 @@ pub fn compile(compilation: &mut Compilation<'_>, source: StageSource<'_>) -> Co
         origins: std::mem::take(&mut compilation.origins).list.into(),
         protections: std::mem::take(&mut compilation.protections).into_list(),
         rules: std::mem::take(&mut compilation.rules).into_list().into(),
+        resource_policy,
+        authorizers: std::mem::take(&mut compilation.authorizers).into_list().into(),
         denied: std::mem::take(&mut compilation.denied).into(),
     }
 }

@@ -1,8 +1,9 @@
 //! A method: what stands before its integration.
 
-use super::{Compilation, StageSource, cache, integration, throttle_rules, validation};
-use crate::model::{ApiKeySource, AuthorizationType, Method, Pointer, Resource};
+use super::{Compilation, StageSource, authorizer, cache, integration, throttle_rules, validation};
+use crate::model::{ApiKeySource, Method, Pointer, Resource};
 use crate::plan::MethodPlan;
+use crate::plan::authorizer::Authorization;
 use crate::plan::integration::{Denied, Integration};
 use crate::plan::route::method_name;
 
@@ -19,8 +20,10 @@ pub fn compile(
     let path = resource.path.as_str();
     let pointer = Pointer::method(path, &method.http_method);
     let (problems, denied) = (compilation.problems.len(), compilation.denied.len());
+    let authorization = authorizer::of_method(compilation, source, method, &pointer);
+    // Those of authorizers stay, which other methods may have too.
     let (origins, protections) = (compilation.origins.len(), compilation.protections.len());
-    refuse_what_is_not_enforced(compilation, source, method, &pointer);
+    refuse_keys_of_nobody(compilation, source, method, &authorization, &pointer);
     let validator = validation::compile(compilation, source, path, method, &pointer);
     let rules = throttle_rules::of_method(compilation, path, method, &pointer);
     let Some(described) = &method.method_integration else {
@@ -35,14 +38,14 @@ pub fn compile(
     let integration = integration::compile(compilation, source, path, &method.http_method, described, &at);
     let cache = cache::definition(compilation, source.stage, resource, described, &at);
     let reason = compilation.reason_of_denial(path, &method.http_method, described, denied);
-    let (validator, integration) = match reason {
+    let (authorization, validator, integration) = match reason {
         // Nothing is checked of a request that is denied anyway, and nobody is asked.
         Some(reason) => {
             compilation.origins.truncate(origins);
             compilation.protections.truncate(protections);
-            (None, Integration::Denied(Box::new(Denied { reason })))
+            (Authorization::None, None, Integration::Denied(Box::new(Denied { reason })))
         }
-        None => (validator, integration?),
+        None => (authorization, validator, integration?),
     };
     let integration = match integration {
         Integration::Lambda(mut lambda) => {
@@ -60,6 +63,7 @@ pub fn compile(
         resource_path,
         resource_id,
         api_key_required,
+        authorization,
         rules,
         validator,
         cache,
@@ -68,25 +72,18 @@ pub fn compile(
     (compilation.problems.len() == problems).then(plan)
 }
 
-/// A door that is described as locked is not served open.
-fn refuse_what_is_not_enforced(
+/// A key that nobody could bring opens nothing.
+fn refuse_keys_of_nobody(
     compilation: &mut Compilation<'_>,
     source: StageSource<'_>,
     method: &Method,
+    authorization: &Authorization,
     pointer: &Pointer,
 ) {
-    const HELP: &str = "take it from `security`, if everybody may call this operation";
-    if method.authorization_type != AuthorizationType::None {
-        let authorizers = &source.definition.authorizers;
-        let authorizer = authorizers.iter().find(|authorizer| Some(&authorizer.id) == method.authorizer_id.as_ref());
-        let by = authorizer.map(|authorizer| format!(" by `{}`", authorizer.name)).unwrap_or_default();
-        let message = format!("authorization {}{by} is not enforced by this version", method.authorization_type.name());
-        compilation.refuse_or_deny(pointer.child("authorizationType"), message).help(HELP);
-    }
-    let source = source.definition.rest_api.api_key_source;
-    if method.api_key_required && source == ApiKeySource::Authorizer {
-        let message = "an API key from an authorizer is not taken by this version";
-        let help = "let callers send it in `x-api-key`: set the API's `apiKeySource` to `HEADER`";
-        compilation.refuse_or_deny(pointer.child("apiKeyRequired"), message).help(help);
+    let from_authorizer = source.definition.rest_api.api_key_source == ApiKeySource::Authorizer;
+    if method.api_key_required && from_authorizer && *authorization == Authorization::None {
+        let message = "the API's keys are an authorizer's word, and the method has no authorizer";
+        let help = "give it one, or set the API's `apiKeySource` to `HEADER`";
+        compilation.refuse_unanswerable(pointer.child("apiKeyRequired"), message, help);
     }
 }

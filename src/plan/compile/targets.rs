@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 
 use super::{Compilation, Compiler, uri};
+use crate::jwt::verifier::TOKEN_BYTES_MAX;
 use crate::model::Pointer;
 use crate::plan::integration::Origin;
 use crate::plan::lambda::FunctionCall;
@@ -21,6 +22,24 @@ pub struct Targets {
     pub without_credentials: bool,
     /// Where VPC links lead, by their id, their name, or the ARN of their target: `http://10.0.0.5:8080`.
     pub vpc_links: HashMap<String, String>,
+    /// Where all others are, in place of the function host.
+    pub lambda: Option<FunctionTarget>,
+    pub tokens: TokenOptions,
+}
+
+/// What settings say of tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenOptions {
+    pub token_bytes_max: usize,
+    pub leeway_s: u32,
+    /// Where user pools are that are not AWS's.
+    pub cognito_endpoint: Option<String>,
+}
+
+impl Default for TokenOptions {
+    fn default() -> TokenOptions {
+        TokenOptions { token_bytes_max: TOKEN_BYTES_MAX, leeway_s: 0, cognito_endpoint: None }
+    }
 }
 
 /// What else than its id a VPC link is known by: its name, and its targets' ARNs.
@@ -33,8 +52,8 @@ pub struct FunctionTarget {
     pub url: String,
     /// How the place knows the function, where it has another name there: the runtime interface emulator calls all `function`.
     pub name: Option<String>,
-    /// Where requests are to be signed, for which region.
-    pub signed_for: Option<String>,
+    /// Whether requests are to be signed, for the region in the function's ARN.
+    pub signed: bool,
 }
 
 /// A function as an ARN, or the URI of an integration or authorizer, names it.
@@ -119,7 +138,7 @@ impl Compilation<'_> {
             return None;
         };
         let targets = self.compiler.targets.clone().unwrap_or_default();
-        let target = targets.functions.get(named.name);
+        let target = targets.functions.get(named.name).or(targets.lambda.as_ref());
         let (origin, prefix) = match (target, targets.function_host) {
             (Some(target), _) => match uri::parse(&target.url) {
                 Ok(parsed) => {
@@ -159,7 +178,7 @@ impl Compilation<'_> {
             ),
             (None, None) => {
                 let message = format!("there is nowhere to invoke the function `{}`", named.name);
-                let help = "describe it in `functions`, or say there where it is";
+                let help = "say in `lambda.targets` where it is, or in `aws.endpoints` where the service `lambda` is";
                 self.refuse_or_deny(pointer.clone(), message).help(help);
                 return None;
             }
@@ -177,7 +196,7 @@ impl Compilation<'_> {
             path: format!("{prefix}/2015-03-31/functions/{name}/invocations{qualifier}").into(),
             streaming_path: format!("{prefix}/2021-11-15/functions/{name}/response-streaming-invocations{qualifier}")
                 .into(),
-            signed_for: target.and_then(|target| target.signed_for.as_deref()).map(Box::from),
+            signed_for: target.filter(|target| target.signed).map(|_| named.region.into()),
         })
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! A host that is found here is served from here alone: a path that no mapping has leads nowhere.
 
+use std::sync::Arc;
+
 use ahash::AHashMap;
 
 use super::{Selection, split_segment};
@@ -14,6 +16,28 @@ pub struct DomainAddress {
     pub host: Box<str>,
     /// Of two with the same base path, the first counts; and of two addresses with the same host.
     pub mappings: Vec<MappingAddress>,
+    /// Clients have to prove who they are.
+    pub mutual_tls: Option<MutualTls>,
+}
+
+/// The truststore that clients of a domain name are verified by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MutualTls {
+    pub truststore_uri: Box<str>,
+    pub truststore_version: Box<str>,
+    /// What a connection is marked with whose client was: another truststore, or another version of it, is another mark.
+    pub mark: Arc<str>,
+}
+
+impl MutualTls {
+    pub fn new(host: &str, truststore_uri: &str, truststore_version: &str) -> MutualTls {
+        let host = host.to_ascii_lowercase();
+        MutualTls {
+            mark: format!("{host}\n{truststore_uri}\n{truststore_version}").into(),
+            truststore_uri: truststore_uri.into(),
+            truststore_version: truststore_version.into(),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,9 +55,17 @@ const HOST_BYTES_MAX: usize = 253;
 #[derive(Debug, Default)]
 pub(super) struct Domains {
     /// By host, in lower case.
-    hosts: AHashMap<Box<str>, Vec<Mapping>>,
+    hosts: AHashMap<Box<str>, Domain>,
     /// By what follows `*.`.
-    wildcards: AHashMap<Box<str>, Vec<Mapping>>,
+    wildcards: AHashMap<Box<str>, Domain>,
+    /// Whether any has mutual TLS.
+    mutual_tls: bool,
+}
+
+#[derive(Debug, Default)]
+struct Domain {
+    mappings: Vec<Mapping>,
+    mutual_tls: Option<MutualTls>,
 }
 
 /// The one with the longest base path is first.
@@ -60,11 +92,15 @@ impl Domains {
         let mut made = Domains::default();
         for domain in domains {
             let host = domain.host.to_ascii_lowercase();
-            let mappings = match host.strip_prefix("*.") {
+            let Domain { mappings, mutual_tls } = match host.strip_prefix("*.") {
                 Some(rest) => made.wildcards.entry(rest.into()),
                 None => made.hosts.entry(host.into()),
             }
             .or_default();
+            if let Some(asked) = &domain.mutual_tls {
+                made.mutual_tls = true;
+                mutual_tls.get_or_insert_with(|| asked.clone());
+            }
             for address in &domain.mappings {
                 if mappings.iter().all(|known| known.base_path != address.base_path) {
                     let stages = apis.get(&*address.api_id).map_or(&[][..], Vec::as_slice);
@@ -79,6 +115,25 @@ impl Domains {
 
     /// The mappings of a custom domain name; `None` where the host, in any case, with or without a port, is none.
     pub fn of(&self, host: &[u8]) -> Option<&[Mapping]> {
+        self.domain(host).map(|domain| &*domain.mappings)
+    }
+
+    /// Whether a request for `host` may come from a client that was verified for `mark`.
+    pub fn admits(&self, host: &[u8], mark: Option<&str>) -> bool {
+        let asked = if self.mutual_tls { self.domain(host) } else { None };
+        asked.and_then(|domain| domain.mutual_tls.as_ref()).is_none_or(|asked| mark == Some(&*asked.mark))
+    }
+
+    /// Each host in lower case, wildcards as `*.example.com`; none where none has mutual TLS.
+    pub fn of_mutual_tls(&self) -> impl Iterator<Item = (String, Option<&MutualTls>)> {
+        let any = |_: &_| self.mutual_tls;
+        let hosts = self.hosts.iter().filter(any).map(|(host, domain)| (host.to_string(), domain.mutual_tls.as_ref()));
+        let wildcards =
+            self.wildcards.iter().filter(any).map(|(rest, domain)| (format!("*.{rest}"), domain.mutual_tls.as_ref()));
+        hosts.chain(wildcards)
+    }
+
+    fn domain(&self, host: &[u8]) -> Option<&Domain> {
         if self.hosts.is_empty() && self.wildcards.is_empty() {
             return None;
         }
@@ -89,11 +144,10 @@ impl Domains {
         lower.make_ascii_lowercase();
         let lower = std::str::from_utf8(lower).ok()?;
         let exact = self.hosts.get(lower);
-        let found = exact.or_else(|| {
+        exact.or_else(|| {
             let (_, rest) = lower.split_once('.').filter(|_| !self.wildcards.is_empty())?;
             self.wildcards.get(rest)
-        });
-        found.map(Vec::as_slice)
+        })
     }
 }
 
@@ -148,7 +202,7 @@ mod tests {
     }
 
     fn domain(host: &str, mappings: &[MappingAddress]) -> DomainAddress {
-        DomainAddress { host: host.into(), mappings: mappings.to_vec() }
+        DomainAddress { host: host.into(), mappings: mappings.to_vec(), mutual_tls: None }
     }
 
     const STAGES: [(&str, &str, StageIndex); 3] =
@@ -218,6 +272,39 @@ mod tests {
         check(&domains, "h", "/v1", "nowhere");
         check(&domains, "h", "/prod/pets", "2, , /pets");
         check(&domains, "h", "/dev/pets", "nowhere");
+    }
+
+    #[test]
+    fn mutual_tls_is_for_the_host_that_has_it() {
+        let mutual = |host: &str, version: &str| DomainAddress {
+            mutual_tls: Some(MutualTls::new(host, "s3://a/b", version)),
+            ..domain(host, &[])
+        };
+        let domains =
+            [mutual("*.Example.com", "1"), domain("open.example.com", &[]), mutual("api.test", ""), domain("h", &[])];
+        let marks = [&domains[0], &domains[2]].map(|domain| domain.mutual_tls.clone().expect("it has").mark);
+        let made = Domains::new(&domains, STAGES.into_iter());
+        #[track_caller]
+        fn check(made: &Domains, host: &str, mark: Option<&str>, expected: bool) {
+            assert_eq!(made.admits(host.as_bytes(), mark), expected, "{host} {mark:?}");
+        }
+        for host in ["a.example.com", "A.EXAMPLE.com:443", "a.example.com.", "a.example.com.:443"] {
+            check(&made, host, None, false);
+            check(&made, host, Some(&marks[1]), false);
+            check(&made, host, Some(&marks[0]), true);
+        }
+        let newer = MutualTls::new("*.example.com", "s3://a/b", "2").mark;
+        check(&made, "a.example.com", Some(&newer), false);
+        for host in ["open.example.com", "h", "elsewhere", "a.b.example.com", ""] {
+            check(&made, host, None, true);
+            check(&made, host, Some(&marks[0]), true);
+        }
+        check(&Domains::default(), "a.example.com", None, true);
+        let mut all: Vec<(String, bool)> =
+            made.of_mutual_tls().map(|(host, mutual)| (host, mutual.is_some())).collect();
+        all.sort();
+        let expected = [("*.example.com", true), ("api.test", true), ("h", false), ("open.example.com", false)];
+        assert_eq!(all, expected.map(|(host, mutual)| (host.to_owned(), mutual)));
     }
 
     #[test]

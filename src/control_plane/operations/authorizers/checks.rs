@@ -12,7 +12,7 @@ pub fn type_named(name: &str) -> Result<AuthorizerType, Exception> {
         "TOKEN" => Ok(AuthorizerType::Token),
         "REQUEST" => Ok(AuthorizerType::Request),
         "COGNITO_USER_POOLS" => Ok(AuthorizerType::CognitoUserPools),
-        "JWT" => Err(Exception::bad_request("Authorizers of the type JWT are not supported yet")),
+        "JWT" => Err(Exception::bad_request("Authorizers of the type JWT are made by importing an OpenAPI document")),
         other => Err(Exception::bad_request(format!(
             "1 validation error detected: Value '{other}' at 'type' failed to satisfy constraint: Member must satisfy \
              enum value set: [TOKEN, REQUEST, COGNITO_USER_POOLS, JWT]"
@@ -23,7 +23,7 @@ pub fn type_named(name: &str) -> Result<AuthorizerType, Exception> {
 /// `authType` where nobody says otherwise.
 pub fn auth_type(authorizer_type: AuthorizerType) -> &'static str {
     match authorizer_type {
-        AuthorizerType::Token | AuthorizerType::Request => "custom",
+        AuthorizerType::Token | AuthorizerType::Request | AuthorizerType::Jwt => "custom",
         AuthorizerType::CognitoUserPools => "cognito_user_pools",
     }
 }
@@ -32,7 +32,7 @@ pub fn auth_type(authorizer_type: AuthorizerType) -> &'static str {
 pub fn default_ttl_s(authorizer_type: AuthorizerType) -> Option<i32> {
     match authorizer_type {
         AuthorizerType::Token | AuthorizerType::Request => Some(300),
-        AuthorizerType::CognitoUserPools => None,
+        AuthorizerType::CognitoUserPools | AuthorizerType::Jwt => None,
     }
 }
 
@@ -60,6 +60,8 @@ pub fn check(authorizer: &Authorizer) -> Result<(), Exception> {
             check_pools(authorizer)?;
             check_header(authorizer)
         }
+        // Of an imported document, which was checked as a whole.
+        AuthorizerType::Jwt => check_header(authorizer),
     }
 }
 

@@ -100,11 +100,27 @@ fn check_mutual_tls(domain: &DomainName) -> Result<(), Exception> {
     let uri = mutual_tls.truststore_uri.as_deref().unwrap_or_default();
     let names_object =
         |rest: &str| rest.split_once('/').is_some_and(|(bucket, key)| !bucket.is_empty() && !key.is_empty());
-    if !uri.strip_prefix("s3://").is_some_and(names_object) {
+    let fits = match uri.split_once("://") {
+        Some(("s3", rest)) => names_object(rest),
+        Some(("file", rest)) => rest.len() > 1 && rest.starts_with('/'),
+        Some(_) => false,
+        None => !uri.is_empty(),
+    };
+    if !fits {
         return Err(Exception::bad_request(format!(
-            "Invalid truststore URI specified: {uri}. It must be s3://bucket/key"
+            "Invalid truststore URI specified: {uri}. It must be s3://bucket/key, or name a file in the folder of truststores"
         )));
     }
+    Ok(())
+}
+
+/// Reads the truststore of a domain name with mutual TLS, which has to be there, and notes what there is to warn of.
+pub fn read_truststore(call: &Call<'_>, domain: &mut DomainName) -> Result<(), Exception> {
+    let Some(mutual_tls) = &mut domain.mutual_tls_authentication else { return Ok(()) };
+    let uri = mutual_tls.truststore_uri.as_deref().unwrap_or_default();
+    let read = call.truststores.check(uri);
+    mutual_tls.truststore_warnings =
+        read.map_err(|reason| Exception::bad_request(format!("Invalid truststore URI specified: {uri}. {reason}")))?;
     Ok(())
 }
 

@@ -51,6 +51,39 @@ fn a_regional_domain_name_is_made_found_changed_and_removed() {
 }
 
 #[test]
+fn a_truststore_has_to_be_there() {
+    let mut desk = Desk::default();
+    let with = |uri: &str| {
+        let mut body = regional("api.example.com");
+        body["mutualTlsAuthentication"] = json!({ "truststoreUri": uri, "truststoreVersion": "1" });
+        body
+    };
+    let refused = desk.refusal("POST", "/domainnames", with("s3://bucket/missing.pem"));
+    let expected =
+        "BadRequestException: Invalid truststore URI specified: s3://bucket/missing.pem. there is no such file";
+    assert_eq!(refused, expected);
+    assert!(desk.store.domain_names.is_empty());
+    let made = desk.call("POST", "/domainnames", with("s3://bucket/old.pem"));
+    let warnings = json!(["certificate 1 of the truststore has expired"]);
+    assert_eq!(made["mutualTlsAuthentication"]["truststoreWarnings"], warnings);
+    let path = "/domainnames/api.example.com";
+    // What does not touch the truststore does not read it.
+    assert_eq!(
+        desk.patch(path, &["replace /securityPolicy TLS_1_2"])["mutualTlsAuthentication"],
+        made["mutualTlsAuthentication"]
+    );
+    let missing = patch_body(&["replace /mutualTlsAuthentication/truststoreUri file:///t/missing.pem"]);
+    assert!(desk.refusal("PATCH", path, missing).contains("there is no such file"));
+    let new = [
+        "replace /mutualTlsAuthentication/truststoreUri team/new.pem",
+        "replace /mutualTlsAuthentication/truststoreVersion 2",
+    ];
+    let expected = json!({ "truststoreUri": "team/new.pem", "truststoreVersion": "2" });
+    assert_eq!(desk.patch(path, &new)["mutualTlsAuthentication"], expected);
+    assert_eq!(desk.call("GET", path, Value::Null)["mutualTlsAuthentication"], expected);
+}
+
+#[test]
 fn an_edge_optimized_one_moves_to_its_region() {
     let mut desk = Desk::default();
     let made = desk.call("POST", "/domainnames", json!({ "domainName": "a.b", "certificateArn": CERTIFICATE }));
@@ -144,7 +177,9 @@ fn what_does_not_fit_is_refused() {
     refused(with("endpointConfiguration", json!({ "types": ["EDGE"] })), "certificateArn");
     refused(with("endpointConfiguration", json!({ "types": ["MOON"] })), "unknown variant");
     refused(with("endpointConfiguration", json!({ "types": ["PRIVATE", "REGIONAL"] })), "endpoint types");
-    refused(with("mutualTlsAuthentication", json!({ "truststoreUri": "https://x/y" })), "truststore URI");
+    for uri in ["https://x/y", "s3://x", "s3:///y", "file://x/y", "file:///"] {
+        refused(with("mutualTlsAuthentication", json!({ "truststoreUri": uri })), "Invalid truststore URI specified");
+    }
     let mut edge = json!({ "domainName": "e.example.com", "certificateArn": CERTIFICATE });
     edge["mutualTlsAuthentication"] = json!({ "truststoreUri": "s3://x/y" });
     refused(edge, "regional custom domain names only");

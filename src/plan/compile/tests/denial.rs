@@ -8,8 +8,9 @@ const DENY: Options = Options {
     targets: None,
     vpc_link_names: VpcLinkNames::new(),
     root: false,
-    limits: Limits { integration_timeout_ms_max: 29_000, template_bytes_max: 307_200 },
+    limits: Limits { integration_timeout_ms_max: 29_000, template_bytes_max: 307_200, policy_bytes_max: 8_192 },
     on_unsupported: Unsupported::Deny,
+    owner: Owner::DEFAULT,
 };
 
 const LOGS: &str = "executions are not logged by this version";
@@ -168,7 +169,8 @@ fn what_concerns_the_whole_api_denies_all_of_it() {
     let why = "backends are not shown a client certificate by this version";
     let of_backends = [("GET /a", "-"), ("POST /a", why), ("ANY /b/{c}", "-")];
     check_stage(&definition, &shown, &of_backends, &["/stages/prod/clientCertificateId"]);
-    definition.rest_api.policy = Some("{}".to_owned());
+    let policy = r#"{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}}"#;
+    definition.rest_api.policy = Some(policy.to_owned());
     let why = "resource policies are not enforced by this version";
     check_stage(&definition, &stage(), &all(why), &["/restApi/policy"]);
 }

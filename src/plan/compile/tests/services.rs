@@ -36,13 +36,15 @@ fn targets() -> Targets {
     let elsewhere = FunctionTarget {
         url: "https://lambda.eu-west-1.amazonaws.com/base".to_owned(),
         name: Some("orders-2".to_owned()),
-        signed_for: Some("eu-west-1".to_owned()),
+        signed: true,
     };
     Targets {
         function_host: Some("127.0.0.1:9001".parse().expect("an address")),
         functions: [("elsewhere".to_owned(), elsewhere)].into(),
         service_endpoints: [("sns".to_owned(), "http://127.0.0.1:4566".to_owned())].into(),
         without_credentials: false,
+        lambda: None,
+        tokens: Default::default(),
         vpc_links: [("abc123", "http://10.0.0.5:8080"), ("arn:lb", "https://10.0.0.6"), ("by-name", "http://[::1]:81")]
             .map(|(name, url)| (name.to_owned(), url.to_owned()))
             .into(),

@@ -23,6 +23,7 @@ fn text(body: &str, noted: Noted, answer: Answer) -> String {
     };
     let method = MethodPlan {
         api_key_required: false,
+        authorization: Default::default(),
         rules: Box::default(),
         http_method: "ANY".into(),
         resource_path: "/pets/{petId}".into(),

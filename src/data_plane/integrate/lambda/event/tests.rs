@@ -14,11 +14,13 @@ use crate::data_plane::identity::{Authorized, IamIdentity, Identity};
 use crate::data_plane::settings::{Cidr, ForwardingSettings};
 use crate::http::head::{FieldSpace, HeadLimits, request};
 use crate::http::target;
+use crate::net::tls::client_certificate::ClientCertificate;
+use crate::plan::authorizer::Authorization;
 use crate::plan::content::BinaryMediaTypes;
 use crate::plan::integration::{Denied, Integration};
 use crate::plan::release::Release;
 use crate::plan::route::RouteTable;
-use crate::plan::{MethodIndex, MethodPlan, StagePlan};
+use crate::plan::{ApiKeySource, MethodIndex, MethodPlan, StagePlan};
 
 /// One request, and what is known of it besides.
 struct Case {
@@ -34,6 +36,7 @@ struct Case {
     with_key: bool,
     authorized: Option<Authorized>,
     operation_name: Option<&'static str>,
+    certificate: Option<ClientCertificate>,
 }
 
 impl Default for Case {
@@ -50,6 +53,7 @@ impl Default for Case {
             with_key: false,
             authorized: None,
             operation_name: None,
+            certificate: None,
         }
     }
 }
@@ -72,12 +76,16 @@ fn stage() -> StagePlan {
         endpoint_type: None,
         variables: vec![("tier".into(), "gold".into())],
         release: Release::Only,
+        method_arn_prefix: "arn:aws:execute-api:us-east-1:123456789012:abc123/prod/".into(),
         routes: Arc::default(),
         methods: Arc::new([]),
         origins: Arc::new([]),
         protections: Arc::new([]),
         rules: Arc::new([]),
+        authorizers: Arc::new([]),
         gateway_responses: Arc::default(),
+        api_key_source: ApiKeySource::Header,
+        resource_policy: None,
         throttles: None,
         access_log_format: None,
         binary_media_types: BinaryMediaTypes::default(),
@@ -102,6 +110,7 @@ impl Case {
             resource_path: self.resource.into(),
             resource_id: "r1d2c3".into(),
             api_key_required: false,
+            authorization: Authorization::None,
             rules: Box::default(),
             validator: None,
             cache: None,
@@ -125,6 +134,7 @@ impl Case {
             request_parts: None,
             api_key: self.with_key.then_some(ApiKeyFacts { value: b"secret", id: "k1" }),
             authorized: self.authorized.as_ref(),
+            client_certificate: self.certificate.as_ref(),
         };
         let address = Cidr { address: "192.0.2.0".parse().expect("an address"), prefix_bits: 24 };
         let trusted_proxies = if self.trusted { vec![address] } else { Vec::new() };
@@ -378,7 +388,13 @@ fn bodies_are_text_or_base64() {
 #[test]
 fn authorizers_have_their_say() {
     let authorized = |identity: Identity, integration_latency_ms| {
-        Some(Authorized { identity: Rc::new(identity), latency_ms: 9, integration_latency_ms, status: Some(200) })
+        Some(Authorized {
+            identity: Rc::new(identity),
+            latency_ms: 9,
+            integration_latency_ms,
+            status: Some(200),
+            ..Authorized::default()
+        })
     };
     let pair = |name: &str, value: &str| (Box::<str>::from(name), Box::<str>::from(value));
     let lambda = Identity {
@@ -412,6 +428,21 @@ fn authorizers_have_their_say() {
         ("/requestContext/identity/apiKey", json!("secret")),
         ("/requestContext/identity/apiKeyId", json!("k1")),
     ]);
+    let certificate = ClientCertificate {
+        pem: "-----BEGIN CERTIFICATE-----".into(),
+        subject_dn: "CN=me".into(),
+        issuer_dn: "CN=ca".into(),
+        serial_number: "7".into(),
+        not_before: "May 28 12:30:02 2019 GMT".into(),
+        not_after: "Aug  5 09:36:04 2021 GMT".into(),
+    };
+    Case { certificate: Some(certificate), ..Case::default() }.check(&[(
+        "/requestContext/identity/clientCert",
+        json!({
+            "clientCertPem": "-----BEGIN CERTIFICATE-----", "subjectDN": "CN=me", "issuerDN": "CN=ca", "serialNumber": "7",
+            "validity": { "notBefore": "May 28 12:30:02 2019 GMT", "notAfter": "Aug  5 09:36:04 2021 GMT" },
+        }),
+    )]);
     Case { operation_name: Some("ListPets"), ..Case::default() }
         .check(&[("/requestContext/operationName", json!("ListPets"))]);
 }

@@ -1,0 +1,150 @@
+//! JSON Web Tokens: Cognito's user pools, and any other issuer. Nobody is asked: the keys are here, or the token is refused.
+//! A token that was verified is kept by its text, until it runs out or the issuer's keys change.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::jwt::jws::Token;
+use crate::jwt::{JwtError, Verified};
+use crate::plan::authorizer::{Authorizer, Issuer};
+use crate::stats::Counter;
+
+use super::super::identity::Identity;
+use super::super::respond::{ErrorDetail, GatewayError};
+use super::decisions::Decision;
+use super::says::Says;
+use super::{Asking, Refused};
+
+impl Asking<'_> {
+    /// What the token says, if it counts now.
+    pub(super) fn by_token(
+        &self,
+        authorizer: &Authorizer,
+        issuers: &[Issuer],
+        kept: Option<Rc<Decision>>,
+        key: Option<Rc<[u8]>>,
+    ) -> Result<Rc<Decision>, Refused> {
+        let now_s = (self.inbound.facts.time_ms / 1000) as i64;
+        if let Some(decision) = kept.filter(|decision| self.still_counts(decision, issuers, now_s)) {
+            self.shard.recorder.count(Counter::AuthorizerKept);
+            return Ok(decision);
+        }
+        let token = bearer(self.token(authorizer).unwrap_or_default());
+        let verified = Token::parse(token, issuers.first().map_or(0, |issuer| issuer.verifier.token_bytes_max))
+            .and_then(|token| self.verify(&token, issuers, now_s));
+        let (says, verified) = verified.map_err(|error| self.refused(error))?;
+        self.shard.recorder.count(Counter::AuthorizerAsked);
+        let identity = identity(&verified);
+        // What is kept of it: the claims, twice.
+        let bytes = token.len() as u64 * 4;
+        let expires_at_s = verified.expires_at_s;
+        let decision = Rc::new(Decision { says: says(verified), identity: Rc::new(identity), bytes });
+        if let Some(key) = key {
+            let left_ms = u64::try_from(expires_at_s.saturating_sub(now_s)).unwrap_or(0).saturating_mul(1000);
+            // An hour later it is verified once more, whatever it says.
+            let until_ms = self.shard.now_ms() + left_ms.min(3_600_000);
+            self.shard.decisions.keep(key, Rc::clone(&decision), until_ms);
+        }
+        Ok(decision)
+    }
+
+    fn still_counts(&self, decision: &Decision, issuers: &[Issuer], now_s: i64) -> bool {
+        let Says::Token { verified, keys, issuer } = &decision.says else { return false };
+        let Some(issuer) = issuers.get(*issuer) else { return false };
+        let known = self.shard.key_sets();
+        let same_keys = known.of(&issuer.keys).is_some_and(|now| Arc::ptr_eq(&now.keys, keys));
+        same_keys && issuer.verifier.recheck(verified, now_s).is_ok()
+    }
+
+    /// By the first issuer whose token it is.
+    fn verify<'i>(
+        &self,
+        token: &Token<'_>,
+        issuers: &'i [Issuer],
+        now_s: i64,
+    ) -> Result<(impl FnOnce(Verified) -> Says + use<'i>, Verified), JwtError> {
+        let known = self.shard.key_sets();
+        let mut why = JwtError::NoKeys;
+        for (number, issuer) in issuers.iter().enumerate() {
+            let Some(source) = known.of(&issuer.keys) else { continue };
+            match issuer.verifier.verify_parsed(token, &source.keys, now_s) {
+                Ok(verified) => {
+                    let keys = Arc::clone(&source.keys);
+                    return Ok((move |verified| Says::Token { verified, keys, issuer: number }, verified));
+                }
+                Err(error) => {
+                    if error.wants_newer_keys() {
+                        source.ask_for_newer();
+                    }
+                    // Of several pools, the one that knows the key says what is wrong with the token.
+                    if number == 0 || !error.wants_newer_keys() {
+                        why = error;
+                    }
+                }
+            }
+        }
+        Err(why)
+    }
+
+    fn refused(&self, error: JwtError) -> Refused {
+        self.shard.recorder.count(Counter::AuthorizerUnauthorized);
+        // AWS's words; of nothing else a client learns what is wrong.
+        let expired = (error == JwtError::Expired)
+            .then(|| Box::new(ErrorDetail::message("The incoming token has expired".to_owned())));
+        Refused { error: GatewayError::Unauthorized, detail: expired, note: Some(error.to_string()) }
+    }
+
+    /// Whether a token that counts is one for this method.
+    pub(super) fn judge_use(&self, verified: &Verified, issuer: &Issuer, scopes: &[Box<str>]) -> Result<(), Refused> {
+        if let Some(token_use) = issuer.token_use(scopes) {
+            verified.check_use(token_use).map_err(|error| self.refused(error))?;
+        }
+        verified.check_scopes(scopes).map_err(|error| {
+            self.shard.recorder.count(Counter::AuthorizerDenied);
+            Refused { error: GatewayError::AccessDenied, detail: None, note: Some(error.to_string()) }
+        })
+    }
+}
+
+/// The token in a field's value, with or without the scheme before it: `Bearer`, in any case, and one space or more.
+fn bearer(value: &[u8]) -> &[u8] {
+    match value.split_at_checked(b"bearer ".len()) {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"bearer ") => token.trim_ascii_start(),
+        _ => value,
+    }
+}
+
+/// Claims as `$context.authorizer.claims` has them: text as it is, all else as JSON.
+fn identity(verified: &Verified) -> Identity {
+    let text = |value: &Value| match value {
+        Value::String(text) => text.as_str().into(),
+        other => other.to_string().into(),
+    };
+    let claims = verified.claims.iter().map(|(name, value)| (name.as_str().into(), text(value))).collect();
+    let principal_id = verified.claims.get("sub").map(text);
+    Identity { principal_id, claims, ..Identity::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schemes() {
+        #[track_caller]
+        fn check(value: &str, expected: &str) {
+            assert_eq!(bearer(value.as_bytes()), expected.as_bytes(), "{value}");
+        }
+        check("Bearer a.b.c", "a.b.c");
+        check("bearer  a.b.c", "a.b.c");
+        check("BEARER a.b.c", "a.b.c");
+        check("a.b.c", "a.b.c");
+        check("Bearer\ta.b.c", "Bearer\ta.b.c");
+        check("Bearera.b.c", "Bearera.b.c");
+        check("Basic a.b.c", "Basic a.b.c");
+        check("Bearer ", "");
+        check("", "");
+    }
+}

@@ -1,0 +1,284 @@
+//! Authorizers, and what methods demand of their callers. A door that is described as locked is never served open: what
+//! cannot be enforced is refused, or denies.
+
+use std::collections::HashMap;
+
+use super::targets::TokenOptions;
+use super::{Compilation, StageSource, expression};
+use crate::jwt::{Algorithm, Algorithms, Audience, Verifier};
+use crate::model::{self, AuthorizationType, AuthorizerId, AuthorizerType, JwtConfiguration, Method, Pointer};
+use crate::plan::authorizer::{Authorization, Authorizer, AuthorizerIndex, AuthorizerKind, Issuer};
+use crate::plan::key_sets::KeySource;
+use crate::plan::key_sets::user_pool::UserPool;
+use crate::plan::template::ValueSource;
+
+/// AWS's default and most, in seconds. (API reference, `API_Authorizer`.)
+const TTL_S_DEFAULT: i32 = 300;
+const TTL_S_MAX: i32 = 3600;
+
+/// The authorizers of a definition that its methods name.
+#[derive(Default)]
+pub struct Authorizers {
+    list: Vec<Authorizer>,
+    /// `None` where one was refused.
+    known: HashMap<AuthorizerId, Option<AuthorizerIndex>>,
+}
+
+impl Authorizers {
+    pub fn into_list(self) -> Vec<Authorizer> {
+        self.list
+    }
+}
+
+const HELP: &str = "take it from `security`, if everybody may call this operation";
+
+/// What a method demands; what was noted against it, otherwise.
+pub fn of_method(
+    compilation: &mut Compilation<'_>,
+    source: StageSource<'_>,
+    method: &Method,
+    pointer: &Pointer,
+) -> Authorization {
+    let at = pointer.child("authorizationType");
+    match method.authorization_type {
+        AuthorizationType::None => Authorization::None,
+        AuthorizationType::AwsIam => Authorization::Iam,
+        AuthorizationType::Custom | AuthorizationType::CognitoUserPools => {
+            let named = method.authorizer_id.as_ref();
+            let authorizers = &source.definition.authorizers;
+            let Some(authorizer) = authorizers.iter().find(|authorizer| Some(&authorizer.id) == named) else {
+                let message = format!(
+                    "the method's authorization is {} by an authorizer that is not there",
+                    method.authorization_type.name()
+                );
+                compilation.refuse_or_deny(at, message).help(HELP);
+                return Authorization::None;
+            };
+            let known = compilation.authorizers.known.get(&authorizer.id).copied();
+            let index = known.unwrap_or_else(|| {
+                let compiled = compile(compilation, source, authorizer);
+                let index = compiled.map(|authorizer| {
+                    compilation.authorizers.list.push(authorizer);
+                    AuthorizerIndex((compilation.authorizers.list.len() - 1) as u16)
+                });
+                compilation.authorizers.known.insert(authorizer.id.clone(), index);
+                index
+            });
+            let Some(authorizer) = index else {
+                let message = format!("the authorizer `{}` is not enforced", authorizer.name);
+                compilation.refuse_or_deny(at, message).help(HELP);
+                return Authorization::None;
+            };
+            let scopes = method.authorization_scopes.iter().map(|scope| scope.as_str().into()).collect();
+            Authorization::By { authorizer, scopes }
+        }
+    }
+}
+
+fn fingerprint(authorizer: &model::Authorizer, variables: &model::StageVariables) -> [u8; 16] {
+    let mut text = serde_json::to_vec(authorizer).unwrap_or_default();
+    for (name, value) in variables {
+        for part in [name, value] {
+            text.extend_from_slice(&(part.len() as u64).to_le_bytes());
+            text.extend_from_slice(part.as_bytes());
+        }
+    }
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &text);
+    digest.as_ref()[..16].try_into().expect("a SHA-256 has 32 bytes")
+}
+
+struct Context<'c, 'k, 'm> {
+    compilation: &'c mut Compilation<'k>,
+    source: StageSource<'m>,
+    authorizer: &'m model::Authorizer,
+    pointer: Pointer,
+}
+
+fn compile(
+    compilation: &mut Compilation<'_>,
+    source: StageSource<'_>,
+    authorizer: &model::Authorizer,
+) -> Option<Authorizer> {
+    let pointer = Pointer::authorizer(&authorizer.name);
+    let mut context = Context { compilation, source, authorizer, pointer };
+    let ttl_ms = context.ttl_ms();
+    let kind = match authorizer.authorizer_type {
+        AuthorizerType::Token => {
+            let (function, pattern) = (context.function(), context.pattern());
+            AuthorizerKind::Token { function: function?, pattern: pattern? }
+        }
+        AuthorizerType::Request => AuthorizerKind::Request { function: context.function()? },
+        AuthorizerType::CognitoUserPools => AuthorizerKind::Jwt(context.user_pools()?),
+        AuthorizerType::Jwt => AuthorizerKind::Jwt([context.issuer()?].into()),
+    };
+    let sources = context.sources()?;
+    Some(Authorizer {
+        id: authorizer.id.as_str().into(),
+        name: authorizer.name.as_str().into(),
+        fingerprint: fingerprint(authorizer, &source.stage.variables),
+        ttl_ms: ttl_ms?,
+        sources: sources.into(),
+        kind,
+    })
+}
+
+impl Context<'_, '_, '_> {
+    fn refuse<T>(&mut self, at: &str, message: impl Into<String>, help: impl Into<String>) -> Option<T> {
+        self.compilation.refuse(self.pointer.child(at), message).help(help);
+        None
+    }
+
+    fn ttl_ms(&mut self) -> Option<u64> {
+        let ttl_s = self.authorizer.authorizer_result_ttl_in_seconds.unwrap_or(TTL_S_DEFAULT);
+        if !(0..=TTL_S_MAX).contains(&ttl_s) {
+            let message = format!("a decision cannot be kept for {ttl_s} seconds");
+            let help = format!("it is between 0, which keeps none, and {TTL_S_MAX}");
+            return self.refuse("authorizerResultTtlInSeconds", message, help);
+        }
+        Some(u64::from(ttl_s.unsigned_abs()) * 1000)
+    }
+
+    /// The function to ask, stage variables being put in.
+    fn function(&mut self) -> Option<crate::plan::lambda::FunctionCall> {
+        let Some(uri) = self.authorizer.authorizer_uri.as_deref() else {
+            return self.refuse("authorizerUri", "the authorizer names no function", "add `authorizerUri`");
+        };
+        let pointer = self.pointer.child("authorizerUri");
+        match expression::with_stage_variables(uri, &self.source.stage.variables) {
+            Ok(uri) => self.compilation.function(&uri, &pointer),
+            Err(refused) => {
+                self.compilation.refuse(pointer, refused.message).help(refused.help);
+                None
+            }
+        }
+    }
+
+    fn tokens(&self) -> TokenOptions {
+        self.compilation.compiler.targets.as_ref().map(|targets| targets.tokens.clone()).unwrap_or_default()
+    }
+
+    fn user_pools(&mut self) -> Option<Box<[Issuer]>> {
+        let TokenOptions { token_bytes_max, leeway_s, cognito_endpoint } = self.tokens();
+        let endpoint = cognito_endpoint.as_deref();
+        let mut issuers = Vec::new();
+        for arn in &self.authorizer.provider_arns {
+            let made = UserPool::of_arn(arn).and_then(|pool| {
+                let verifier = Verifier {
+                    issuers: pool.issuers(endpoint),
+                    token_bytes_max,
+                    leeway_s,
+                    ..Verifier::of_issuer("", Audience::Any)
+                };
+                Ok(Issuer { verifier, keys: pool.key_source(endpoint)?, is_user_pool: true })
+            });
+            match made {
+                Ok(issuer) => issuers.push(issuer),
+                Err(reason) => {
+                    let help = "write `arn:aws:cognito-idp:REGION:ACCOUNT:userpool/REGION_ID`";
+                    return self.refuse("providerARNs", format!("`{arn}` is no user pool: {reason}"), help);
+                }
+            }
+        }
+        if issuers.is_empty() {
+            return self.refuse(
+                "providerARNs",
+                "the authorizer names no user pool",
+                "add the pool's ARN to `providerARNs`",
+            );
+        }
+        Some(issuers.into())
+    }
+
+    fn issuer(&mut self) -> Option<Issuer> {
+        const AT: &str = "jwtConfiguration";
+        let TokenOptions { token_bytes_max, leeway_s, .. } = self.tokens();
+        let JwtConfiguration { issuer, audience, jwks_uri, algorithms } =
+            self.authorizer.jwt_configuration.clone().unwrap_or_default();
+        let Some(issuer) = issuer.filter(|issuer| !issuer.is_empty()) else {
+            return self.refuse(AT, "the authorizer names no issuer", "add `issuer` to `jwtConfiguration`");
+        };
+        if audience.is_empty() {
+            let help = "add to `audience` whom tokens have to be for: those of others would open this API too";
+            return self.refuse(AT, "the authorizer names no audience", help);
+        }
+        let keys = jwks_uri.as_deref().map_or_else(|| KeySource::discovery(&issuer), KeySource::url);
+        let keys = match keys {
+            Ok(keys) => keys,
+            Err(reason) => {
+                let help = "an issuer is an address with `https://`, and so is `jwksUri`";
+                return self.refuse(AT, format!("the issuer's keys cannot be fetched: {reason}"), help);
+            }
+        };
+        let mut known = Vec::new();
+        for name in &algorithms {
+            match Algorithm::named(name).filter(|algorithm| !algorithm.is_symmetric()) {
+                Some(algorithm) => known.push(algorithm),
+                None => {
+                    let message = format!("`{name}` is not a signature algorithm that issuers' tokens may have");
+                    let help = "it is `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, `ES384`, `ES512` or `EdDSA`";
+                    return self.refuse(AT, message, help);
+                }
+            }
+        }
+        let audience = Audience::OneOf(audience.iter().map(|one| one.as_str().into()).collect());
+        let mut verifier = Verifier { token_bytes_max, leeway_s, ..Verifier::of_issuer(&issuer, audience) };
+        if !known.is_empty() {
+            verifier.algorithms = Algorithms::of(&known);
+            // AWS demands it of the algorithms that it takes.
+            verifier.kid_required = false;
+        }
+        Some(Issuer { verifier, keys, is_user_pool: false })
+    }
+
+    /// The inner `None` takes every token.
+    fn pattern(&mut self) -> Option<Option<regex::Regex>> {
+        let Some(text) = self.authorizer.identity_validation_expression.as_deref() else { return Some(None) };
+        match regex::Regex::new(&format!("^(?:{text})$")) {
+            Ok(pattern) => Some(Some(pattern)),
+            Err(error) => {
+                let message = format!("the expression cannot be used: {error}");
+                let help = "it is a regular expression without look-around and back references";
+                self.refuse("identityValidationExpression", message, help)
+            }
+        }
+    }
+
+    fn sources(&mut self) -> Option<Vec<ValueSource>> {
+        let text = self.authorizer.identity_source.as_deref().unwrap_or_default();
+        let mut sources = Vec::new();
+        for written in text.split(',').map(str::trim).filter(|written| !written.is_empty()) {
+            sources.push(self.one_source(written)?);
+        }
+        let needs_one = match self.authorizer.authorizer_type {
+            AuthorizerType::Token | AuthorizerType::CognitoUserPools | AuthorizerType::Jwt => true,
+            AuthorizerType::Request => self.authorizer.authorizer_result_ttl_in_seconds != Some(0),
+        };
+        if sources.is_empty() && needs_one {
+            let help = "write `identitySource: method.request.header.Authorization`; a `request` authorizer without one \
+                        needs `authorizerResultTtlInSeconds: 0`";
+            return self.refuse("identitySource", "nothing says whom a decision is about", help);
+        }
+        Some(sources)
+    }
+
+    fn one_source(&mut self, written: &str) -> Option<ValueSource> {
+        const SOURCES: &str = "it is `method.request.header.NAME`, `method.request.querystring.NAME`, \
+                               `context.NAME` or `stageVariables.NAME`";
+        // As HTTP APIs write it.
+        let written = &*written.replacen("$request.", "method.request.", 1);
+        if let Some(name) = written.strip_prefix("method.request.header.").filter(|name| !name.is_empty()) {
+            return Some(ValueSource::Header(name.to_ascii_lowercase().into()));
+        }
+        if let Some(name) = written.strip_prefix("method.request.querystring.").filter(|name| !name.is_empty()) {
+            return Some(ValueSource::QueryString(name.into()));
+        }
+        match expression::common(written, &self.source.stage.variables) {
+            Ok(Some(expression::Common::Context(variable))) => Some(ValueSource::Context(variable)),
+            Ok(Some(expression::Common::Static(value))) if written.starts_with("stageVariables.") => {
+                Some(ValueSource::Static(value))
+            }
+            Ok(_) => self.refuse("identitySource", format!("`{written}` is no identity source"), SOURCES),
+            Err(refused) => self.refuse("identitySource", refused.message, refused.help),
+        }
+    }
+}
