@@ -4,8 +4,8 @@
 //! stronger. Every problem of every source is reported at once.
 //!
 //! - `table`: the one list of settings; `define`: the macro that makes types and rows of it.
-//! - `kind`, `choice`, `address`, `credentials`, `functions`, `iam`, `endpoints`, `special`: the types of values, how each is
-//!   read and shown.
+//! - `kind`, `choice`, `address`, `credentials`, `functions`, `iam`, `endpoints`, `targets`, `special`: the types of values,
+//!   how each is read and shown.
 //! - `value`: what was written, with its place; `file` and `environment` read it; flags arrive as [`Flags`].
 //! - `rules`: what must hold between settings.
 //! - `problem`: what is wrong, where, and what was meant.
@@ -26,6 +26,7 @@ pub mod report;
 mod rules;
 mod special;
 mod table;
+mod targets;
 mod value;
 mod vpc;
 
@@ -40,9 +41,10 @@ pub use iam::{IamUser, PolicySource, read_users};
 pub use problem::{Problem, Problems, Source, did_you_mean};
 pub use special::{AuditDestination, CertificateFiles, LogDestination, SHARDS_MAX, ShardCount, StageVariables};
 pub use table::{
-    AccessLog, Aws, Config, Forwarding, Functions, Iam, Jwt, Limits, Log, Management, Quota, Runtime, Shutdown,
+    AccessLog, Aws, Config, Forwarding, Functions, Iam, Jwt, Lambda, Limits, Log, Management, Quota, Runtime, Shutdown,
     Throttle, Tls, Upstream,
 };
+pub use targets::{FunctionTarget, FunctionTargets, VpcLinks};
 pub use value::{Node, Place};
 pub use vpc::VpcEndpoint;
 

@@ -6,7 +6,7 @@
 //! - [`connection`]: a client's connection: heads in, exchanges, bytes out.
 //! - [`authorize`]: whether the caller may call; [`signed`]: who signed it; [`identity`]: who calls. [`admit`]: the API key that a method demands.
 //! - [`forwarding`]: from a client's request to the origin's: what is dropped, mapped and added.
-//! - [`integrate`]: HTTP origins and mock answers; [`upstream`]: the pools of connections to origins,
+//! - [`integrate`]: HTTP origins, functions, services of AWS and mock answers; [`upstream`]: the pools of connections to origins,
 //!   and what protects them.
 //! - [`aws_signer`]: signs requests to AWS's services.
 //! - [`cache`]: answers that are given again without asking an origin.

@@ -44,8 +44,8 @@ use crate::control_plane::usage::sync::UsageSync;
 use crate::control_plane::{self, Control, ControlPlane, ExitReason};
 use crate::data_plane::access_log::LogSink;
 use crate::data_plane::settings::{
-    AccessLogSettings, AuthorizerSettings, CacheSettings, Cidr, CompressionSettings, ForwardingSettings, Settings,
-    ThrottleHeaders, ThrottleSettings, UpstreamSettings,
+    AccessLogSettings, AuthorizerSettings, CacheSettings, Cidr, CompressionSettings, ForwardingSettings,
+    FunctionSettings, Settings, ThrottleHeaders, ThrottleSettings, UpstreamSettings,
 };
 use crate::data_plane::shard::{Letter, ListenerInfo, ShardHandle, ShardParts, ShardState, run};
 use crate::data_plane::throttle::SharedLimits;
@@ -61,6 +61,7 @@ use crate::plan::access_log::LogFormat;
 use crate::plan::clients::Clients;
 use crate::plan::clients::digest::Secret;
 use crate::plan::compile;
+use crate::plan::compile::targets::{FunctionTarget, Targets, TokenOptions};
 use crate::plan::delivery::{Delivery, Fleet};
 use crate::plan::identity::Identities;
 use crate::plan::vpc::{VpcEndpoint, VpcEndpoints};
@@ -311,6 +312,29 @@ fn url(info: &ListenerInfo) -> String {
     format!("{}://{}", if info.tls.is_some() { "https" } else { "http" }, info.address)
 }
 
+/// Where what definitions name by ARN or id is asked. `function_host` is this process's own, once it listens.
+pub fn targets(config: &Config, function_host: Option<SocketAddr>) -> Targets {
+    let functions = config.lambda.targets.0.iter().map(|(name, target)| {
+        let config::FunctionTarget { url, name: other, signed } = target.clone();
+        (name.clone(), FunctionTarget { url, name: other, signed })
+    });
+    let without_credentials = config.aws.credentials == config::CredentialsSource::Off;
+    let service = |url: &String| FunctionTarget { url: url.clone(), name: None, signed: !without_credentials };
+    Targets {
+        function_host,
+        functions: functions.collect(),
+        lambda: config.aws.endpoints.0.get("lambda").map(service),
+        tokens: TokenOptions {
+            token_bytes_max: usize::try_from(config.jwt.token_bytes_max).unwrap_or(usize::MAX),
+            leeway_s: config.jwt.leeway_s,
+            cognito_endpoint: config.jwt.cognito_endpoint.clone(),
+        },
+        service_endpoints: config.aws.endpoints.0.clone(),
+        without_credentials,
+        vpc_links: config.vpc_links.0.iter().map(|(name, url)| (name.clone(), url.clone())).collect(),
+    }
+}
+
 /// What the settings say of compiling.
 pub fn compile_options(config: &Config) -> compile::Options {
     let limits = compile::Limits {
@@ -327,23 +351,8 @@ pub fn compile_options(config: &Config) -> compile::Options {
         limits,
         on_unsupported: compile::Unsupported::Refuse,
         owner,
-        targets: Some(Arc::new(targets(config))),
-    }
-}
-
-/// Where functions are invoked.
-fn targets(config: &Config) -> compile::targets::Targets {
-    let signed = config.aws.credentials != config::CredentialsSource::Off;
-    let target = |url: &String| compile::targets::FunctionTarget { url: url.clone(), name: None, signed };
-    let tokens = compile::targets::TokenOptions {
-        token_bytes_max: usize::try_from(config.jwt.token_bytes_max).unwrap_or(usize::MAX),
-        leeway_s: config.jwt.leeway_s,
-        cognito_endpoint: config.jwt.cognito_endpoint.clone(),
-    };
-    compile::targets::Targets {
-        lambda: config.aws.endpoints.0.get("lambda").map(target),
-        tokens,
-        ..compile::targets::Targets::default()
+        targets: Some(Arc::new(targets(config, None))),
+        vpc_link_names: Default::default(),
     }
 }
 
@@ -461,6 +470,10 @@ fn settings(config: &Config, shards: usize) -> Result<Settings, String> {
             shard_bytes_max: config.cache.shard_bytes_max,
             wait_ms: config.cache.wait_ms,
             header: config.cache.header,
+        },
+        function: FunctionSettings {
+            event_bytes_max: config.lambda.event_bytes_max,
+            answer_bytes_max: config.lambda.answer_bytes_max,
         },
         authorizers: AuthorizerSettings {
             shard_bytes_max: config.authorizers.shard_bytes_max,

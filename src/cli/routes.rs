@@ -68,7 +68,19 @@ pub fn report(files: &[PathBuf], import: &ImportOptions, options: &compile::Opti
 fn row(stage: &StagePlan, method: &MethodPlan) -> Row {
     let (integration, target) = match &method.integration {
         Integration::Http(http) => {
-            (if http.proxy { "http_proxy" } else { "http" }, http_target(stage, &method.resource_path, http))
+            let name = match (http.proxy, &http.service) {
+                (true, _) => "http_proxy",
+                (false, None) => "http",
+                (false, Some(_)) => "aws",
+            };
+            (name, http_target(stage, &method.resource_path, http))
+        }
+        Integration::Lambda(lambda) => {
+            let call = &lambda.call;
+            let path = if lambda.streams { &call.streaming_path } else { &call.path };
+            let origin = stage.origin(call.origin);
+            let scheme = if origin.tls { "https" } else { "http" };
+            ("aws_proxy", format!("POST {scheme}://{}{path}", origin.authority))
         }
         Integration::Mock(mock) => ("mock", mock_target(mock)),
         Integration::Denied(denied) => ("denied", denied.reason.to_string()),

@@ -65,7 +65,7 @@ fn is_service(name: &str) -> bool {
 }
 
 /// Scheme, host and port.
-fn is_origin(text: &str) -> bool {
+pub(super) fn is_origin(text: &str) -> bool {
     let Some(authority) = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")) else { return false };
     let authority = authority.trim_end_matches('/');
     // Behind the bracket of an IPv6 address.

@@ -14,6 +14,7 @@ use super::special::{
     ACCOUNT_ID, AuditDestination, CertificateFiles, HTTP_ADDRESS, LOG_FORMAT, LogDestination, PROFILE, REGION,
     SHARDS_MAX, STAGE_NAME, ShardCount, StageVariables, VIA_NAME,
 };
+use super::targets::{FunctionTargets, VpcLinks};
 use super::vpc::VpcEndpoint;
 use crate::function::definition::Configured;
 use ipnet::IpNet;
@@ -69,6 +70,9 @@ settings! {
         /// Whose limits are in effect where nobody sets them: `aws` gives every limit that AWS's quotas for REST APIs name
         /// the value that it has there, so that what fails there fails here. What is set besides is stronger.
         parity: Parity = Parity::None => Facts::plain();
+        /// Where VPC links lead: origins by a link's id, its name, or the ARN of its load balancer. An integration with
+        /// `connectionType: VPC_LINK` connects there; its `uri` still says path and `Host`.
+        vpc_links: VpcLinks = VpcLinks::default() => Facts::plain().aws("the link's load balancer");
         /// Deploy anew whenever one of the files changes. SIGHUP and the admin listener's `/reload` do so always.
         watch: bool = true => Facts::plain();
     }
@@ -409,6 +413,18 @@ settings! {
         zip_bytes_max: u64 = 52_428_800 => Facts::bytes(1_024, 4 * GIB).aws("52428800").parity(52_428_800);
         /// The most that a zip file unpacks to.
         code_bytes_max: u64 = 262_144_000 => Facts::bytes(1_024, 1024 * GIB).aws("262144000").parity(262_144_000);
+    }
+
+    /// Lambda functions as backends: integrations of the types `AWS_PROXY` and `AWS`.
+    lambda: Lambda {
+        /// Functions that are elsewhere, by name: a `url` where Lambda's Invoke API is spoken (the runtime interface emulator,
+        /// another gateway's function host, `https://lambda.eu-west-1.amazonaws.com`), the function's `name` there if it is
+        /// another (the emulator calls every function `function`), and `signed` where requests have to be.
+        targets: FunctionTargets = FunctionTargets::default() => Facts::plain().aws("the function's ARN");
+        /// The largest event that a function is invoked with; a request that makes a larger one is answered 413.
+        event_bytes_max: u64 = 6_291_456 => Facts::bytes(1_024, GIB).aws("6291456 (answered 413)").parity(6_291_456);
+        /// The largest answer of a function that is not streamed; a larger one is answered 502.
+        answer_bytes_max: u64 = 6_291_556 => Facts::bytes(1_024, GIB).aws("6291556 (answered 502)").parity(6_291_556);
     }
 
     /// What a backend learns of the client, and of the gateway.

@@ -14,6 +14,7 @@ use super::exception::{Exception, ExceptionKind};
 use super::store::Store;
 use crate::meter::Meters;
 use crate::model::{ApiDefinition, Stage};
+use crate::plan::compile::targets::VpcLinkNames;
 
 /// One operation of the service model.
 #[derive(Debug)]
@@ -130,6 +131,7 @@ pub struct TestInvocation {
     pub definition: ApiDefinition,
     /// Its name is `test-invoke-stage`; it has the call's stage variables.
     pub stage: Stage,
+    pub vpc_link_names: VpcLinkNames,
     pub http_method: String,
     pub path_with_query_string: String,
     pub headers: Vec<(String, String)>,

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::domains;
+use super::operations::vpc_links;
 use super::store::table::part;
 use super::store::{Mark, Store, snapshot};
 use crate::model::{ApiDefinition, DeploymentId, Stage};
@@ -126,6 +127,7 @@ impl Serving {
         let other = row.canary_settings.as_ref().and_then(|canary| canary.deployment_id.as_ref());
         let canary = other.filter(|other| *other != deployment_id).map(definition).transpose()?;
         let source = StageSource { definition: &production, stage: row, canary: canary.as_ref() };
+        self.compiler.know_vpc_links(vpc_links::names(store, region));
         let compiled = self.compiler.stage_in(&region.into(), source).map_err(unservable)?;
         for problem in compiled.denied() {
             let (stage, pointer) = (&row.stage_name, &problem.value.pointer);

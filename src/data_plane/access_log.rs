@@ -184,6 +184,8 @@ pub struct Outcome<'e> {
     pub detail: Option<&'e ErrorDetail>,
     /// What the integration answered.
     pub integration_status: Option<u16>,
+    /// The status that a function said.
+    pub function_status: Option<u16>,
 }
 
 impl<'e> Outcome<'e> {
@@ -204,7 +206,9 @@ impl<'e> Outcome<'e> {
             V::IntegrationLatency | V::IntegrationLatencyFlat => {
                 number(self.integration_us.map(|time_us| time_us / 1000))
             }
-            V::IntegrationStatus | V::IntegrationStatusFlat | V::IntegrationIntegrationStatus => {
+            // The function's own, where there is one. (Guide, `api-gateway-variables-for-access-logging`.)
+            V::IntegrationStatus => number(self.function_status.or(self.integration_status).map(u64::from)),
+            V::IntegrationStatusFlat | V::IntegrationIntegrationStatus => {
                 number(self.integration_status.map(u64::from))
             }
             V::IntegrationError | V::IntegrationErrorMessage => {
@@ -384,6 +388,7 @@ mod tests {
         gateway_error: Some(GatewayError::IntegrationMalformed),
         detail: None,
         integration_status: None,
+        function_status: None,
     };
 
     #[test]

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use crate::http::head::{Framing, HeadError, ResponseHead};
 use crate::net::buffer::{Buffer, PAGE_BYTES};
-use crate::net::deadline::Expiry;
+use crate::net::deadline::{Expiry, Timer};
 use crate::stats::Counter;
 
 use super::body::{BodyError, Incoming, Outgoing};
@@ -37,6 +37,11 @@ pub struct CallAnswer {
 }
 
 impl CallAnswer {
+    /// As it came.
+    pub fn raw_head(&self) -> &[u8] {
+        &self.raw_head
+    }
+
     /// Reads the head once more.
     pub fn with_head<R>(&self, read: impl FnOnce(&ResponseHead<'_, '_>) -> R) -> Option<R> {
         parse(&self.raw_head, false, read).ok().flatten()
@@ -222,11 +227,34 @@ impl Opened {
         parse(&self.raw_head, false, read).ok().flatten()
     }
 
+    /// The first value of a field; `name` in any case.
+    pub fn field(&self, name: &str) -> Option<Vec<u8>> {
+        self.with_head(|head| first_value(head, name).map(<[u8]>::to_vec)).flatten()
+    }
+
+    /// The head as it came.
+    pub fn raw_head(&self) -> &[u8] {
+        &self.raw_head
+    }
+
+    /// Until the client's timer is armed anew: a client that is gone ends this connection, too.
+    pub fn watched_by(&self, client: &Rc<Timer>, shard: &Shard) {
+        shard.wheel.watch_for(client, self.connection.stream.socket());
+    }
+
     /// Appends what comes next of the body; `false` when all of it has come.
     ///
     /// # Errors
     /// [`CallError`]: the rest will not come.
     pub async fn more(&mut self, body: &mut Vec<u8>, shard: &Shard) -> Result<bool, CallError> {
+        self.more_within(body, shard.settings.upstream.response_idle_timeout_ms, shard).await
+    }
+
+    /// The same for who has another idea of how long it may take.
+    ///
+    /// # Errors
+    /// [`CallError`]
+    pub async fn more_within(&mut self, body: &mut Vec<u8>, timeout_ms: u64, shard: &Shard) -> Result<bool, CallError> {
         let Opened { connection, incoming, buffer, keep_alive, .. } = self;
         let before = body.len();
         loop {
@@ -241,7 +269,7 @@ impl Opened {
             if body.len() > before {
                 return Ok(true);
             }
-            shard.wheel.arm(&connection.timer, shard.settings.upstream.response_idle_timeout_ms, Expiry::End);
+            shard.wheel.arm(&connection.timer, timeout_ms, Expiry::End);
             if buffer.spare() == 0 {
                 buffer.make_room(READ_BYTES);
             }

@@ -96,6 +96,8 @@ pub struct Exchange {
     pub gateway_error: Cell<Option<GatewayError>>,
     /// For the log: what the integration answered.
     pub integration_status: Cell<Option<u16>>,
+    /// For the log: the status that a function said, where the integration was Lambda.
+    pub function_status: Cell<Option<u16>>,
 }
 
 /// What the request said of itself: one text for all, since every forwarded request has it made.
@@ -198,6 +200,7 @@ impl Exchange {
             let Ended { status, response_bytes, integration_us, error } = ended;
             let error = self.note.as_deref().or(error);
             let (gateway_error, integration_status) = (self.gateway_error.get(), self.integration_status.get());
+            let function_status = self.function_status.get();
             let outcome = Outcome {
                 status,
                 response_bytes,
@@ -207,6 +210,7 @@ impl Exchange {
                 gateway_error,
                 detail: self.detail.as_deref(),
                 integration_status,
+                function_status,
             };
             let format = log_format(&self.live, self.selected, shard);
             shard.count_log(shard.access_log.record(format, line, &outcome));
@@ -314,6 +318,7 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         detail: None,
         gateway_error: Cell::new(None),
         integration_status: Cell::new(None),
+        function_status: Cell::new(None),
     };
     let mut scratch = String::new();
     let parsed = target::parse(head.target, &mut scratch);
@@ -622,6 +627,8 @@ fn integrate(
 ) -> Result<Integrated, GatewayError> {
     match &exchange.live.plan.stage(found.stage).method(found.method).integration {
         Integration::Denied(_) => Err(GatewayError::Configuration),
+        // It takes the body whole: the exchange does not come here with it.
+        Integration::Lambda(_) => Ok(Integrated::Collect(*found, None)),
         Integration::Mock(mock) => {
             let before = out.len();
             let status = mock::answer(mock, inbound, &shard.date(), exchange.persistence(), out)?;
@@ -743,6 +750,7 @@ pub fn refuse(connection: &mut Connection, error: GatewayError) {
         detail: None,
         gateway_error: Cell::new(None),
         integration_status: Cell::new(None),
+        function_status: Cell::new(None),
     };
     let source_ip = &*connection.client.address_text;
     exchange.remembered = Remembered::new(&Facts { source_ip, ..exchange.facts(&shard) });

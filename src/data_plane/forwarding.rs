@@ -4,6 +4,7 @@
 //! whatever a mapping sets. Added: `Host`, the mapped fields, `X-Forwarded-*`, `Via`. What a client says in
 //! `X-Forwarded-*` and `Forwarded` is only kept where the peer is trusted.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -14,6 +15,7 @@ use crate::http::target::{Target, push_percent};
 use crate::jsonpath::Allowance;
 use crate::net::tls::VerifiedClient;
 use crate::plan::integration::{HttpIntegration, MappedParameter, PathPart};
+use crate::plan::lambda::ServiceCall;
 use crate::plan::route::PathParameters;
 use crate::plan::template::{BodyPath, ValueSource};
 use crate::vtl;
@@ -153,10 +155,14 @@ impl Inbound<'_> {
         if integration.proxy {
             self.write_passed_fields(&integration.headers, out);
         } else {
-            self.write_few_fields(&integration.headers, out);
+            self.write_few_fields(integration.service.as_deref(), &integration.headers, out);
         }
         self.write_mapped_fields(&integration.headers, out)?;
-        self.write_forwarded(out);
+        match &integration.service {
+            // Who the client is, is none of a service's business.
+            Some(service) => write_service_fields(service, &integration.headers, out),
+            None => self.write_forwarded(out),
+        }
         if let Some(stage) = self.facts.stage {
             encode::field("x-amzn-apigateway-api-id", stage.api_id.as_bytes(), out);
         }
@@ -250,10 +256,58 @@ impl Inbound<'_> {
         }
     }
 
+    /// Whether a field of the client's is a function's to know. `Host` and `X-Forwarded-For` are said anew.
+    pub fn passes_to_function(&self, name: &str, kind: FieldKind) -> bool {
+        let of_the_message = match kind {
+            FieldKind::Connection
+            | FieldKind::ContentLength
+            | FieldKind::Expect
+            | FieldKind::GatewayOwned
+            | FieldKind::HopByHop
+            | FieldKind::Host
+            | FieldKind::Te
+            | FieldKind::Trailer
+            | FieldKind::TransferEncoding
+            | FieldKind::XForwardedFor => true,
+            FieldKind::Forwarded
+            | FieldKind::XForwardedHost
+            | FieldKind::XForwardedPort
+            | FieldKind::XForwardedProto => !self.client.trusted,
+            FieldKind::ContentType | FieldKind::Date | FieldKind::UserAgent | FieldKind::Via | FieldKind::Other => {
+                false
+            }
+        };
+        let of_one_client = self.fills_cache && OF_ONE_CLIENT.iter().any(|known| known.eq_ignore_ascii_case(name));
+        !of_the_message && !of_one_client && !self.head.is_nominated(name) && !is_twin_of_ours(name, &[])
+    }
+
+    /// What the gateway says of the client, as AWS does: `X-Forwarded-For`, `-Port` and `-Proto`, but for what a trusted
+    /// peer has said of the last two.
+    pub fn forwarded_fields<'f>(&'f self, mut field: impl FnMut(&'static str, Cow<'f, [u8]>)) {
+        let client = self.client;
+        let mut addresses = Vec::new();
+        if client.trusted {
+            for (field, _) in self.fields_of(FieldKind::XForwardedFor) {
+                addresses.extend_from_slice(field.value);
+                addresses.extend_from_slice(b", ");
+            }
+        }
+        addresses.extend_from_slice(client.address_text.as_bytes());
+        field("X-Forwarded-For", addresses.into());
+        let missing = |kind| !client.trusted || self.fields_of(kind).next().is_none();
+        if missing(FieldKind::XForwardedPort) {
+            field("X-Forwarded-Port", client.port_text.as_bytes().into());
+        }
+        if missing(FieldKind::XForwardedProto) {
+            field("X-Forwarded-Proto", client.scheme().as_bytes().into());
+        }
+    }
+
     /// `http`: nothing passes unless it is mapped, but for what the body is.
-    fn write_few_fields(&self, mapped: &[MappedParameter], out: &mut Vec<u8>) {
+    fn write_few_fields(&self, service: Option<&ServiceCall>, mapped: &[MappedParameter], out: &mut Vec<u8>) {
         let is_mapped = |name: &str| mapped.iter().any(|mapped| &*mapped.name == name);
-        if let Some(content_type) = self.content_type
+        let of_service = service.and_then(|service| service.content_type.as_deref()).map(str::as_bytes);
+        if let Some(content_type) = of_service.or(self.content_type)
             && !is_mapped("content-type")
         {
             encode::field("Content-Type", content_type, out);
@@ -390,6 +444,18 @@ impl Inbound<'_> {
     }
 }
 
+/// What is said to a service of AWS beside what is mapped. AWS asks for JSON, which services of the query protocol give
+/// only to who does.
+fn write_service_fields(service: &ServiceCall, mapped: &[MappedParameter], out: &mut Vec<u8>) {
+    let is_mapped = |name: &str| mapped.iter().any(|mapped| &*mapped.name == name);
+    if !is_mapped("accept") {
+        encode::field("Accept", b"application/json", out);
+    }
+    if let Some(target) = service.target.as_deref().filter(|_| !is_mapped("x-amz-target")) {
+        encode::field("X-Amz-Target", target.as_bytes(), out);
+    }
+}
+
 /// Names and values, decoded.
 pub fn query_pairs(query: Option<&str>) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
     query.unwrap_or("").split('&').filter(|pair| !pair.is_empty()).map(|pair| {
@@ -484,6 +550,7 @@ mod tests {
             origin: OriginIndex(0),
             protection: None,
             proxy,
+            service: None,
             http_method: None,
             path: vec![
                 PathPart::Literal("/base/".into()),

@@ -67,6 +67,8 @@ pub enum GatewayError {
     IntegrationMalformed,
     /// The limit of connections to the origin is reached, or its circuit breaker is open.
     IntegrationBusy,
+    /// Lambda did not invoke the function: it is not there, or called too often.
+    InvocationFailed,
 }
 
 impl GatewayError {
@@ -94,9 +96,10 @@ impl GatewayError {
             GatewayError::UnsupportedMediaType => 415,
             GatewayError::Throttled | GatewayError::QuotaExceeded => 429,
             GatewayError::HeaderTooLarge => 431,
-            GatewayError::Configuration | GatewayError::AuthorizerFailure | GatewayError::AuthorizerConfiguration => {
-                500
-            }
+            GatewayError::Configuration
+            | GatewayError::AuthorizerFailure
+            | GatewayError::AuthorizerConfiguration
+            | GatewayError::InvocationFailed => 500,
             GatewayError::IntegrationMalformed => 502,
             GatewayError::IntegrationBusy => 503,
             GatewayError::IntegrationTimeout | GatewayError::IntegrationFailure => 504,
@@ -132,7 +135,9 @@ impl GatewayError {
             GatewayError::TargetTooLong => "URI Too Long",
             GatewayError::UnsupportedMediaType => "Unsupported Media Type",
             GatewayError::HeaderTooLarge => "Request Header Fields Too Large",
-            GatewayError::Configuration | GatewayError::IntegrationMalformed => "Internal server error",
+            GatewayError::Configuration | GatewayError::IntegrationMalformed | GatewayError::InvocationFailed => {
+                "Internal server error"
+            }
             GatewayError::IntegrationBusy => "Service Unavailable",
             GatewayError::IntegrationTimeout => "Endpoint request timed out",
             GatewayError::IntegrationFailure => "Network error communicating with endpoint",
@@ -148,6 +153,7 @@ impl GatewayError {
                 | GatewayError::IntegrationFailure
                 | GatewayError::IntegrationMalformed
                 | GatewayError::IntegrationBusy
+                | GatewayError::InvocationFailed
         )
     }
 
@@ -175,7 +181,9 @@ impl GatewayError {
             GatewayError::UnsupportedMediaType => GatewayResponseType::UnsupportedMediaType,
             GatewayError::Configuration => GatewayResponseType::ApiConfigurationError,
             GatewayError::IntegrationTimeout => GatewayResponseType::IntegrationTimeout,
-            GatewayError::IntegrationFailure => GatewayResponseType::IntegrationFailure,
+            GatewayError::IntegrationFailure | GatewayError::InvocationFailed => {
+                GatewayResponseType::IntegrationFailure
+            }
             GatewayError::BadRequest
             | GatewayError::InvalidJson
             | GatewayError::RequestTimeout

@@ -39,6 +39,7 @@ pub struct Settings {
     pub compression: CompressionSettings,
     pub throttle: ThrottleSettings,
     pub cache: CacheSettings,
+    pub function: FunctionSettings,
     pub authorizers: AuthorizerSettings,
     /// Who may sign requests.
     pub identities: Arc<Identities<Policy>>,
@@ -116,6 +117,14 @@ pub struct CacheSettings {
     pub wait_ms: u64,
     /// Whether clients are told by `X-Cache`.
     pub header: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct FunctionSettings {
+    /// Of what a function is invoked with.
+    pub event_bytes_max: u64,
+    /// Of what it answers; of a streamed answer nothing is kept.
+    pub answer_bytes_max: u64,
 }
 
 #[derive(Clone, Copy, Debug)]

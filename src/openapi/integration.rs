@@ -117,13 +117,20 @@ fn pass_over_http_api_keys<'d>(reader: &mut Reader<'d>, object: &'d Mapping) {
 
 /// A proxy passes the answer on as it is, at AWS too; whoever writes mappings beside it expects otherwise.
 fn warn_of_no_effect<'d>(reader: &mut Reader<'d>, object: &'d Mapping, integration: &Integration) {
-    if integration.integration_type != IntegrationType::HttpProxy || reader.strictness == Strictness::Import {
-        return;
-    }
-    const HELP: &str = "use `type: http` to map requests and answers";
+    let (name, help) = match integration.integration_type {
+        _ if reader.strictness == Strictness::Import => return,
+        IntegrationType::HttpProxy => ("an `http_proxy`", "use `type: http` to map requests and answers"),
+        IntegrationType::AwsProxy => ("an `aws_proxy`", "use `type: aws` to map requests and answers"),
+        IntegrationType::Http | IntegrationType::Aws | IntegrationType::Mock => return,
+    };
     if let Some(entry) = object.entry("requestTemplates") {
-        let message = "`requestTemplates` has no effect in an `http_proxy` integration";
-        reader.warning(entry.key_position, message, HELP);
+        reader.warning(entry.key_position, format!("`requestTemplates` has no effect in {name} integration"), help);
+    }
+    if let Some(entry) = object.entry("requestParameters")
+        && integration.integration_type == IntegrationType::AwsProxy
+        && !integration.request_parameters.is_empty()
+    {
+        reader.warning(entry.key_position, format!("`requestParameters` has no effect in {name} integration"), help);
     }
     let maps = |response: &IntegrationResponse| {
         !response.response_parameters.is_empty() || !response.response_templates.is_empty()
@@ -131,8 +138,11 @@ fn warn_of_no_effect<'d>(reader: &mut Reader<'d>, object: &'d Mapping, integrati
     if let Some(entry) = object.entry("responses")
         && integration.integration_responses.values().any(maps)
     {
-        let message = "mappings in `responses` have no effect in an `http_proxy` integration";
-        reader.warning(entry.key_position, message, HELP);
+        reader.warning(
+            entry.key_position,
+            format!("mappings in `responses` have no effect in {name} integration"),
+            help,
+        );
     }
 }
 

@@ -57,7 +57,7 @@ use compiler::Known;
 use definition::Origins;
 use denial::Denials;
 use protection::Protections;
-use targets::Targets;
+use targets::{Targets, VpcLinkNames};
 use throttle_rules::Rules;
 
 pub use compiler::{CompiledStage, Compiler};
@@ -85,6 +85,8 @@ pub struct Options {
     pub owner: Owner,
     /// Without it, nothing is to be asked.
     pub targets: Option<Arc<Targets>>,
+    /// Of VPC links that are not the settings' own.
+    pub vpc_link_names: VpcLinkNames,
 }
 
 /// Whose the APIs are: what their ARNs have between `execute-api` and the API's id.
@@ -199,6 +201,7 @@ pub fn compile(stages: &[StageSource<'_>], options: &Options, generation: u64) -
     }
     let compiler = Compiler::new(options.limits, options.on_unsupported);
     let mut compiler = compiler.owned_by(options.owner.clone()).with_targets(options.targets.clone());
+    compiler.know_vpc_links(options.vpc_link_names.clone());
     let mut compiled = Vec::with_capacity(stages.len());
     for (position, source) in stages.iter().enumerate() {
         let odd_settings = stage::settings_of_no_method(source.definition, source.stage);
@@ -255,8 +258,6 @@ struct Compilation<'c> {
     origins: Origins,
     protections: Protections,
     authorizers: Authorizers,
-    /// Whether requests are to be signed.
-    signs: bool,
     rules: Rules,
     /// The definition's models by name; `None` for one that was refused.
     models: HashMap<String, Option<Arc<Schema>>>,
@@ -277,7 +278,6 @@ impl<'c> Compilation<'c> {
             protections: Protections::default(),
             rules: Rules::default(),
             authorizers: Authorizers::default(),
-            signs: false,
             models: HashMap::new(),
             shared_namespaces: HashSet::new(),
         }

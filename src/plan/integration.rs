@@ -1,9 +1,11 @@
-//! What a method does with a request: send one to an HTTP origin, or answer from the plan itself.
+//! What a method does with a request: send one to an HTTP origin or an AWS service, invoke a function, or answer from the
+//! plan itself.
 
 use std::sync::Arc;
 
 use super::OriginIndex;
 use super::content::ContentHandling;
+use super::lambda::{LambdaIntegration, ServiceCall};
 use super::protection::ProtectionIndex;
 use super::template::{BodyPath, BodyTemplate, ValueSource};
 use crate::vtl;
@@ -12,6 +14,8 @@ use crate::vtl;
 pub enum Integration {
     Http(Box<HttpIntegration>),
     Mock(Box<MockIntegration>),
+    /// `aws_proxy` with a Lambda function.
+    Lambda(Box<LambdaIntegration>),
     Denied(Box<Denied>),
 }
 
@@ -28,14 +32,16 @@ pub struct Origin {
     pub insecure_skip_verification: bool,
 }
 
-/// `http_proxy` and `http`: the request to make and how its answer is read.
+/// `http_proxy`, `http` and `aws`: the request to make and how its answer is read.
 #[derive(Debug)]
 pub struct HttpIntegration {
     pub origin: OriginIndex,
     /// What protects the origin; it is the first of several then.
     pub protection: Option<ProtectionIndex>,
-    /// `http_proxy`: fields, query and answer pass through. `http`: only what is mapped does.
+    /// `http_proxy`: fields, query and answer pass through. `http`, `aws`: only what is mapped does.
     pub proxy: bool,
+    /// `aws`: what is different where the origin is a service of AWS.
+    pub service: Option<Box<ServiceCall>>,
     /// The method to send; `None` sends the client's own (`httpMethod: ANY`).
     pub http_method: Option<Box<str>>,
     /// Path of the integration's URI, always with its leading slash.
@@ -179,6 +185,7 @@ impl Integration {
         match self {
             Integration::Http(http) => http.mapped,
             Integration::Mock(mock) => mock.mapped,
+            Integration::Lambda(_) => true,
             Integration::Denied(_) => false,
         }
     }
@@ -188,21 +195,35 @@ impl Integration {
         match self {
             Integration::Http(http) => http.content_handling,
             Integration::Mock(mock) => mock.content_handling,
-            Integration::Denied(_) => None,
+            // What is binary data is base64 in the event, whatever is asked for.
+            Integration::Lambda(_) | Integration::Denied(_) => None,
         }
     }
 
     /// Why it answers nobody, where it does not.
     pub fn denied(&self) -> Option<&str> {
         match self {
-            Integration::Http(_) | Integration::Mock(_) => None,
+            Integration::Http(_) | Integration::Mock(_) | Integration::Lambda(_) => None,
             Integration::Denied(denied) => Some(&denied.reason),
+        }
+    }
+
+    /// Whether its requests are signed.
+    pub fn signs(&self) -> bool {
+        match self {
+            Integration::Http(http) => http.service.as_ref().is_some_and(|service| service.signed_for.is_some()),
+            Integration::Lambda(lambda) => lambda.call.signed_for.is_some(),
+            Integration::Mock(_) | Integration::Denied(_) => false,
         }
     }
 
     /// Fields and bodies pass through.
     pub fn is_proxy(&self) -> bool {
-        matches!(self, Integration::Http(http) if http.proxy)
+        match self {
+            Integration::Http(http) => http.proxy,
+            Integration::Lambda(_) => true,
+            Integration::Mock(_) | Integration::Denied(_) => false,
+        }
     }
 }
 

@@ -179,6 +179,7 @@ fn wire(stage: &StagePlan, request: &TestInvocationRequest, target: &str) -> Res
 fn patience(method: &MethodPlan) -> Duration {
     match &method.integration {
         Integration::Http(http) => PATIENCE + Duration::from_millis(u64::from(http.timeout_ms)),
+        Integration::Lambda(lambda) => PATIENCE + Duration::from_millis(u64::from(lambda.timeout_ms)),
         Integration::Mock(_) | Integration::Denied(_) => PATIENCE,
     }
 }
@@ -186,8 +187,12 @@ fn patience(method: &MethodPlan) -> Duration {
 impl TestInvoke {
     /// The addresses of the method's origin, or why there are none.
     fn resolve(&self, stage: &StagePlan, method: &MethodPlan) -> Result<(AddressBook, Option<String>), String> {
-        let Integration::Http(http) = &method.integration else { return Ok((AddressBook::new(), None)) };
-        let host = &stage.origin(http.origin).host;
+        let origin = match &method.integration {
+            Integration::Http(http) => http.origin,
+            Integration::Lambda(lambda) => lambda.call.origin,
+            Integration::Mock(_) | Integration::Denied(_) => return Ok((AddressBook::new(), None)),
+        };
+        let host = &stage.origin(origin).host;
         if host.parse::<IpAddr>().is_ok() {
             return Ok((AddressBook::new(), None));
         }

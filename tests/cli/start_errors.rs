@@ -37,7 +37,7 @@ fn documents() {
     let conflicting = api().route("GET /a/{x}", mock(200, "")).route("GET /a/{y}/b", mock(200, ""));
     check(Gateway::serve().api(&conflicting), 1, &["conflicts with one that has `{x}` in the same place"]);
     let unserved = api().text().replace("\"mock\"", "\"aws_proxy\"");
-    check(Gateway::serve().document(&unserved), 1, &["integrations of type `aws_proxy` are not served"]);
+    check(Gateway::serve().document(&unserved), 1, &["the integration has no `uri`"]);
     let without = "openapi: 3.0.1\ninfo: {title: T, version: '1'}\npaths:\n  /a:\n    get: {responses: {}}\n";
     check(Gateway::serve().document(without), 1, &["`get` has no integration", "api0.yaml:5:5"]);
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::harness::function::{event as event_of, invoked, lambda};
 use crate::harness::gateway::{Ended, Start};
 use crate::harness::{Api, Backend, http, http_proxy, mock};
 
@@ -368,4 +369,65 @@ fn wrong_words_end_with_2() {
         assert_eq!((ended.code(), ended.stdout.as_str()), (2, ""), "{arguments:?}");
         assert!(ended.stderr.contains(expected), "{}", ended.stderr);
     }
+}
+
+#[test]
+fn functions_are_tried_as_they_are_invoked() {
+    let backend = Backend::start(|conversation| {
+        let event = event_of(conversation);
+        match event["path"].as_str().expect("a path") {
+            "/fails" => {
+                conversation.send(invoked("X-Amz-Function-Error: Unhandled\r\n", r#"{"errorMessage":"it threw"}"#))
+            }
+            "/malformed" => conversation.send(invoked("", "null")),
+            "/throttled" => conversation.send("HTTP/1.1 429 X\r\nx-amzn-RequestId: r-2\r\nContent-Length: 0\r\n\r\n"),
+            _ => conversation.send(invoked("", r#"{"statusCode":201,"headers":{"x":"1"},"body":"made"}"#)),
+        }
+    });
+    let api = Api::new().route("POST /{proxy+}", lambda("orders"));
+    let target = format!("orders={}", backend.url());
+    let tried = |path: &str| {
+        let start = Start::command("test-invoke").api(&api).set("lambda.targets", &target);
+        let ended = start.arg("POST").arg(path).arg("--json").arg("-d").arg("in").run();
+        assert_eq!((ended.code(), ended.stderr.as_str()), (0, ""));
+        let answer: Value = serde_json::from_str(&ended.stdout).expect("JSON");
+        let events = events(&answer["log"]);
+        (answer, events)
+    };
+    let (answer, good) = tried("/a?x=1");
+    assert_eq!(
+        (&answer["status"], &answer["body"], &answer["headers"]["x"]),
+        (&json!(201), &json!("made"), &json!("1"))
+    );
+    let uri = format!("{}/2015-03-31/functions/orders/invocations", backend.url());
+    assert_eq!(event(&good, "Sending request to "), uri);
+    assert_eq!(event(&good, "Endpoint request URI: "), uri);
+    let sent = event(&good, "Endpoint request body after transformations: ");
+    assert!(sent.contains(r#""path":"/a""#) && sent.contains(r#""x":"1""#), "{sent}");
+    let received = event(&good, "Endpoint response body before transformations: ");
+    assert_eq!(received, r#"{"statusCode":201,"headers":{"x":"1"},"body":"made"}"#);
+    assert_eq!(event(&good, "Method response body after transformations: "), "made");
+    assert!(event(&good, "Received response. Status: 200, Integration latency: ").ends_with(" ms"));
+    assert_eq!(good.last().map(String::as_str), Some("Method completed with status: 201"));
+
+    let (answer, failed) = tried("/fails");
+    assert_eq!((&answer["status"], &answer["body"]), (&json!(502), &json!(r#"{"message":"Internal server error"}"#)));
+    let error =
+        "Lambda execution failed with status 200 due to customer function error: it threw. Lambda request id: r-1";
+    assert_eq!(failed[failed.len() - 2..], [error, "Method completed with status: 502"]);
+    let (_, malformed) = tried("/malformed");
+    let error = &malformed[malformed.len() - 2];
+    assert!(
+        error.starts_with("Execution failed due to configuration error: Malformed Lambda proxy response: "),
+        "{error}"
+    );
+    let (_, throttled) = tried("/throttled");
+    assert_eq!(
+        throttled[throttled.len() - 3..],
+        [
+            "Lambda invocation failed with status: 429. Lambda request id: r-2",
+            "Gateway response type: INTEGRATION_FAILURE with status code: 500",
+            "Method completed with status: 500",
+        ]
+    );
 }

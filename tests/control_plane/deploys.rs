@@ -66,7 +66,7 @@ fn a_broken_file_is_refused(driver: Driver) {
     for (text, reason) in [
         ("paths: [", "this is not YAML"),
         ("{}", "`openapi`"),
-        (unknown_type.as_str(), "`aws_proxy` are not served"),
+        (unknown_type.as_str(), "the integration has no `uri`"),
         (unresolvable.as_str(), "cannot resolve the upstream `no-such-host.invalid`"),
     ] {
         gateway.write("api0.yaml", text);

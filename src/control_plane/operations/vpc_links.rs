@@ -10,6 +10,7 @@ use crate::control_plane::patch::{Op, Rule, patched};
 use crate::control_plane::store::table::{own_name, part};
 use crate::control_plane::store::{Store, snapshot};
 use crate::model::{ApiDefinition, Integration, OrderedMap, Stage, VpcLink, VpcLinkId};
+use crate::plan::compile::targets::VpcLinkNames;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -82,6 +83,13 @@ pub fn delete_vpc_link(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exce
     }
     store.vpc_links.remove(&[call.region, call.parameter("vpclink_id")]);
     Ok(Reply::Empty)
+}
+
+/// What a region's links are known by beside their ids.
+pub fn names(store: &Store, region: &str) -> VpcLinkNames {
+    let links = store.vpc_links.below(&[region]);
+    let names = |link: &VpcLink| [&link.name].into_iter().chain(&link.target_arns).cloned().collect();
+    links.map(|(key, link)| (own_name(key).to_owned(), names(link))).collect()
 }
 
 /// The methods that are deployed with the link. What is not deployed does not hold it.
@@ -168,6 +176,16 @@ mod tests {
         assert_eq!(desk.call("GET", "/vpclinks", Value::Null)["item"], json!([changed]));
         desk.call("DELETE", &path, Value::Null);
         assert_eq!(desk.refusal("GET", &path, Value::Null), "NotFoundException: VPCLink not found");
+    }
+
+    #[test]
+    fn it_is_known_by_its_name_and_its_target() {
+        let mut desk = Desk::default();
+        let made = desk.call("POST", "/vpclinks", json!({ "name": "one", "targetArns": [TARGET] }));
+        let id = made["id"].as_str().expect("an id").to_owned();
+        let expected = VpcLinkNames::from([(id, vec!["one".to_owned(), TARGET.to_owned()])]);
+        assert_eq!(names(&desk.store, "us-east-1"), expected);
+        assert_eq!(names(&desk.store, "eu-west-1"), VpcLinkNames::new());
     }
 
     #[test]

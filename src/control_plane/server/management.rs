@@ -197,9 +197,11 @@ async fn flush_cache(admin: &Admin, stage: &StageName) -> Result<(), Exception> 
 
 /// TestInvokeMethod: compiles the one method, and runs it beside the control thread.
 async fn try_method(admin: &Admin, invocation: TestInvocation) -> Result<Value, Exception> {
-    let TestInvocation { definition, stage, http_method, path_with_query_string, headers, body } = invocation;
+    let TestInvocation { definition, stage, vpc_link_names, http_method, path_with_query_string, headers, body } =
+        invocation;
     let source = StageSource { definition: &definition, stage: &stage, canary: None };
-    let plan = compile::compile(&[source], &admin.management.compile_options, 1).map_err(|problems| {
+    let options = compile::Options { vpc_link_names, ..admin.management.compile_options.clone() };
+    let plan = compile::compile(&[source], &options, 1).map_err(|problems| {
         let unservable = crate::control_plane::serving::Unservable { stage_name: stage.stage_name.clone(), problems };
         Exception::bad_request(unservable.to_text())
     })?;

@@ -561,6 +561,6 @@ pub fn parse<R>(
 pub(super) fn integration(exchange: &Exchange) -> Option<&HttpIntegration> {
     match exchange.method().map(|method| &method.integration) {
         Some(Integration::Http(http)) => Some(http),
-        Some(Integration::Mock(_) | Integration::Denied(_)) | None => None,
+        Some(Integration::Lambda(_) | Integration::Mock(_) | Integration::Denied(_)) | None => None,
     }
 }

@@ -199,6 +199,7 @@ pub async fn run(connection: &mut Connection, mut collect: Box<Collect>) -> Endi
             Ok(prepared) => super::http::run(connection, Box::new(prepared.of(exchange))).await,
             Err(error) => conclude(connection, exchange, Err(error), None).await,
         },
+        Some(Integration::Lambda(lambda)) => Box::pin(super::lambda::run(connection, exchange, request, lambda)).await,
         // One whose body is compressed comes here.
         Some(Integration::Denied(denied)) => {
             exchange.note = Some(denied.reason.to_string());
@@ -288,18 +289,20 @@ fn body_timeout(shard: &Shard) -> Failure {
 /// The request's body is not there, so nothing after it can be read.
 async fn end_early(connection: &mut Connection, mut exchange: Exchange, failure: Failure) -> Ending {
     exchange.keep_alive = false;
-    let Failure::Client(error) = failure else {
-        connection.shard.recorder.count(Counter::ClientAborts);
-        let error = Some("the client went away");
-        let shard = Rc::clone(&connection.shard);
-        exchange.conclude(&shard, Ended { status: 499, response_bytes: 0, integration_us: None, error });
-        return Ending::Abort;
-    };
+    let Failure::Client(error) = failure else { return client_is_gone(connection, exchange, None) };
     conclude(connection, exchange, Err(error), None).await
 }
 
+/// Nobody waits for an answer any more.
+pub(super) fn client_is_gone(connection: &Connection, exchange: Exchange, integration_us: Option<u64>) -> Ending {
+    connection.shard.recorder.count(Counter::ClientAborts);
+    let error = Some("the client went away");
+    exchange.conclude(&connection.shard, Ended { status: 499, response_bytes: 0, integration_us, error });
+    Ending::Abort
+}
+
 /// Sends what was answered, or the error.
-async fn conclude(
+pub(super) async fn conclude(
     connection: &mut Connection,
     mut exchange: Exchange,
     answered: Result<(u16, u64), GatewayError>,
@@ -323,7 +326,7 @@ async fn conclude(
 }
 
 /// Reads the kept request again and gives it to `act`.
-fn with_inbound<R>(
+pub(super) fn with_inbound<R>(
     connection: &Connection,
     exchange: &Exchange,
     request: &WholeRequest,
@@ -355,8 +358,8 @@ fn with_inbound<R>(
     }))
 }
 
-/// Why a template did not work out, as the client and as the log hear it.
-struct Failed {
+/// Why a mapping did not work out, as the client and as the log hear it.
+pub(super) struct Failed {
     error: GatewayError,
     note: Option<String>,
     detail: Option<ErrorDetail>,
@@ -385,9 +388,17 @@ impl Failed {
         Failed::configuration(format!("response template {error}"))
     }
 
+    pub(super) fn with_note(error: GatewayError, note: String) -> Failed {
+        Failed { error, note: Some(note), detail: None }
+    }
+
+    fn with_detail(error: GatewayError, detail: ErrorDetail) -> Failed {
+        Failed { error, note: None, detail: Some(detail) }
+    }
+
     /// What only the API's owner can mend.
-    fn configuration(note: String) -> Failed {
-        Failed { error: GatewayError::Configuration, note: Some(note), detail: None }
+    pub(super) fn configuration(note: String) -> Failed {
+        Failed::with_note(GatewayError::Configuration, note)
     }
 
     /// A body is not what `contentHandling` makes of it, or what a template can read.
@@ -395,7 +406,7 @@ impl Failed {
         Failed::configuration(what.to_owned())
     }
 
-    fn noted(self, exchange: &mut Exchange) -> GatewayError {
+    pub(super) fn noted(self, exchange: &mut Exchange) -> GatewayError {
         exchange.detail = self.detail.map(Box::new);
         exchange.note = self.note.or(exchange.note.take());
         self.error

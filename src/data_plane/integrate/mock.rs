@@ -66,10 +66,14 @@ fn selecting_status(mock: &MockIntegration, content_type: Option<&[u8]>) -> Resu
 
 /// The first response whose pattern fits, else the default. (Guide, `api-gateway-integration-settings-integration-response`.)
 pub fn select(responses: &[IntegrationResponse], status: u16) -> Option<&IntegrationResponse> {
-    let mut digits = itoa::Buffer::new();
-    let digits = digits.format(status);
-    let fits =
-        |response: &&IntegrationResponse| response.pattern.as_ref().is_some_and(|pattern| pattern.is_match(digits));
+    select_by(responses, Some(itoa::Buffer::new().format(status)))
+}
+
+/// The same by another text than a status; without one, only the default is left.
+pub fn select_by<'r>(responses: &'r [IntegrationResponse], text: Option<&str>) -> Option<&'r IntegrationResponse> {
+    let fits = |response: &&IntegrationResponse| {
+        response.pattern.as_ref().zip(text).is_some_and(|(pattern, text)| pattern.is_match(text))
+    };
     responses.iter().find(fits).or_else(|| responses.iter().find(|response| response.pattern.is_none()))
 }
 

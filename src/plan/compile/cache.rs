@@ -190,9 +190,14 @@ fn method_cache(
     ) -> Option<T> {
         own.and_then(member).or_else(|| every.and_then(member))
     }
-    let http = match &method.integration {
-        Integration::Http(http) if !http.streams => http,
-        Integration::Http(_) | Integration::Mock(_) | Integration::Denied(_) => return None,
+    let (by_accept, by_content_type) = match &method.integration {
+        Integration::Http(http) if !http.streams => {
+            let several = http.responses.iter().any(|response| response.templates.len() > 1);
+            (!http.proxy && (binary || several), !http.request.templates.is_empty())
+        }
+        // What a client accepts decides whether base64 is decoded, and what it sends, what the event has of its body.
+        Integration::Lambda(lambda) if !lambda.streams => (binary, binary),
+        Integration::Http(_) | Integration::Lambda(_) | Integration::Mock(_) | Integration::Denied(_) => return None,
     };
     let any = method.http_method == "ANY";
     let every_for_enabled = every.filter(|_| any || method.http_method == "GET");
@@ -207,13 +212,12 @@ fn method_cache(
     };
     let strategy = own.and_then(strategy).or_else(|| every.and_then(strategy)).unwrap_or_default();
     let requires = either(own, every, |setting| setting.require_authorization_for_cache_control).unwrap_or(true);
-    let several = http.responses.iter().any(|response| response.templates.len() > 1);
     Some(MethodCache {
         ttl_ms,
         invalidation: if requires { Invalidation::ByAuthorized(strategy) } else { Invalidation::ByAnybody },
         definition: method.cache.as_deref().cloned().unwrap_or_default(),
-        by_accept: !http.proxy && (binary || several),
-        by_content_type: !http.request.templates.is_empty(),
+        by_accept,
+        by_content_type,
         any,
     })
 }

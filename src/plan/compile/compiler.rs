@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::definition::{self, CompiledDefinition};
 use super::denial::Denials;
 use super::shared::{Shared, TextKey};
-use super::targets::Targets;
+use super::targets::{Targets, VpcLinkNames};
 use super::{
     Compilation, Deployment, Limits, Owner, Problem, StageSource, Unsupported, cache, content, resource_policy, stage,
     throttle,
@@ -28,6 +28,7 @@ pub struct Compiler {
     pub(super) on_unsupported: Unsupported,
     pub(super) owner: Owner,
     pub(super) targets: Option<Arc<Targets>>,
+    pub(super) vpc_link_names: VpcLinkNames,
     definitions: Shared<Identity, CompiledDefinition>,
     /// Expressions for statuses repeat in every method; a compiled one costs some 10 KB.
     pub(super) patterns: Shared<String, regex::Regex>,
@@ -303,7 +304,6 @@ impl Compilation<'_> {
                 model::ApiKeySource::Authorizer => ApiKeySource::Authorizer,
             },
             resource_policy: compiled.resource_policy.clone(),
-            signs: compiled.signs,
             throttles: throttle::compile(self, stage, &compiled.methods),
             access_log_format: self.access_log_format(stage),
             binary_media_types: content::binary_media_types(self, definition),

@@ -1,5 +1,9 @@
-//! An integration: `http_proxy`, `http` and `mock` are served, the rest is refused by name.
+//! An integration. What is not served of one is refused by name; [`service`] has those with AWS's services, [`vpc_link`] the
+//! private ones.
 //! (Guide, `api-gateway-integration-settings`, `api-gateway-swagger-extensions-integration`.)
+
+mod service;
+mod vpc_link;
 
 use std::sync::Arc;
 
@@ -8,7 +12,7 @@ use super::protection::{self, Protects};
 use super::shared::TextKey;
 use super::uri::{self, UriPart};
 use super::{Compilation, StageSource, expression};
-use crate::model::{self, ConnectionType, IntegrationType, Pointer, ResponseTransferMode, StageVariables};
+use crate::model::{self, IntegrationType, Pointer, ResponseTransferMode, StageVariables};
 use crate::plan::OriginIndex;
 use crate::plan::content::ContentHandling;
 use crate::plan::integration::{
@@ -73,8 +77,8 @@ pub fn compile(
         IntegrationType::HttpProxy => context.http(true).map(|http| Integration::Http(Box::new(http))),
         IntegrationType::Http => context.http(false).map(|http| Integration::Http(Box::new(http))),
         IntegrationType::Mock => context.mock().map(|mock| Integration::Mock(Box::new(mock))),
-        IntegrationType::Aws => context.refuse_type("aws"),
-        IntegrationType::AwsProxy => context.refuse_type("aws_proxy"),
+        IntegrationType::Aws => context.aws().map(|http| Integration::Http(Box::new(http))),
+        IntegrationType::AwsProxy => context.lambda().map(|lambda| Integration::Lambda(Box::new(lambda))),
     }
 }
 
@@ -92,42 +96,24 @@ impl Context<'_, '_, '_> {
         self.compilation.refuse_or_deny(self.pointer.child(at), message).help(help);
     }
 
-    fn refuse_type(&mut self, name: &str) -> Option<Integration> {
-        let message = format!("integrations of type `{name}` are not served by this version");
-        self.refuse_or_deny("type", message, "use `http_proxy`, `http` or `mock`");
-        None
-    }
-
     fn refuse_what_is_not_served(&mut self) {
         let integration = self.integration;
-        if integration.connection_type == Some(ConnectionType::VpcLink) || integration.connection_id.is_some() {
-            let at = if integration.connection_id.is_some() { "connectionId" } else { "connectionType" };
-            self.refuse_or_deny(
-                at,
-                "VPC links are not served by this version",
-                "leave `connectionType` off and give the backend's address as `uri`",
-            );
-        } else if integration.integration_target.is_some() {
-            self.refuse_or_deny(
-                "integrationTarget",
-                "`integrationTarget` is not served by this version",
-                "give the backend's address as `uri`",
-            );
-        }
-        if integration.credentials.is_some() {
-            self.refuse_or_deny(
-                "credentials",
-                "requests are not signed with `credentials` by this version",
-                "take `credentials` away",
-            );
-        }
-        if integration.upstream.is_some() && integration.integration_type == IntegrationType::Mock {
-            self.refuse("x-tollgate-upstream", "a mock has no upstream", "take `x-tollgate-upstream` away");
+        self.refuse_odd_connection();
+        self.refuse_odd_credentials();
+        if integration.upstream.is_some() {
+            let what = match integration.integration_type {
+                IntegrationType::Http | IntegrationType::HttpProxy => None,
+                IntegrationType::Mock => Some("a mock has no upstream"),
+                IntegrationType::Aws | IntegrationType::AwsProxy => Some("an AWS service has its own upstream"),
+            };
+            if let Some(what) = what {
+                self.refuse("x-tollgate-upstream", what, "take `x-tollgate-upstream` away");
+            }
         }
         let proxy = matches!(integration.integration_type, IntegrationType::HttpProxy | IntegrationType::AwsProxy);
         if self.streams() && !proxy {
             let message = "answers of this integration cannot be streamed";
-            let help = "`STREAM` is for `http_proxy`: mapping an answer needs the whole of it; write `BUFFERED`";
+            let help = "`STREAM` is for `http_proxy` and `aws_proxy`: mapping an answer needs the whole of it; write `BUFFERED`";
             self.refuse("responseTransferMode", message, help);
         }
     }
@@ -138,7 +124,7 @@ impl Context<'_, '_, '_> {
         let parameters = self.request_parameters();
         let uri = self.uri()?;
         if !proxy {
-            self.refuse_request_mapping();
+            self.refuse_without_responses("http");
         }
         let path = self.path_parts(uri.path, &parameters.path);
         let request = if proxy { RequestTemplates::default() } else { self.request_templates() };
@@ -161,11 +147,13 @@ impl Context<'_, '_, '_> {
             authority: uri.authority,
             insecure_skip_verification: config.is_some_and(|config| config.insecure_skip_verification),
         };
+        let origin = self.by_vpc_link(origin)?;
         let (origin, protection) = self.protected(origin)?;
         Some(HttpIntegration {
             origin,
             protection,
             proxy,
+            service: None,
             http_method: http_method?,
             path: path?,
             query: uri.query,
@@ -275,10 +263,10 @@ impl Context<'_, '_, '_> {
         None
     }
 
-    fn refuse_request_mapping(&mut self) {
+    fn refuse_without_responses(&mut self, name: &str) {
         if self.integration.integration_responses.is_empty() {
-            let help = "add `responses: {default: {statusCode: \"200\"}}`, or use `http_proxy`";
-            let message = "an `http` integration without `responses` cannot answer";
+            let help = format!("add `responses: {{default: {{statusCode: \"200\"}}}}`, or use `{name}_proxy`");
+            let message = format!("an `{name}` integration without `responses` cannot answer");
             self.compilation.refuse_unanswerable(self.pointer.clone(), message, help);
         }
     }

@@ -27,7 +27,10 @@ pub fn compile(
     let validator = validation::compile(compilation, source, path, method, &pointer);
     let rules = throttle_rules::of_method(compilation, path, method, &pointer);
     let Some(described) = &method.method_integration else {
-        let help = format!("give `{} {path}` one of type `http_proxy`, `http` or `mock`", method.http_method);
+        let help = format!(
+            "give `{} {path}` one of type `http_proxy`, `http`, `aws_proxy`, `aws` or `mock`",
+            method.http_method
+        );
         compilation.refuse(pointer, NO_INTEGRATION).help(help);
         return None;
     };
@@ -43,6 +46,13 @@ pub fn compile(
             (Authorization::None, None, Integration::Denied(Box::new(Denied { reason })))
         }
         None => (authorization, validator, integration?),
+    };
+    let integration = match integration {
+        Integration::Lambda(mut lambda) => {
+            lambda.operation_name = method.operation_name.as_deref().map(Box::from);
+            Integration::Lambda(lambda)
+        }
+        Integration::Http(_) | Integration::Mock(_) | Integration::Denied(_) => integration,
     };
     let http_method = method_name(&method.http_method);
     let resource_id = resource.id.0.as_str().into();

@@ -1,9 +1,9 @@
-//! Where what definitions name by ARN is asked: Lambda functions.
+//! Where what definitions name by ARN or id is asked: Lambda functions, services of AWS, VPC links.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 
-use super::{Compilation, uri};
+use super::{Compilation, Compiler, uri};
 use crate::jwt::verifier::TOKEN_BYTES_MAX;
 use crate::model::Pointer;
 use crate::plan::integration::Origin;
@@ -16,6 +16,12 @@ pub struct Targets {
     pub function_host: Option<SocketAddr>,
     /// Functions that are elsewhere, by name.
     pub functions: HashMap<String, FunctionTarget>,
+    /// Origins of services that are not where AWS has them, by the service's name in a URI.
+    pub service_endpoints: BTreeMap<String, String>,
+    /// Nothing can be signed.
+    pub without_credentials: bool,
+    /// Where VPC links lead, by their id, their name, or the ARN of their target: `http://10.0.0.5:8080`.
+    pub vpc_links: HashMap<String, String>,
     /// Where all others are, in place of the function host.
     pub lambda: Option<FunctionTarget>,
     pub tokens: TokenOptions,
@@ -35,6 +41,9 @@ impl Default for TokenOptions {
         TokenOptions { token_bytes_max: TOKEN_BYTES_MAX, leeway_s: 0, cognito_endpoint: None }
     }
 }
+
+/// What else than its id a VPC link is known by: its name, and its targets' ARNs.
+pub type VpcLinkNames = BTreeMap<String, Vec<String>>;
 
 /// Another place that speaks the Invoke API.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,13 +112,29 @@ impl<'t> FunctionName<'t> {
     }
 }
 
+impl Compiler {
+    /// The names of the links that were made by the management API, by their ids: for the stages that are compiled from
+    /// now on.
+    pub fn know_vpc_links(&mut self, names: VpcLinkNames) {
+        self.vpc_link_names = names;
+    }
+
+    /// Where a VPC link leads; of one that reaches several load balancers, where that one is.
+    pub(super) fn vpc_link(&self, id: &str, target: Option<&str>) -> Option<String> {
+        let links = &self.targets.as_ref()?.vpc_links;
+        let names = self.vpc_link_names.get(id).map_or(&[][..], Vec::as_slice);
+        let mut known_by = target.into_iter().chain([id]).chain(names.iter().map(String::as_str));
+        known_by.find_map(|name| links.get(name)).cloned()
+    }
+}
+
 const URI_HELP: &str = "write `arn:aws:apigateway:REGION:lambda:path/2015-03-31/functions/arn:aws:lambda:REGION:ACCOUNT:function:NAME/invocations`";
 
 impl Compilation<'_> {
     /// How the function is invoked that a URI names, stage variables being put in; `None` where that is refused.
     pub(super) fn function(&mut self, uri: &str, pointer: &Pointer) -> Option<FunctionCall> {
         let Some(named) = FunctionName::of_uri(uri) else {
-            self.refuse(pointer.clone(), format!("`{uri}` does not name a Lambda function")).help(URI_HELP);
+            self.refuse_or_deny(pointer.clone(), format!("`{uri}` does not name a Lambda function")).help(URI_HELP);
             return None;
         };
         let targets = self.compiler.targets.clone().unwrap_or_default();
@@ -153,13 +178,11 @@ impl Compilation<'_> {
             ),
             (None, None) => {
                 let message = format!("there is nowhere to invoke the function `{}`", named.name);
-                let help =
-                    "describe it in the setting `functions`, or say in `aws.endpoints` where the service `lambda` is";
+                let help = "say in `lambda.targets` where it is, or in `aws.endpoints` where the service `lambda` is";
                 self.refuse_or_deny(pointer.clone(), message).help(help);
                 return None;
             }
         };
-        self.signs |= target.is_some_and(|target| target.signed);
         let name = target.and_then(|target| target.name.as_deref()).unwrap_or(named.name);
         let qualifier = named.qualifier.map(|qualifier| format!("?Qualifier={}", qualifier.replace('$', "%24")));
         let qualifier = qualifier.unwrap_or_default();

@@ -4,6 +4,7 @@ mod denial;
 mod incremental;
 mod protection;
 mod resource_policy;
+mod services;
 mod throttle;
 
 use super::*;
@@ -99,7 +100,9 @@ fn only_http(integration: Integration) -> (Plan, HttpIntegration) {
     };
     match std::mem::replace(&mut methods[0].integration, plan_integration::Integration::Mock(Box::new(nothing))) {
         plan_integration::Integration::Http(http) => (plan, *http),
-        plan_integration::Integration::Mock(_) | plan_integration::Integration::Denied(_) => {
+        plan_integration::Integration::Lambda(_)
+        | plan_integration::Integration::Mock(_)
+        | plan_integration::Integration::Denied(_) => {
             panic!("not an HTTP integration")
         }
     }
@@ -221,16 +224,8 @@ fn what_is_held_but_not_served_is_refused_by_name() {
     let at = "/methodIntegration";
     let refused = |integration, rest: &str| check_integration_refused(integration, &format!("{at}{rest}"));
     refused(
-        with(|one| one.integration_type = IntegrationType::AwsProxy),
-        "/type: integrations of type `aws_proxy` are not served by this version",
-    );
-    refused(
-        with(|one| one.connection_type = Some(crate::model::ConnectionType::VpcLink)),
-        "/connectionType: VPC links are not served by this version",
-    );
-    refused(
         with(|one| one.credentials = Some("arn:x".to_owned())),
-        "/credentials: requests are not signed with `credentials` by this version",
+        "/credentials: only requests to AWS's services are signed with `credentials`",
     );
     refused(with(|one| one.timeout_in_millis = Some(49)), "/timeoutInMillis: a timeout of 49 ms is out of range");
     refused(with(|one| one.http_method = None), ": the integration has no `httpMethod`");
@@ -467,7 +462,9 @@ fn stage_with_canary() -> Stage {
 fn path_of(plan: &Plan, stage: usize) -> &[PathPart] {
     match &plan.stages[stage].methods[0].integration {
         plan_integration::Integration::Http(http) => &http.path,
-        plan_integration::Integration::Mock(_) | plan_integration::Integration::Denied(_) => {
+        plan_integration::Integration::Lambda(_)
+        | plan_integration::Integration::Mock(_)
+        | plan_integration::Integration::Denied(_) => {
             panic!("not an HTTP integration")
         }
     }
@@ -566,7 +563,9 @@ fn streams_have_a_limit_of_their_own() {
         assert_eq!(problems.iter().map(|problem| &*problem.message).collect::<Vec<_>>(), expected);
         found.ok().map(|plan| match &plan.stages[0].methods[0].integration {
             plan_integration::Integration::Http(http) => (http.streams, http.timeout_ms),
-            plan_integration::Integration::Mock(_) | plan_integration::Integration::Denied(_) => {
+            plan_integration::Integration::Lambda(_)
+            | plan_integration::Integration::Mock(_)
+            | plan_integration::Integration::Denied(_) => {
                 panic!("not an HTTP integration")
             }
         })

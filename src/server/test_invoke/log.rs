@@ -13,6 +13,7 @@ use crate::http::encode::civil;
 use crate::http::head::{Field, FieldSpace, HeadLimits, request, response};
 use crate::plan::MethodPlan;
 use crate::plan::integration::Integration;
+use crate::plan::lambda::SelectsBy;
 use crate::plan::test_invocation::TestInvocationRequest;
 
 use super::Route;
@@ -133,7 +134,7 @@ impl Steps<'_> {
             Integration::Http(http) if !http.proxy => {
                 http.responses.iter().any(|response| !response.templates.is_empty())
             }
-            Integration::Http(_) | Integration::Mock(_) | Integration::Denied(_) => false,
+            Integration::Http(_) | Integration::Lambda(_) | Integration::Mock(_) | Integration::Denied(_) => false,
         }
     }
 
@@ -151,7 +152,15 @@ impl Steps<'_> {
     fn failure(&self, error: GatewayError, status: u16, log: &mut Log) {
         let why = self.noted.why.as_deref().filter(|why| *why != error.message());
         let because = why.map(|why| format!(": {why}")).unwrap_or_default();
+        if let (GatewayError::IntegrationMalformed, Some(why)) = (error, why.filter(|why| is_of_function(why))) {
+            // Of what a function does wrong the service tells no gateway response type, though there is one.
+            return match why.strip_prefix(FUNCTION_ERROR) {
+                Some(_) => log.line(why),
+                None => log.line(format!("Execution failed due to configuration error: {why}")),
+            };
+        }
         match error {
+            GatewayError::InvocationFailed => log.line(why.unwrap_or(error.message())),
             GatewayError::Configuration | GatewayError::IntegrationMalformed => {
                 log.line(format!("Execution failed due to configuration error{}", self.configuration(why)));
             }
@@ -193,12 +202,27 @@ impl Steps<'_> {
         let mut space = FieldSpace::new();
         let status = response(self.noted.endpoint_response_head.as_ref()?, false, &mut space).ok()??.status;
         let Integration::Http(http) = &self.method.integration else { return None };
-        if http.proxy || crate::data_plane::integrate::mock::select(&http.responses, status).is_some() {
+        let fits = match http.service.as_deref().map(|service| service.selects_by) {
+            // Which pattern its message fits, the exchange has found out.
+            Some(SelectsBy::ErrorMessage) => http.responses.iter().any(|response| response.pattern.is_none()),
+            Some(SelectsBy::Status) | None => {
+                crate::data_plane::integrate::mock::select(&http.responses, status).is_some()
+            }
+        };
+        if http.proxy || fits {
             return None;
         }
         let sentence = "No match for output mapping and no default output mapping configured.";
         Some(format!("{sentence} Endpoint Response Status Code: {status}"))
     }
+}
+
+/// What the note of a function's failure begins with, and of an answer that is none.
+const FUNCTION_ERROR: &str = "Lambda execution failed with status 200 due to customer function error: ";
+const MALFORMED_ANSWER: &str = "Malformed Lambda proxy response";
+
+fn is_of_function(why: &str) -> bool {
+    why.starts_with(FUNCTION_ERROR) || why.starts_with(MALFORMED_ANSWER)
 }
 
 /// `{a=1, b=2}`. Of a name that comes again the last value counts, in the first one's place.

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::super::resources;
+use super::super::{resources, vpc_links};
 use crate::control_plane::exception::Exception;
 use crate::control_plane::operation::{Call, Reply, TestInvocation};
 use crate::control_plane::store::Store;
@@ -47,6 +47,7 @@ pub fn test_invoke_method(store: &mut Store, call: &Call<'_>) -> Result<Reply, E
     Ok(Reply::TestInvocation(Box::new(TestInvocation {
         definition: reduced(store, call, resource, method)?,
         stage,
+        vpc_link_names: vpc_links::names(store, call.region),
         http_method: http_method.to_owned(),
         path_with_query_string: path.unwrap_or_else(|| resource.path.clone()),
         headers: headers(input.headers.unwrap_or_default(), input.multi_value_headers.unwrap_or_default()),

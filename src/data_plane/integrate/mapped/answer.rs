@@ -2,10 +2,11 @@
 
 use crate::http::encode;
 use crate::http::field::is_token;
-use crate::http::head::Framing;
+use crate::http::head::{Framing, ResponseHead};
 use crate::net::deadline::Expiry;
 use crate::plan::content::{self, ContentHandling, Conversion, NotBase64, Payload};
-use crate::plan::integration::{Integration, IntegrationResponse, MockIntegration, MockTemplate};
+use crate::plan::integration::{HttpIntegration, Integration, IntegrationResponse, MockIntegration, MockTemplate};
+use crate::plan::lambda::SelectsBy;
 use crate::plan::mock_status::mock_status;
 use crate::plan::template::BodyTemplate;
 use crate::stats::Counter;
@@ -15,6 +16,7 @@ use std::rc::Rc;
 
 use super::super::super::body::{BodyError, Incoming, Outgoing};
 use super::super::super::cache::filling::{Filling, Seen};
+use super::super::super::call::first_value;
 use super::super::super::compress::compress_whole;
 use super::super::super::connection::{Connection, Ending};
 use super::super::super::exchange::Exchange;
@@ -22,9 +24,12 @@ use super::super::super::forwarding::Inbound;
 use super::super::super::respond::{GatewayError, write_date, write_own_fields};
 use super::super::super::shard::Shard;
 use super::super::super::upstream::{self, Upstream};
-use super::super::http::{Forward, parse};
+use super::super::http::{Forward, integration, parse};
 use super::super::inputs::Inputs;
-use super::super::mock::{Origin, accepted_type, has_header, media_type, select, template_for, write_mapped_headers};
+use super::super::lambda;
+use super::super::mock::{
+    Origin, accepted_type, has_header, media_type, select, select_by, template_for, write_mapped_headers,
+};
 use super::super::passing::Passing;
 use super::{
     BINARY_REQUEST, Failed, MappedRequest, WholeRequest, belongs_to_connection, conclude, payload, with_inbound,
@@ -110,7 +115,8 @@ pub async fn finish(
         debug_assert!(false, "an answer is mapped only where its request was");
         return Ending::Abort;
     };
-    let body = read_answer(passing.framing(), &mut to_origin, buffer, &shard).await;
+    let bytes_max = answer_bytes_max(&exchange, &shard);
+    let body = read_answer(passing.framing(), &mut to_origin, buffer, bytes_max, &shard).await;
     let answered = match body {
         Ok((body, in_step)) => {
             if let Some(trace) = &shard.trace {
@@ -126,14 +132,23 @@ pub async fn finish(
     conclude(connection, exchange, answered, integration_us).await
 }
 
+/// How long an answer may be that is mapped.
+fn answer_bytes_max(exchange: &Exchange, shard: &Shard) -> u64 {
+    let service = integration(exchange).and_then(|http| http.service.as_deref());
+    match service.map(|service| service.selects_by) {
+        Some(SelectsBy::ErrorMessage) => shard.settings.function.answer_bytes_max,
+        Some(SelectsBy::Status) | None => shard.settings.body_bytes_max,
+    }
+}
+
 /// The body of the origin's answer, and whether its connection is in step afterwards.
 async fn read_answer(
     framing: Framing,
     to_origin: &mut upstream::Connection,
     mut buffer: crate::net::buffer::Buffer,
+    bytes_max: u64,
     shard: &Shard,
 ) -> Result<(Vec<u8>, bool), GatewayError> {
-    let bytes_max = shard.settings.body_bytes_max;
     let mut incoming = Incoming::new(framing, Outgoing::Plain, bytes_max);
     let mut body = Vec::new();
     loop {
@@ -177,13 +192,12 @@ fn answer(
     let before = out.len();
     let live = Rc::clone(&exchange.live);
     let http = exchange.found.and_then(|(stage, method)| match &live.plan.stage(stage).method(method).integration {
-        Integration::Http(http) => Some(http),
-        Integration::Mock(_) | Integration::Denied(_) => None,
+        Integration::Http(http) => Some(&**http),
+        Integration::Lambda(_) | Integration::Mock(_) | Integration::Denied(_) => None,
     });
     let answered = with_inbound(connection, exchange, &mapped.request, |inbound| {
         let written = parse(raw_head, exchange.to_head_request, |head| {
-            let response =
-                http.and_then(|http| select(&http.responses, head.status)).ok_or(GatewayError::Configuration)?;
+            let response = selected(http.ok_or(GatewayError::Configuration)?, head, raw)?;
             let types = exchange.stage().map(|stage| &stage.binary_media_types);
             let theirs = types.map_or(Payload::Text, |types| payload(types, head.content_type));
             let (conversion, payload) = response_conversion(inbound, response, theirs);
@@ -202,6 +216,30 @@ fn answer(
     }
     connection.out = out;
     answered?.map_err(|failed| failed.noted(exchange))
+}
+
+/// The integration response for an answer.
+fn selected<'i>(
+    http: &'i HttpIntegration,
+    head: &ResponseHead<'_, '_>,
+    raw: &[u8],
+) -> Result<&'i IntegrationResponse, Failed> {
+    let found = match http.service.as_deref().map(|service| service.selects_by) {
+        None | Some(SelectsBy::Status) => select(&http.responses, head.status),
+        Some(SelectsBy::ErrorMessage) => {
+            if let Some(refused) = lambda::refusal(head.status, || field(head, "x-amzn-requestid")) {
+                return Err(refused);
+            }
+            let failed = field(head, "x-amz-function-error").is_some();
+            let message = failed.then(|| lambda::error_message(raw).unwrap_or_default());
+            select_by(&http.responses, message.as_deref())
+        }
+    };
+    found.ok_or_else(|| GatewayError::Configuration.into())
+}
+
+fn field(head: &ResponseHead<'_, '_>, name: &str) -> Option<Vec<u8>> {
+    first_value(head, name).map(<[u8]>::to_vec)
 }
 
 const NOT_BASE64: &str = "the answer's body is not base64";

@@ -4,16 +4,19 @@ use crate::http::field::is_token;
 use crate::http::head::Framing;
 use crate::plan::content::Payload;
 use crate::plan::integration::{HttpIntegration, MappedParameter, PathPart};
+use crate::plan::lambda::{SelectsBy, ServiceCall};
 use crate::plan::template::ValueSource;
 use crate::vtl::Overrides;
 
 use super::super::super::connection::Connection;
 use super::super::super::exchange::Exchange;
 use super::super::super::forwarding::Inbound;
-use super::super::super::respond::GatewayError;
+use super::super::super::respond::{ErrorDetail, GatewayError};
+use super::super::super::shard::Shard;
 use super::super::http::Forward;
 use super::super::inputs::Inputs;
 use super::super::mock::{accepted_type, media_type};
+use super::super::signed;
 use super::{BINARY_REQUEST, Failed, MappedRequest, WholeRequest, belongs_to_connection, with_inbound};
 
 /// A request that is ready to be sent.
@@ -37,7 +40,9 @@ pub fn forward(
     request: WholeRequest,
     http: &HttpIntegration,
 ) -> Result<Prepared, GatewayError> {
-    let prepared = with_inbound(connection, exchange, &request, |inbound| prepare(inbound, &request, exchange, http));
+    let shard = &connection.shard;
+    let prepared =
+        with_inbound(connection, exchange, &request, |inbound| prepare(inbound, &request, exchange, http, shard));
     let (mut prepared, overrides) = prepared?.map_err(|failed| failed.noted(exchange))?;
     prepared.mapped = http.mapped.then(|| Box::new(MappedRequest { request, overrides }));
     Ok(prepared)
@@ -48,6 +53,7 @@ fn prepare(
     request: &WholeRequest,
     exchange: &Exchange,
     http: &HttpIntegration,
+    shard: &Shard,
 ) -> Result<(Prepared, Overrides), Failed> {
     if inbound.has_refused_twin(&http.headers) {
         return Err(GatewayError::BadRequest.into());
@@ -68,12 +74,20 @@ fn prepare(
         Some(_) => Framing::Length(body.len() as u64),
         None => inbound.framing,
     };
+    let service = http.service.as_deref();
+    let (body, framing) = match service {
+        Some(service) if service.selects_by == SelectsBy::ErrorMessage => of_function(body, made.is_some(), shard)?,
+        Some(_) | None => (body, framing),
+    };
     let effective = with_overrides(http, &overrides)?;
     let outbound = Inbound { content_type, framing, ..*inbound };
     let mut bytes = Vec::with_capacity(1024 + body.len());
     let stage = exchange.found.map(|(stage, _)| stage).ok_or(GatewayError::Configuration)?;
     let host_line = &exchange.live.upstream(stage, http.origin).host_line;
     outbound.write_head(effective.as_ref().unwrap_or(http), host_line, &mut bytes)?;
+    if let Some(scope) = service.and_then(|ServiceCall { signed_for, .. }| signed_for.as_ref()) {
+        signed::sign(&mut bytes, body, scope, shard)?;
+    }
     bytes.extend_from_slice(body);
     let prepared = Prepared {
         bytes,
@@ -83,6 +97,20 @@ fn prepare(
         mapped: None,
     };
     Ok((prepared, overrides))
+}
+
+/// What a function is invoked with: JSON, and an empty object where there is nothing.
+fn of_function<'b>(body: &'b [u8], made: bool, shard: &Shard) -> Result<(&'b [u8], Framing), Failed> {
+    let body = if body.is_empty() { b"{}" } else { body };
+    if body.len() as u64 > shard.settings.function.event_bytes_max {
+        return Err(GatewayError::RequestTooLarge.into());
+    }
+    // What a template makes is its author's to answer for.
+    if !made && let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(body) {
+        let message = format!("{}: {error}", GatewayError::BadRequestBody.message());
+        return Err(Failed::with_detail(GatewayError::BadRequestBody, ErrorDetail::message(message)));
+    }
+    Ok((body, Framing::Length(body.len() as u64)))
 }
 
 /// Parameters that come from the body want JSON. What does not even begin like it has nothing for them, and passes.
@@ -152,6 +180,7 @@ fn with_overrides(http: &HttpIntegration, overrides: &Overrides) -> Result<Optio
         origin: http.origin,
         protection: http.protection,
         proxy: http.proxy,
+        service: http.service.clone(),
         http_method: http.http_method.clone(),
         path: path.collect(),
         query: http.query.clone(),

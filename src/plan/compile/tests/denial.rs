@@ -1,11 +1,14 @@
 //! What is not served denies the methods that it concerns, and no others. Shown as `GET /a` and why, `-` where it is served.
 
+use serde_json::json;
+
 use super::*;
-use crate::model::{AuthorizerId, ConnectionType, DeploymentId, PassthroughBehavior};
+use crate::model::{AuthorizerId, ConnectionType, DeploymentId, PassthroughBehavior, VpcLinkId};
 use crate::plan::MethodPlan;
 
 const DENY: Options = Options {
     targets: None,
+    vpc_link_names: VpcLinkNames::new(),
     root: false,
     limits: Limits { integration_timeout_ms_max: 29_000, template_bytes_max: 307_200, policy_bytes_max: 8_192 },
     on_unsupported: Unsupported::Deny,
@@ -56,18 +59,21 @@ fn a_method_is_denied_for_what_it_asks_for() {
     );
     check_method(
         with(|one| one.integration_type = IntegrationType::AwsProxy),
-        "integrations of type `aws_proxy` are not served by this version",
-        &["/methodIntegration/type"],
+        "`http://a.test/` is not the ARN of an integration",
+        &["/methodIntegration/uri"],
     );
     let compiled = check_method(
-        with(|one| one.connection_type = Some(ConnectionType::VpcLink)),
-        "VPC links are not served by this version",
-        &["/methodIntegration/connectionType"],
+        with(|one| {
+            one.connection_type = Some(ConnectionType::VpcLink);
+            one.connection_id = Some(VpcLinkId("abc123".to_owned()));
+        }),
+        "nobody says where the VPC link `abc123` leads",
+        &["/methodIntegration/connectionId"],
     );
     assert_eq!(compiled.plan().origins.len(), 0, "nobody asks for the address of what is not asked");
     check_method(
         with(|one| one.credentials = Some("arn:x".to_owned())),
-        "requests are not signed with `credentials` by this version",
+        "only requests to AWS's services are signed with `credentials`",
         &["/methodIntegration/credentials"],
     );
     let look_around = |one: &mut Integration| {
