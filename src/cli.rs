@@ -2,7 +2,8 @@
 //!
 //! One file a command. On documents and settings, with their arguments in [`arguments`]: `serve`, `check`, `routes`,
 //! `test-invoke`, [`config`], [`completions`]. On a running gateway, through [`admin`]: with [`managed`], `status`, `diff`,
-//! `deploy`, `rollback`, `cache`, `export`, `backup`, `restore`; with [`lookup`], `keys`, `plans`, `usage`. Exit codes: 0 all
+//! `deploy`, `rollback`, `cache`, `export`, `backup`, `restore`; with [`lookup`], `keys`, `plans`, `usage`. On its function
+//! host: [`functions`]. Exit codes: 0 all
 //! is well, 1 something is wrong with what was given (documents, settings) or with what was asked of a gateway, 2 the command
 //! line itself is wrong.
 
@@ -18,6 +19,7 @@ mod demo;
 pub mod deploy;
 pub mod diff;
 pub mod export;
+pub mod functions;
 pub mod keys;
 mod lookup;
 pub mod managed;
@@ -43,6 +45,10 @@ use std::sync::LazyLock;
 
 /// Runs the command that the arguments (the program's name first) ask for.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environment) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(code) = functions::warden(&arguments) {
+        return code;
+    }
     let command = match CommandLine::try_parse_from(arguments) {
         Ok(command_line) => command_line.command,
         Err(error) => {
@@ -80,6 +86,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
         Command::Keys(args) => done(keys::run(&args, environment)),
         Command::Plans(args) => done(plans::run(&args, environment)),
         Command::Usage(args) => done(usage::run(&args, environment)),
+        Command::Functions(args) => functions::run(&args, environment),
     }
 }
 
@@ -220,6 +227,8 @@ enum Command {
     Plans(plans::PlansArgs),
     /// Tell what keys have used of their quotas, or set what they have left
     Usage(usage::UsageArgs),
+    /// List, invoke and look at the functions that a running gateway hosts
+    Functions(functions::FunctionsArgs),
 }
 
 #[cfg(test)]

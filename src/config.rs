@@ -4,7 +4,8 @@
 //! stronger. Every problem of every source is reported at once.
 //!
 //! - `table`: the one list of settings; `define`: the macro that makes types and rows of it.
-//! - `kind`, `choice`, `address`, `credentials`, `iam`, `endpoints`, `targets`, `special`: the types of values, how each is read and shown.
+//! - `kind`, `choice`, `address`, `credentials`, `functions`, `iam`, `endpoints`, `targets`, `special`: the types of values,
+//!   how each is read and shown.
 //! - `value`: what was written, with its place; `file` and `environment` read it; flags arrive as [`Flags`].
 //! - `rules`: what must hold between settings.
 //! - `problem`: what is wrong, where, and what was meant.
@@ -17,6 +18,7 @@ mod define;
 mod endpoints;
 mod environment;
 mod file;
+mod functions;
 mod iam;
 mod kind;
 mod problem;
@@ -34,13 +36,13 @@ pub use choice::{
 };
 pub use credentials::{AccessKey, AccessToken, Secret, SecretSource};
 pub use endpoints::ServiceEndpoints;
-pub use environment::{ADMIN_URL, Environment, TOKEN, variable};
+pub use environment::{ADMIN_URL, Environment, FUNCTIONS_URL, TOKEN, variable};
 pub use iam::{IamUser, PolicySource, read_users};
 pub use problem::{Problem, Problems, Source, did_you_mean};
 pub use special::{AuditDestination, CertificateFiles, LogDestination, SHARDS_MAX, ShardCount, StageVariables};
 pub use table::{
-    AccessLog, Aws, Config, Forwarding, Iam, Jwt, Lambda, Limits, Log, Management, Quota, Runtime, Shutdown, Throttle,
-    Tls, Upstream,
+    AccessLog, Aws, Config, Forwarding, Functions, Iam, Jwt, Lambda, Limits, Log, Management, Quota, Runtime, Shutdown,
+    Throttle, Tls, Upstream,
 };
 pub use targets::{FunctionTarget, FunctionTargets, VpcLinks};
 pub use value::{Node, Place};

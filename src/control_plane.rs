@@ -70,6 +70,7 @@ use tokio::time::Instant;
 use crate::plan::delivery::{Delivery, Fleet};
 use crate::stats::Registry;
 use access_log::AccessLog;
+use aws_credentials::{AwsCredentialsKeeper, CredentialsNeed, Wanting};
 use health::{HealthChecks, Prober};
 use keeper::Fresh;
 use key_sets::fetch::Getter;
@@ -78,7 +79,7 @@ use publish::{Builder, Links, Published, Publisher, Reload, ReloadCertificates, 
 use resolver::lookup::Lookup;
 use resolver::{Resolver, TtlBounds};
 use server::{Admin, Management};
-use state::{Check, State};
+use state::{Check, MoreMetrics, State};
 use watch::Watch;
 
 /// Requests for a reload that wait; more wait to be let in.
@@ -100,6 +101,8 @@ pub struct Control {
     pub prober: Arc<dyn Prober>,
     /// Asks for issuers' keys.
     pub getter: Arc<dyn Getter>,
+    /// Finds what requests to AWS's services are signed with; `None` where they are not signed.
+    pub aws_credentials: Option<(AwsCredentialsKeeper, Wanting)>,
     /// Bound already, so that an address in use is told before anything starts.
     pub admin: Option<TcpListener>,
     pub management: Management,
@@ -110,6 +113,8 @@ pub struct Control {
     pub reload_certificates: ReloadCertificates,
     /// Further conditions of readiness: that listeners are bound.
     pub checks: Vec<Check>,
+    /// What else `/metrics` tells.
+    pub more_metrics: Option<MoreMetrics>,
     pub settings: Settings,
 }
 
@@ -147,6 +152,7 @@ pub struct ControlPlane {
     publisher: Publisher,
     health_checks: HealthChecks,
     key_sets: KeySetKeeper,
+    aws_credentials: Option<(AwsCredentialsKeeper, CredentialsNeed)>,
     state: Arc<State>,
     reloads: mpsc::Sender<Reload>,
     admin: Option<tokio::net::TcpListener>,
@@ -178,12 +184,16 @@ impl ControlPlane {
         let ttl_ms = Duration::from_millis;
         let ttl = TtlBounds { min: ttl_ms(settings.dns_ttl_min_ms), max: ttl_ms(settings.dns_ttl_max_ms) };
         let resolver = Resolver::new(lookup, ttl, Arc::clone(&registry));
-        let state = State::new(fleet, registry, control.checks, settings.version, settings.driver.clone());
+        let mut state = State::new(fleet, registry, control.checks, settings.version, settings.driver.clone());
+        state.more_metrics = control.more_metrics;
         let state = Arc::new(state);
         let (reloads, asked) = mpsc::channel(RELOADS_MAX);
         let files = Watch::new(settings.watch);
         let (health_checks, watching) = HealthChecks::new(control.prober, Arc::clone(&state));
         let key_sets = KeySetKeeper::new(watching.subscribe(), control.getter, Arc::clone(&state), settings.key_sets);
+        let aws_credentials = control
+            .aws_credentials
+            .map(|(keeper, wanting)| (keeper, CredentialsNeed { watched: watching.subscribe(), wanting }));
         let shared = Arc::clone(&state);
         let (fresh, reload_certificates) = (control.fresh, control.reload_certificates);
         let (unresolved, links) = (settings.unresolved, Links { reloads: asked, fresh, watching, reload_certificates });
@@ -191,6 +201,7 @@ impl ControlPlane {
             publisher: Publisher::new(builder, shared, resolver, files, unresolved, links),
             health_checks,
             key_sets,
+            aws_credentials,
             management: Arc::new(control.management),
             state,
             reloads,
@@ -218,6 +229,10 @@ impl ControlPlane {
         tasks.spawn(publisher.run());
         tasks.spawn(health_checks.run());
         tasks.spawn(key_sets.run());
+        if let Some((keeper, need)) = self.aws_credentials {
+            tasks.spawn(keeper.run());
+            tasks.spawn(need.run());
+        }
         tasks.spawn(harvest_regularly(Arc::clone(&state), Duration::from_millis(settings.harvest_ms.max(1))));
         if let Some(listener) = admin {
             let admin = Admin { state: Arc::clone(&state), reloads: reloads.clone(), management };

@@ -23,6 +23,7 @@
 //! - [`policy`]: policies in IAM's language, of resources, of users and of authorizers' answers: who may call what.
 //! - [`meter`]: how often each API key has called under each usage plan: counters in a mapped file, which outlive the
 //!   process, and the quotas' periods.
+//! - [`function`]: the function host: functions written for AWS Lambda as processes of this machine, behind Lambda's APIs.
 //! - [`stats`]: every metric, a shard's recorder, the merge.
 //!
 //! # Words of our own
@@ -37,14 +38,14 @@
 //!
 //! 1. The planes never name each other; they share `plan` and `stats`; `server` introduces them.
 //! 2. Only `net` names monoio, io-uring and rustls.
-//! 3. `http`, `stats`, `model`, `limit`, `meter`, `jsonpath`, `sign`, `policy` and `jwt` import nothing from the crate, `vtl`
-//!    only `jsonpath`; `plan` names `stats`, `limit`, `meter`, `sign`, `vtl`, `jsonpath`, `policy` and `jwt`, and in
-//!    `compile` `model`.
+//! 3. `http`, `stats`, `model`, `limit`, `meter`, `jsonpath`, `sign`, `policy`, `jwt` and `function` import nothing from the
+//!    crate, `vtl` only `jsonpath`; `plan` names `stats`, `limit`, `meter`, `sign`, `vtl`, `jsonpath`, `policy` and `jwt`, and
+//!    in `compile` `model`.
 //! 4. A plan is a value: built once, never changed, without interior mutability and clock; one copy in the process.
 //! 5. State is touched in plain `fn`s, I/O happens in `async fn`s; no `RefCell` borrow lives across an `.await`.
 //! 6. An error becomes bytes in one place: `data_plane/respond.rs` for clients, `control_plane/server.rs` for operators.
 //! 7. `unsafe` is denied but in `net/{buffer,deadline,listener,mailbox,runtime,stream}.rs`, `meter/arena.rs` (the mapped
-//!    file) and `server.rs` (limits, priority, memory); each block has its SAFETY note.
+//!    file), `function/warden.rs` (processes and their limits) and `server.rs` (limits, priority, memory); each block has its SAFETY note.
 //! 8. A panic in one exchange ends its connection, never the shard.
 //! 9. What needs tokio lives on the control thread, never on a data core.
 //! 10. Unknown or unsupported configuration is an error at import or deploy, never ignored.
@@ -57,6 +58,7 @@ pub mod config;
 pub mod control_plane;
 pub mod data_plane;
 pub mod diagnostic;
+pub mod function;
 pub mod http;
 pub mod jsonpath;
 pub mod jwt;

@@ -3,13 +3,14 @@
 //! Everything that can be wrong is found before anything is served: certificates, addresses, documents, host names. A
 //! start that fails leaves nothing behind. [`bind`] has the addresses, [`listeners`] what TLS on them needs, [`truststores`]
 //! those of custom domain names; [`access`] has the credentials of the admin listener, [`aws`] those of IAM users and what the
-//! settings say of AWS's services; [`probe`] asks targets for their health, [`fetch`] others for anything else, both over a
+//! settings say of AWS's services; `functions` starts the function host; [`probe`] asks targets for their health, [`fetch`] others for anything else, both over a
 //! [`peer`]; [`test_invoke`] starts one shard, for one exchange.
 
 pub mod access;
 pub mod aws;
 mod bind;
 pub mod fetch;
+mod functions;
 mod key_sets;
 mod listeners;
 mod peer;
@@ -20,14 +21,14 @@ mod truststores;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
 
 use crate::config::{self, Config, LogDestination, UnderscoreTwins};
 use crate::control_plane::access::Access;
 use crate::control_plane::access_log::{AccessLog, AccessLogSender, AccessLogTarget};
 use crate::control_plane::audit::AuditLog;
-use crate::control_plane::aws_credentials::{AwsCredentialsKeeper, AwsCredentialsParts, Wanting};
+use crate::control_plane::aws_credentials::{AwsCredentialsKeeper, AwsCredentialsParts};
 use crate::control_plane::clients::ClientsFollower;
 use crate::control_plane::clients::memberships::Metered;
 use crate::control_plane::keeper::{self, Fresh, KeeperHandle, KeeperParts, KeeperSettings};
@@ -36,6 +37,7 @@ use crate::control_plane::publish::Builder;
 use crate::control_plane::resolver::lookup::{Lookup, SystemLookup};
 use crate::control_plane::server::{Management, TESTS_MAX};
 use crate::control_plane::serving::Serving;
+use crate::control_plane::state::MoreMetrics;
 use crate::control_plane::store::disk::Disk;
 use crate::control_plane::usage::Usage;
 use crate::control_plane::usage::sync::UsageSync;
@@ -64,6 +66,7 @@ use crate::plan::delivery::{Delivery, Fleet};
 use crate::plan::identity::Identities;
 use crate::plan::vpc::{VpcEndpoint, VpcEndpoints};
 use crate::policy::{self, Policy, PolicyKind};
+use crate::sign::Timestamp;
 use crate::stats::Registry;
 use truststores::TruststoreFolder;
 
@@ -72,6 +75,8 @@ pub struct Started {
     /// Addresses for clients, with whether they speak TLS; port 0 has become a real one.
     pub listening: Vec<(SocketAddr, bool)>,
     pub admin: Option<SocketAddr>,
+    /// The function host.
+    pub functions: Option<SocketAddr>,
     pub shards: usize,
     pub mode: Mode,
 }
@@ -101,6 +106,8 @@ pub fn serve(
     let fleet = Arc::new(handles(shards)?);
     let (keeper, fresh) = start_keeper(config, disk, Arc::clone(&meters), Arc::clone(&fleet), truststores.clone())?;
     give_memory_back();
+    // Before anything that lowers its priority is done to this thread. It ends with this function.
+    let functions = functions::start(config)?;
     let usage_sync = start_usage_sync(config, &meters, &registry)?;
     let management = management(config, keeper.clone(), &registry, &infos)?;
     let builder = builder(keeper);
@@ -145,33 +152,31 @@ pub fn serve(
     let facts = Started {
         listening: infos.iter().map(|info| (info.address, info.tls.is_some())).collect(),
         admin: admin.as_ref().and_then(|listener| listener.local_addr().ok()),
+        functions: functions.as_ref().map(|host| host.address),
         shards,
         mode,
     };
     runtime.block_on(async {
         let lookup = SystemLookup::new(std::time::Duration::from_millis(config.upstream.dns_timeout_ms))?;
         let lookup: Arc<dyn Lookup> = Arc::new(lookup);
-        let wanting = OnceLock::new();
-        let fleet =
-            Arc::new(Shards { handles: fleet, kept: Mutex::default(), tls: server_tls.clone(), truststores, wanting });
-        if let Some(settings) = aws::credentials_settings(&config.aws) {
-            let (keeper, wanting) = AwsCredentialsKeeper::new(AwsCredentialsParts {
-                settings,
-                environment: Box::new(|name| std::env::var(name).ok()),
-                fetcher: Arc::new(fetch::HttpFetcher::new(Arc::clone(&client_tls), Arc::clone(&lookup))),
-                fleet: Arc::<Shards>::clone(&fleet),
-                clock: Box::new(|| SystemTime::now().into()),
-                random: Box::new(SystemRandom),
-            });
-            fleet.wanting.get_or_init(|| wanting);
-            tokio::spawn(keeper.run());
-        }
+        let fleet: Arc<dyn Fleet> =
+            Arc::new(Shards { handles: fleet, kept: Mutex::default(), tls: server_tls.clone(), truststores });
         let control = Control {
-            fleet,
+            fleet: Arc::clone(&fleet),
             registry,
             builder,
             lookup: Arc::clone(&lookup),
             prober: Arc::new(probe::TargetProber::new(Arc::clone(&client_tls))),
+            aws_credentials: aws::credentials_settings(&config.aws).map(|settings| {
+                AwsCredentialsKeeper::new(AwsCredentialsParts {
+                    settings,
+                    environment: Box::new(|name| std::env::var(name).ok()),
+                    fetcher: Arc::new(fetch::HttpFetcher::new(Arc::clone(&client_tls), Arc::clone(&lookup))),
+                    fleet: Arc::clone(&fleet),
+                    clock: Box::new(|| Timestamp::from_seconds(u64::try_from(keeper::unix_s()).unwrap_or(0))),
+                    random: Box::new(SystemRandom),
+                })
+            }),
             getter: Arc::new(key_sets::DocumentGetter::new(client_tls, lookup)),
             admin,
             management,
@@ -182,6 +187,10 @@ pub fn serve(
                 let serving = Arc::clone(&serving);
                 Box::new(move || serving.load(Ordering::Acquire) == shards)
             })],
+            more_metrics: functions.as_ref().map(|host| {
+                let stats = host.stats.clone();
+                Box::new(move |text: &mut String| stats.render(text)) as MoreMetrics
+            }),
             settings: control_settings(config, mode),
         };
         let mut control_plane = ControlPlane::new(control)?;
@@ -600,8 +609,6 @@ struct Shards {
     /// early is one that will be.
     tls: Option<Arc<ServerTls>>,
     truststores: TruststoreFolder,
-    /// Who finds credentials for plans whose requests are signed; empty where nobody does.
-    wanting: OnceLock<Wanting>,
 }
 
 impl Shards {
@@ -651,9 +658,6 @@ impl Fleet for Shards {
             Delivery::Plan(plan) => {
                 if keep(&mut kept.plans, plan) {
                     self.serve_domains(plan);
-                    if let Some(wanting) = self.wanting.get().filter(|_| plan.signs()) {
-                        wanting.want();
-                    }
                 }
             }
             Delivery::Clients(clients) => drop(keep(&mut kept.clients, clients)),

@@ -19,7 +19,8 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("vtl", &["jsonpath"]),
     ("net", &[]),
     ("diagnostic", &[]),
-    ("config", &["diagnostic"]),
+    ("config", &["diagnostic", "function"]),
+    ("function", &[]),
     ("openapi", &["diagnostic", "model"]),
     ("plan", &["jsonpath", "jwt", "limit", "meter", "policy", "sign", "stats", "vtl"]),
     ("plan/compile", &["jsonpath", "jwt", "limit", "model", "policy", "vtl"]),
@@ -37,6 +38,7 @@ const EVERYTHING: &[&str] = &[
     "control_plane",
     "data_plane",
     "diagnostic",
+    "function",
     "http",
     "jsonpath",
     "jwt",
@@ -55,6 +57,7 @@ const EVERYTHING: &[&str] = &[
 
 /// Where `unsafe` may stand: invariant 7.
 const UNSAFE: &[&str] = &[
+    "function/warden.rs",
     "meter/arena.rs",
     "net/buffer.rs",
     "net/deadline.rs",

@@ -10,6 +10,7 @@ mod architecture;
 mod cli;
 mod control_plane;
 mod data_plane;
+mod functions;
 mod limits;
 mod properties;
 mod signatures;

@@ -58,10 +58,28 @@ pub struct Admin {
     url: String,
     /// `127.0.0.1:8081`.
     authority: String,
+    listener: &'static Listener,
     pub region: String,
     identity: Identity,
     runtime: tokio::runtime::Runtime,
 }
+
+/// What is asked: where it is if nobody says, how that is said, and what its signatures are for.
+pub struct Listener {
+    pub name: &'static str,
+    pub default_url: &'static str,
+    pub flag: &'static str,
+    pub variable: &'static str,
+    pub service: &'static str,
+}
+
+const ADMIN: Listener = Listener {
+    name: "admin listener",
+    default_url: DEFAULT_URL,
+    flag: "--admin-url",
+    variable: ADMIN_URL,
+    service: "apigateway",
+};
 
 enum Identity {
     Token(String),
@@ -75,6 +93,8 @@ pub struct Ask<'a> {
     /// Percent-encoded, with the query.
     pub target: String,
     pub accept: Option<&'a str>,
+    /// Further fields, which no signature has to cover.
+    pub fields: Vec<(&'static str, String)>,
     pub body: Vec<u8>,
 }
 
@@ -97,13 +117,27 @@ impl Admin {
     /// # Errors
     /// The address cannot be one, or only half of a pair of credentials is there.
     pub fn new(args: &AdminArgs, environment: &Environment) -> Result<Admin, String> {
-        let url = args.admin_url.as_deref().or_else(|| variable(environment, ADMIN_URL)).unwrap_or(DEFAULT_URL);
+        Admin::of(&ADMIN, args.admin_url.as_deref(), args.region.as_deref(), environment)
+    }
+
+    /// The same for another listener.
+    ///
+    /// # Errors
+    /// Those of [`Self::new`].
+    pub fn of(
+        listener: &'static Listener,
+        url: Option<&str>,
+        region: Option<&str>,
+        environment: &Environment,
+    ) -> Result<Admin, String> {
+        let url = url.or_else(|| variable(environment, listener.variable)).unwrap_or(listener.default_url);
         let named = || variable(environment, "AWS_REGION").or_else(|| variable(environment, "AWS_DEFAULT_REGION"));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         Ok(Admin {
             url: url.trim_end_matches('/').to_owned(),
-            authority: authority(url)?,
-            region: args.region.as_deref().or_else(named).unwrap_or(DEFAULT_REGION).to_owned(),
+            authority: authority(url, listener.flag)?,
+            listener,
+            region: region.or_else(named).unwrap_or(DEFAULT_REGION).to_owned(),
             identity: Identity::of(environment)?,
             runtime: runtime.map_err(|error| format!("cannot talk to a gateway: {error}"))?,
         })
@@ -112,6 +146,18 @@ impl Admin {
     /// Whether calls are made in [`Self::region`]. A token's are made in the gateway's own, which is its to know.
     pub fn names_region(&self) -> bool {
         matches!(self.identity, Identity::Signer(_))
+    }
+
+    /// The head and the body of an answer.
+    ///
+    /// # Errors
+    /// Nobody answers, or it is refused.
+    pub fn answer(&self, ask: Ask<'_>) -> Result<(hyper::HeaderMap, Bytes), String> {
+        self.run(async {
+            let response = self.exchange(ask).await?;
+            let headers = response.headers().clone();
+            self.collected(response).await.map(|body| (headers, body))
+        })
     }
 
     /// The answer's JSON; null where it has no body.
@@ -202,7 +248,10 @@ impl Admin {
         let status = response.status().as_u16();
         let body = self.collected(response).await?;
         let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-        Err(self.refused(status, body["message"].as_str().unwrap_or("it does not say why")))
+        Err(self.refused(
+            status,
+            ["message", "Message"].iter().find_map(|name| body[*name].as_str()).unwrap_or("it does not say why"),
+        ))
     }
 
     async fn collected(&self, response: Response<Incoming>) -> Result<Bytes, String> {
@@ -225,12 +274,13 @@ impl Admin {
                     headers: &signed,
                     body: &ask.body,
                 };
-                sign::sign(&request, credentials, Scope { region: &self.region, service: "apigateway" }, now())
+                sign::sign(&request, credentials, Scope { region: &self.region, service: self.listener.service }, now())
             }
         };
         let mut request = Request::builder().method(ask.method).uri(&ask.target);
         request = request.header("host", &self.authority).header("content-type", content_type);
-        for (name, value) in ask.accept.map(|accept| ("accept", accept.to_owned())).into_iter().chain(added) {
+        let accept = ask.accept.map(|accept| ("accept", accept.to_owned()));
+        for (name, value) in accept.into_iter().chain(added).chain(ask.fields) {
             request = request.header(name, value);
         }
         request.body(ask.body.into()).map_err(|error| format!("cannot ask the gateway for {}: {error}", ask.target))
@@ -238,9 +288,9 @@ impl Admin {
 
     fn nobody(&self, error: &std::io::Error) -> String {
         format!(
-            "no gateway answers at {}: {error}; is it running (tollgate serve), with its admin listener there? --admin-url or \
-             {ADMIN_URL} names another address",
-            self.url
+            "no gateway answers at {}: {error}; is it running (tollgate serve), with its {} there? {} or {} names another \
+             address",
+            self.url, self.listener.name, self.listener.flag, self.listener.variable
         )
     }
 
@@ -280,8 +330,8 @@ impl Identity {
 }
 
 /// `host:port` of an address such as `http://127.0.0.1:8081`.
-fn authority(url: &str) -> Result<String, String> {
-    let wrong = |why: &str| format!("--admin-url: `{url}` {why}");
+fn authority(url: &str, flag: &str) -> Result<String, String> {
+    let wrong = |why: &str| format!("{flag}: `{url}` {why}");
     let rest = url.strip_prefix("http://").ok_or_else(|| match url.starts_with("https://") {
         true => wrong(
             "is not spoken to: only http:// is, as the admin listener has no TLS; reach a far one through a tunnel, such as \
@@ -314,7 +364,7 @@ mod tests {
 
     #[track_caller]
     fn check(url: &str, expected: Result<&str, &str>) {
-        match (authority(url), expected) {
+        match (authority(url, "--admin-url"), expected) {
             (Ok(found), Ok(expected)) => assert_eq!(found, expected),
             (Err(found), Err(part)) => assert!(found.contains(part), "{found}"),
             (found, expected) => panic!("{url}: {found:?}, not {expected:?}"),

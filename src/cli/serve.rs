@@ -112,6 +112,9 @@ fn announce(started: &Started) {
     if let Some(admin) = started.admin {
         eprintln!("admin on http://{admin} (management API, /healthz /readyz /metrics /reload)");
     }
+    if let Some(functions) = started.functions {
+        eprintln!("functions on http://{functions} (Lambda's Invoke API)");
+    }
     eprintln!("{} shards on {}", started.shards, started.mode.name());
 }
 

@@ -12,7 +12,11 @@ pub const CONFIG_FILE: &str = "TOLLGATE_CONFIG";
 
 /// The variables of the commands that talk to a running gateway: where it is, and what they say to be let in.
 pub const ADMIN_URL: &str = "TOLLGATE_ADMIN_URL";
+pub const FUNCTIONS_URL: &str = "TOLLGATE_FUNCTIONS_URL";
 pub const TOKEN: &str = "TOLLGATE_TOKEN";
+
+/// Variables that are no settings.
+const OTHERS: [&str; 4] = [CONFIG_FILE, ADMIN_URL, FUNCTIONS_URL, TOKEN];
 
 /// A process's environment, names and values.
 pub type Environment = Vec<(OsString, OsString)>;
@@ -36,7 +40,7 @@ pub fn read(environment: &Environment) -> (Vec<(&'static Setting, String, Node)>
     for (name, value) in environment {
         let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else { continue };
         let problem = |message| Problem { source: Source::Environment(name.to_owned()), key: None, message };
-        if value.is_empty() || [CONFIG_FILE, ADMIN_URL, TOKEN].contains(&name) {
+        if value.is_empty() || OTHERS.contains(&name) {
             continue;
         }
         let Some(value) = value.to_str() else {
@@ -53,7 +57,7 @@ pub fn read(environment: &Environment) -> (Vec<(&'static Setting, String, Node)>
 }
 
 fn unknown(name: &str) -> String {
-    let others = [CONFIG_FILE, ADMIN_URL, TOKEN].map(str::to_owned);
+    let others = OTHERS.map(str::to_owned);
     let names: Vec<String> = SETTINGS.iter().map(Setting::environment).chain(others).collect();
     // The prefix, which they all share, must not make far names near.
     let stripped = names.iter().filter_map(|name| name.strip_prefix(PREFIX));

@@ -18,6 +18,8 @@ pub fn broken(config: &Config) -> Vec<Broken> {
     broken.extend(open_to_others(config));
     broken.extend(duplicate_credentials(config));
     broken.extend(duplicate_networks(&config.vpc));
+    broken.extend(functions_open_to_others(config));
+    broken.extend(duplicate_functions(config));
     let mut rule = |holds: bool, keys, message: &str| {
         if !holds {
             broken.push(Broken { keys, message: message.to_owned() });
@@ -90,7 +92,10 @@ fn duplicate_addresses(config: &Config) -> Vec<Broken> {
     let tls = config.tls.listen.iter().map(|address| ("tls.listen", *address));
     let asking = config.tls.client_auth_listen.iter().map(|address| ("tls.client_auth_listen", *address));
     let admin = config.admin.iter().map(|address| ("admin", *address));
-    for (key, address) in listen.chain(tls).chain(asking).chain(admin).filter(|(_, address)| address.port() != 0) {
+    let has_functions = config.functions.enabled || !config.functions.list.is_empty();
+    let functions = has_functions.then_some(("functions.listen", config.functions.listen));
+    let all = listen.chain(tls).chain(asking).chain(admin).chain(functions);
+    for (key, address) in all.filter(|(_, address)| address.port() != 0) {
         let Some((other, _)) = seen.iter().find(|(_, other)| *other == address) else {
             seen.push((key, address));
             continue;
@@ -119,6 +124,32 @@ fn open_to_others(config: &Config) -> Option<Broken> {
     Some(Broken { keys: ["admin", "management.access_keys"], message })
 }
 
+/// The same for the function host: functions are code, and who makes one runs it.
+fn functions_open_to_others(config: &Config) -> Option<Broken> {
+    let address = config.functions.listen;
+    let Management { access_keys, tokens, .. } = &config.management;
+    if address.ip().to_canonical().is_loopback() || !access_keys.is_empty() || !tokens.is_empty() {
+        return None;
+    }
+    let message = format!(
+        "{address} can be reached from outside, and without credentials the function host asks nobody for them; set \
+         management.access_keys or management.tokens, or write a loopback address, such as \"127.0.0.1:{}\"",
+        address.port()
+    );
+    Some(Broken { keys: ["functions.listen", "management.access_keys"], message })
+}
+
+fn duplicate_functions(config: &Config) -> Vec<Broken> {
+    let mut seen = HashSet::new();
+    let names = config.functions.list.iter().map(|function| function.definition.name.as_str());
+    let twice = names.filter(|name| !seen.insert(*name));
+    let broken = |name| Broken {
+        keys: ["functions.list", "functions.list"],
+        message: format!("the function {name:?} is given twice"),
+    };
+    twice.map(broken).collect()
+}
+
 fn duplicate_credentials(config: &Config) -> Vec<Broken> {
     let Management { access_keys, tokens, .. } = &config.management;
     let ids = access_keys.iter().map(|key| ("management.access_keys", key.id.as_str()));
@@ -145,6 +176,34 @@ mod tests {
 
     fn address(text: &str) -> SocketAddr {
         text.parse().expect("tests write addresses")
+    }
+
+    #[test]
+    fn functions_are_given_once_and_not_open_to_others() {
+        use crate::function::definition::{Configured, Definition};
+        use crate::function::runtime::Runtime;
+        let runtime = Runtime::Provided("provided".to_owned());
+        let function = Configured { definition: Definition::new("pets", runtime), code: "pets".into() };
+        check(
+            |config| config.functions.list = vec![function.clone(); 2],
+            &[("functions.list", "the function \"pets\" is given twice")],
+        );
+        check(
+            |config| config.functions.listen = address("0.0.0.0:9002"),
+            &[(
+                "functions.listen",
+                "0.0.0.0:9002 can be reached from outside, and without credentials the function host asks nobody for them; \
+                 set management.access_keys or management.tokens, or write a loopback address, such as \"127.0.0.1:9002\"",
+            )],
+        );
+        check(
+            |config| (config.functions.enabled, config.functions.listen) = (true, address("127.0.0.1:8080")),
+            &[(
+                "functions.listen",
+                "127.0.0.1:8080 is in listen and in functions.listen; choose another port for one of them",
+            )],
+        );
+        check(|config| config.functions.listen = address("127.0.0.1:8080"), &[]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::choice::{
 use super::credentials::{AccessKey, AccessToken};
 use super::define::{Setting, settings};
 use super::endpoints::ServiceEndpoints;
+use super::functions::{PROGRAM, USER};
 use super::iam::IamUser;
 use super::kind::{Facts, Kind};
 use super::special::{
@@ -15,6 +16,7 @@ use super::special::{
 };
 use super::targets::{FunctionTargets, VpcLinks};
 use super::vpc::VpcEndpoint;
+use crate::function::definition::Configured;
 use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -358,6 +360,71 @@ settings! {
         event_bytes_max: u64 = 6_291_456 => Facts::bytes(1_024, GIB).aws("6291456 (answered 413)").parity(6_291_456);
         /// The largest answer of a function that is not streamed; a larger one is answered 502.
         answer_bytes_max: u64 = 6_291_556 => Facts::bytes(1_024, GIB).aws("6291556 (answered 502)").parity(6_291_556);
+    }
+
+    /// The function host: functions that were written for AWS Lambda, run here (docs/functions.md). It starts where there are
+    /// functions in `list` or in `data`, or with `enabled`.
+    functions: Functions {
+        /// The functions, each a table: `name`, `runtime` or `command`, `code` (a folder or a zip file), `handler`,
+        /// `environment`, `memory_mb`, `timeout_s`, `reserved_concurrency`, `processes_min`, `processes_max`, `idle_s`,
+        /// `aliases`, `description`.
+        list: Vec<Configured> = Vec::new() => Facts::plain();
+        /// Start the host without any functions yet, for those that its control API makes.
+        enabled: bool = false => Facts::plain();
+        /// The address of Lambda's Invoke API and control API. Without `management.access_keys` and `management.tokens`,
+        /// loopback only. From this machine anybody may invoke; what changes functions demands credentials where there are
+        /// any, and else a process of root or of the gateway's own user.
+        listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 9002)) => Facts::plain();
+        /// Who functions run as, if the gateway runs as root: `auto` gives each process a user of its own, from `uid_first`
+        /// on; a name is one user for all. If it does not, they run as the gateway does.
+        user: String = "auto".to_owned() => Facts::text(USER);
+        /// The first of the user ids that `auto` takes, as many as `processes_max`. Nobody else should have them.
+        uid_first: u32 = 61_184 => Facts::count(1, 4_000_000_000);
+        /// The interpreter of Python functions, which has `awslambdaric`.
+        python: String = "python3".to_owned() => Facts::text(PROGRAM);
+        /// The interpreter of Node functions.
+        node: String = "node".to_owned() => Facts::text(PROGRAM);
+        /// Where the folder is made in which code is unpacked and functions have their temporary files. Not set: the
+        /// system's folder for temporary files.
+        run_folder: Option<PathBuf> = None => Facts::plain();
+        /// A folder for the logs of functions, a file each. Not set: their latest lines are kept in memory only.
+        log_folder: Option<PathBuf> = None => Facts::plain().aws("CloudWatch Logs");
+        /// The most functions that there may be.
+        functions_max: u32 = 1_000 => Facts::count(1, 100_000);
+        /// The most processes of all functions together; an idle one makes place for one that is needed.
+        processes_max: u32 = 64 => Facts::count(1, 100_000).aws("1000, the account's concurrency");
+        /// The most processes of a function that does not say it itself.
+        function_processes_max: u32 = 8 => Facts::count(1, 100_000);
+        /// How long a process may be idle before it is ended, of a function that does not say it itself.
+        idle_ms: u64 = 300_000 => Facts::milliseconds(1_000, DAY_MS);
+        /// How long an invocation waits for one of the processes that there are before another is started.
+        scale_after_ms: u64 = 5 => Facts::milliseconds(0, HOUR_MS).aws("0");
+        /// The most invocations of a function that wait for a process; one more is answered 429.
+        waiting_max: u32 = 1_000 => Facts::count(0, 1_000_000).aws("0");
+        /// The most that the payloads of all invocations have together that run or wait; what comes on top is answered 429.
+        payload_bytes_max: u64 = 268_435_456 => Facts::bytes(1 << 20, 1024 * GIB);
+        /// How long a process may take until it asks for its first invocation.
+        init_timeout_ms: u64 = 10_000 => Facts::milliseconds(100, HOUR_MS).aws("10000");
+        /// The largest payload of an invocation; a larger one is answered 413.
+        request_bytes_max: u64 = 6_291_456 => Facts::bytes(1_024, GIB).aws("6291456").parity(6_291_456);
+        /// The largest payload of an asynchronous invocation.
+        event_bytes_max: u64 = 1_048_576 => Facts::bytes(1_024, GIB).aws("1048576").parity(1_048_576);
+        /// The largest answer of a function that does not stream it.
+        response_bytes_max: u64 = 6_291_556 => Facts::bytes(1_024, GIB).aws("6291556").parity(6_291_556);
+        /// The largest answer that streams.
+        stream_bytes_max: u64 = 209_715_200 => Facts::bytes(1_024, 1024 * GIB).aws("209715200").parity(209_715_200);
+        /// The most asynchronous invocations that are not done yet; one more is answered 429. They are in memory.
+        events_max: u32 = 10_000 => Facts::count(0, 1_000_000);
+        /// The pause before an asynchronous invocation that failed is tried again; the second time it is twice as long.
+        event_retry_ms: u64 = 60_000 => Facts::milliseconds(1, HOUR_MS).aws("60000");
+        /// What is kept in memory of each function's log.
+        log_bytes_max: u64 = 262_144 => Facts::bytes(1_024, GIB);
+        /// How large the file of a log becomes before it is renamed to `NAME.log.1`, in place of the one before.
+        log_file_bytes_max: u64 = 10_485_760 => Facts::bytes(65_536, 1024 * GIB);
+        /// The largest zip file of a function.
+        zip_bytes_max: u64 = 52_428_800 => Facts::bytes(1_024, 4 * GIB).aws("52428800").parity(52_428_800);
+        /// The most that a zip file unpacks to.
+        code_bytes_max: u64 = 262_144_000 => Facts::bytes(1_024, 1024 * GIB).aws("262144000").parity(262_144_000);
     }
 
     /// What a backend learns of the client, and of the gateway.

@@ -16,7 +16,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 
 use crate::sign::{self, Claim, PathStyle, Request, SignError, Timestamp};
 
-/// The service that a signature has to be for.
+/// The admin listener's service.
 const SERVICE: &str = "apigateway";
 
 /// No region of AWS has a longer name; what is kept by region must not grow by what clients make up.
@@ -109,6 +109,8 @@ pub struct Access {
     tokens: Vec<HashedToken>,
     region: String,
     clock_skew_seconds: u64,
+    /// The service that a signature has to be for.
+    service: &'static str,
 }
 
 struct HashedToken {
@@ -126,6 +128,11 @@ struct Identified<'a> {
 impl Access {
     /// Of two keys with one id the settings have made one.
     pub fn new(settings: AccessSettings) -> Access {
+        Access::of_service(settings, SERVICE)
+    }
+
+    /// The same for a listener of another of AWS's services.
+    pub fn of_service(settings: AccessSettings, service: &'static str) -> Access {
         let AccessSettings { access_keys, tokens, region, clock_skew_ms } = settings;
         let hashed = |Token { name, token, scope }| HashedToken { name, hash: sign::hash(token.as_bytes()), scope };
         Access {
@@ -133,6 +140,7 @@ impl Access {
             tokens: tokens.into_iter().map(hashed).collect(),
             region,
             clock_skew_seconds: clock_skew_ms.div_ceil(1000),
+            service,
         }
     }
 
@@ -190,8 +198,9 @@ impl Access {
         let claim = call.claim()?;
         let checked = match self.keys.get(&claim.access_key_id) {
             None => Err(SignError::UnrecognizedClient),
-            Some(_) if claim.service != SERVICE => {
-                Err(SignError::WrongScope(format!("Credential should be scoped to correct service: '{SERVICE}'.")))
+            Some(_) if claim.service != self.service => {
+                let message = format!("Credential should be scoped to correct service: '{}'.", self.service);
+                Err(SignError::WrongScope(message))
             }
             Some(key) => Ok(key),
         };
@@ -289,7 +298,10 @@ fn denied(message: &str) -> Refusal {
 
 /// Whether a request may be what it says: not one that a page in a browser sends, from another origin or from a name whose
 /// address was changed to ours (DNS rebinding).
-fn from_here(headers: &HeaderMap) -> Result<(), String> {
+///
+/// # Errors
+/// What speaks against it.
+pub fn from_here(headers: &HeaderMap) -> Result<(), String> {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let host = text(header::HOST).unwrap_or_default();
     if !addresses_directly(host) {

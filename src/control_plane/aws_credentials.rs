@@ -24,6 +24,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::fetch::{FetchAnswer, FetchRequest, Fetcher};
+use super::health::Watched;
 use super::operation::Random;
 use crate::model::aws_service::service_endpoint;
 use crate::plan::aws_credentials::AwsCredentials;
@@ -52,14 +53,13 @@ pub struct AwsCredentialsSettings {
     pub timeout_ms: u64,
 }
 
-/// The values of variables, by name.
-pub type Environment = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+/// A variable of the process's environment, by its name.
+pub type Variables = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// The outer world, as it is passed in.
 pub struct AwsCredentialsParts {
     pub settings: AwsCredentialsSettings,
-    /// A variable of the process's environment.
-    pub environment: Environment,
+    pub environment: Variables,
     pub fetcher: Arc<dyn Fetcher>,
     pub fleet: Arc<dyn Fleet>,
     /// The wall clock.
@@ -92,6 +92,22 @@ impl Wanting {
             *times += u64::from(is_wanted);
             is_wanted
         });
+    }
+}
+
+/// Looks at each plan for whether it has methods that sign. Nobody is asked for credentials before.
+pub struct CredentialsNeed {
+    pub watched: watch::Receiver<Option<Watched>>,
+    pub wanting: Wanting,
+}
+
+impl CredentialsNeed {
+    pub async fn run(mut self) {
+        while self.watched.changed().await.is_ok() {
+            if self.watched.borrow_and_update().as_ref().is_some_and(|watched| watched.plan.signs()) {
+                self.wanting.want();
+            }
+        }
     }
 }
 

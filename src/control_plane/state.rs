@@ -21,10 +21,14 @@ const SCRAPE_PATIENCE: Duration = Duration::from_millis(50);
 /// A condition of readiness that somebody else knows about: its name, and whether it holds.
 pub type Check = (&'static str, Box<dyn Fn() -> bool + Send + Sync>);
 
+/// Adds lines to `/metrics`.
+pub type MoreMetrics = Box<dyn Fn(&mut String) + Send + Sync>;
+
 pub struct State {
     pub fleet: Arc<dyn Fleet>,
     pub registry: Arc<Registry>,
     pub checks: Vec<Check>,
+    pub more_metrics: Option<MoreMetrics>,
     pub version: &'static str,
     pub driver: String,
     pub started: SystemTime,
@@ -83,6 +87,7 @@ impl State {
             fleet,
             registry,
             checks,
+            more_metrics: None,
             version,
             driver,
             started: SystemTime::now(),
@@ -177,7 +182,11 @@ impl State {
             target_health: &history.target_health,
             key_sets: &history.key_sets,
         };
-        exposition::render(&lock(&self.totals), &self.registry, &*self.fleet, &facts)
+        let mut text = exposition::render(&lock(&self.totals), &self.registry, &*self.fleet, &facts);
+        if let Some(more) = &self.more_metrics {
+            more(&mut text);
+        }
+        text
     }
 
     /// Each condition of readiness: its name, and what is wrong, if anything.

@@ -102,6 +102,7 @@ fn setup(unresolved: Unresolved, files: Vec<PathBuf>) -> Setup {
     });
     let (management, sender, fresh) = management();
     let control = Control {
+        aws_credentials: None,
         fleet: Arc::clone(&fleet) as Arc<dyn Fleet>,
         registry: Registry::new(0),
         builder,
@@ -114,6 +115,7 @@ fn setup(unresolved: Unresolved, files: Vec<PathBuf>) -> Setup {
         access_log: None,
         reload_certificates: Arc::new(|| Ok(())),
         checks: vec![("listeners", Box::new(|| true))],
+        more_metrics: None,
         settings: settings(unresolved, watch),
     };
     let control_plane = ControlPlane::new(control).expect("nothing is in its way");

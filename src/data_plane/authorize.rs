@@ -23,6 +23,7 @@ mod iam;
 mod says;
 mod token;
 
+use std::cell::OnceCell;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Instant;
@@ -264,6 +265,8 @@ impl<'a> Asking<'a> {
     fn request_facts<'f>(&'f self, identity: Option<&'f Identity>) -> RequestFacts<'f> {
         RequestFacts {
             endpoint: self.shard.settings.vpc_endpoints.find(self.source_ip),
+            agent: OnceCell::new(),
+            referer: OnceCell::new(),
             inbound: self.inbound,
             source_ip: self.source_ip,
             now_s: self.inbound.facts.time_ms / 1000,

@@ -199,6 +199,26 @@ fn files_may_refer_to_files() {
     std::fs::remove_dir_all(&directory).expect("the directory is still there");
 }
 
+/// A policy is kept as text, and what is wrong within it is told by its line all the same.
+#[test]
+fn each_value_of_a_policy_has_its_place() {
+    let policy = "x-amazon-apigateway-policy:\n  Version: '2012-10-17'\n  Statement:\n    - Effect: Allow\n      Action: ['a:b',\n        'c:d']\n";
+    let imported = import_with(&format!("{HEAD}paths: {{}}\n{policy}"), &ImportOptions::default());
+    let first = HEAD.lines().count() as u32 + 2;
+    let check = |pointer: &[&str], line: u32, column: u32| {
+        let pointer = pointer.iter().fold(Pointer::rest_api("policy"), |pointer, segment| pointer.child(segment));
+        let place = imported.source_map.place(&pointer).expect("the importer notes places");
+        assert_eq!((place.line, place.column), (first + line, column), "{pointer}");
+    };
+    check(&[], 0, 1);
+    check(&["Version"], 1, 3);
+    check(&["Statement", "0"], 3, 7);
+    check(&["Statement", "0", "Action"], 4, 7);
+    check(&["Statement", "0", "Action", "1"], 5, 9);
+    // What is missing is missing in what it should be a part of.
+    check(&["Statement", "0", "Resource"], 3, 7);
+}
+
 #[test]
 fn what_asks_for_authorization_is_kept() {
     let text = "swagger: '2.0'

@@ -351,9 +351,9 @@ paths:
     /// takes another way than others.
     #[test]
     fn a_denied_method_answers_nobody() {
-        let locked = DOCUMENT.replace("      responses: {}\n", "      responses: {}\n      security: [{key: []}]\n")
-            + "components: {securitySchemes: {key: {type: apiKey, name: x-api-key, in: header}}}
-x-amazon-apigateway-api-key-source: AUTHORIZER
+        let locked = DOCUMENT.replace("      responses: {}\n", "      responses: {}\n      security: [{auth: []}]\n")
+            + "components: {securitySchemes: {auth: {type: apiKey, name: Authorization, in: header,
+  x-amazon-apigateway-authorizer: {type: token, authorizerUri: 'arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:000000000000:function:f/invocations'}}}}
 x-amazon-apigateway-gateway-responses:
   API_CONFIGURATION_ERROR: {statusCode: 503, responseParameters: {gatewayresponse.header.X-A: \"'b'\"}}
 ";
@@ -376,11 +376,11 @@ x-amazon-apigateway-gateway-responses:
             assert_eq!((invocation.status, header("x-a")), (503, Some("b")), "{coding:?}");
             assert_eq!(header("x-amzn-errortype"), Some("InternalServerErrorException"));
             assert_eq!(invocation.body, br#"{"message":"Internal server error"}"#);
-            let expected = "Execution failed due to configuration error: an API key from an authorizer is not taken";
+            let expected = "Execution failed due to configuration error: there is nowhere to invoke the function `f`";
             assert!(invocation.log.contains(expected), "{}", invocation.log);
         }
         assert_eq!(invoker.invoke(denied(DOCUMENT), &self::request(1)).map(|invocation| invocation.status), Ok(203));
-        let keyed = locked.replace("AUTHORIZER", "HEADER");
+        let keyed = locked.replace("security: [{auth: []}]", "security: []");
         assert_eq!(invoker.invoke(denied(&keyed), &self::request(1)).map(|invocation| invocation.status), Ok(203));
     }
 

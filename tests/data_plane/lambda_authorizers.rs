@@ -245,7 +245,8 @@ fn what_tokens_are_asked_about(driver: Driver) {
         assert_eq!(answer.field("x-amzn-errortype"), Some("UnauthorizedException"));
     }
     assert_eq!(functions.requests().len(), 0, "nobody was asked");
-    assert_eq!(send(client, "GET /files/x/..%2Fy?a=b", "Authorization: Bearer abc\r\n").status(), 400);
+    let climbing = send(&mut gateway.connect(), "GET /files/x/..%2Fy?a=b", "Authorization: Bearer abc\r\n");
+    assert_eq!(climbing.status(), 400);
     assert_eq!(send(client, "GET //files/x%2F%61/y?a=b", "Authorization: Bearer abc\r\n").text(), "in");
     let asked = functions.last();
     assert_eq!(asked.target(), "/2015-03-31/functions/auth/invocations");

@@ -1,5 +1,6 @@
 //! What policies may ask of a request.
 
+use std::cell::OnceCell;
 use std::net::IpAddr;
 
 use super::super::forwarding::Inbound;
@@ -17,6 +18,8 @@ pub struct RequestFacts<'a> {
     pub iam: Option<&'a IamIdentity>,
     /// Where it came through.
     pub endpoint: Option<&'a VpcEndpoint>,
+    pub agent: OnceCell<Option<String>>,
+    pub referer: OnceCell<Option<String>>,
 }
 
 impl Context for RequestFacts<'_> {
@@ -28,16 +31,16 @@ impl Context for RequestFacts<'_> {
             ConditionKey::SecureTransport => {
                 Values::One(Value::Bool(self.inbound.scheme().eq_ignore_ascii_case(b"https")))
             }
-            ConditionKey::UserAgent => text(Some(facts.user_agent).filter(|agent| !agent.is_empty())),
-            ConditionKey::Referer => text(self.field("referer")),
-            ConditionKey::RequestedRegion => text(facts.stage.map(|stage| stage.region.as_bytes())),
+            ConditionKey::UserAgent => of_header(&self.agent, || self.field("user-agent")),
+            ConditionKey::Referer => of_header(&self.referer, || self.field("referer")),
+            ConditionKey::RequestedRegion => text(facts.stage.map(|stage| &*stage.region)),
             ConditionKey::PrincipalAccount => self.of_caller(|iam| &iam.account_id),
             ConditionKey::PrincipalArn => self.of_caller(|iam| &iam.user_arn),
             ConditionKey::PrincipalType => self.of_caller(|_| "User"),
             ConditionKey::UserId => self.of_caller(|iam| &iam.caller),
             ConditionKey::UserName => self.of_caller(|iam| iam.user_arn.rsplit('/').next().unwrap_or("")),
-            ConditionKey::SourceVpc => text(self.endpoint.map(|endpoint| endpoint.vpc_id.as_bytes())),
-            ConditionKey::SourceVpce => text(self.endpoint.map(|endpoint| endpoint.vpce_id.as_bytes())),
+            ConditionKey::SourceVpc => text(self.endpoint.map(|endpoint| &*endpoint.vpc_id)),
+            ConditionKey::SourceVpce => text(self.endpoint.map(|endpoint| &*endpoint.vpce_id)),
             ConditionKey::VpcSourceIp => match self.endpoint {
                 Some(_) => Values::One(Value::Address(self.source_ip.to_canonical())),
                 None => Values::Absent,
@@ -48,8 +51,13 @@ impl Context for RequestFacts<'_> {
     }
 }
 
-fn text(text: Option<&[u8]>) -> Values<'_> {
-    let text = text.and_then(|text| std::str::from_utf8(text).ok());
+/// What is no UTF-8 is shown as if it were: a policy that denies by a part of it is not to be slipped past.
+fn of_header<'v, 'h>(shown: &'v OnceCell<Option<String>>, value: impl FnOnce() -> Option<&'h [u8]>) -> Values<'v> {
+    let shown = shown.get_or_init(|| value().map(|value| String::from_utf8_lossy(value).into_owned()));
+    text(shown.as_deref().filter(|shown| !shown.is_empty()))
+}
+
+fn text(text: Option<&str>) -> Values<'_> {
     text.map_or(Values::Absent, |text| Values::One(Value::Text(text)))
 }
 

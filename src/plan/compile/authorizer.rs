@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::targets::TokenOptions;
-use super::{Compilation, StageSource, expression};
+use super::{Compilation, StageSource, Unsupported, expression};
 use crate::jwt::{Algorithm, Algorithms, Audience, Verifier};
 use crate::model::{self, AuthorizationType, AuthorizerId, AuthorizerType, JwtConfiguration, Method, Pointer};
 use crate::plan::authorizer::{Authorization, Authorizer, AuthorizerIndex, AuthorizerKind, Issuer};
@@ -65,8 +65,11 @@ pub fn of_method(
                 index
             });
             let Some(authorizer) = index else {
-                let message = format!("the authorizer `{}` is not enforced", authorizer.name);
-                compilation.refuse_or_deny(at, message).help(HELP);
+                // Where that is refused, what is wrong with the authorizer has been said.
+                if compilation.compiler.on_unsupported == Unsupported::Deny {
+                    let message = format!("the authorizer `{}` cannot be asked", authorizer.name);
+                    compilation.refuse_or_deny(at, message).help(HELP);
+                }
                 return Authorization::None;
             };
             let scopes = method.authorization_scopes.iter().map(|scope| scope.as_str().into()).collect();

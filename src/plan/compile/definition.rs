@@ -7,8 +7,8 @@ use super::authorizer::Authorizers;
 use super::protection::Protections;
 use super::throttle_rules::Rules;
 use super::{
-    Compilation, PATH_SEGMENTS_MAX, Problem, StageSource, Unsupported, ValueName, cache, gateway_responses, method,
-    resource_policy, throttle_rules,
+    Compilation, PATH_SEGMENTS_MAX, Problem, StageSource, ValueName, cache, gateway_responses, method, resource_policy,
+    throttle_rules,
 };
 use crate::model::{ApiDefinition, Pointer, Resource};
 use crate::plan::authorizer::Authorizer;
@@ -31,6 +31,7 @@ pub struct CompiledDefinition {
     pub rules: Arc<[Rule]>,
     pub resource_policy: Option<Arc<Policy>>,
     pub authorizers: Arc<[Authorizer]>,
+    pub signs: bool,
     /// What methods are denied for.
     pub denied: Box<[Problem]>,
 }
@@ -38,11 +39,10 @@ pub struct CompiledDefinition {
 pub fn compile(compilation: &mut Compilation<'_>, source: StageSource<'_>) -> CompiledDefinition {
     (compilation.origins, compilation.protections) = (Origins::default(), Protections::default());
     (compilation.models, compilation.rules) = (HashMap::new(), Rules::default());
-    compilation.authorizers = Authorizers::default();
+    (compilation.authorizers, compilation.signs) = (Authorizers::default(), false);
     throttle_rules::of_api(compilation, &source.definition.rest_api);
     compilation.shared_namespaces = cache::shared_namespaces(source.definition);
     let resource_policy = resource_policy::compile(compilation, &source.definition.rest_api);
-    refuse_what_is_not_served(compilation, source.definition);
     let responses = gateway_responses::compile(compilation, source.definition, source.stage);
     let (mut routes, mut methods) = (RouteTable::default(), Vec::new());
     for described in &source.definition.resources {
@@ -58,6 +58,7 @@ pub fn compile(compilation: &mut Compilation<'_>, source: StageSource<'_>) -> Co
         rules: std::mem::take(&mut compilation.rules).into_list().into(),
         resource_policy,
         authorizers: std::mem::take(&mut compilation.authorizers).into_list().into(),
+        signs: compilation.signs,
         denied: std::mem::take(&mut compilation.denied).into(),
     }
 }
@@ -90,20 +91,6 @@ impl Origins {
         self.indices.insert(Arc::clone(&origin), index);
         self.list.push(origin);
         index
-    }
-}
-
-/// What is asked of the API as a whole.
-fn refuse_what_is_not_served(compilation: &mut Compilation<'_>, definition: &ApiDefinition) {
-    if definition.rest_api.policy.is_some() {
-        let value = ValueName { source: 0, deployment: compilation.deployment, pointer: Pointer::rest_api("policy") };
-        let message = "resource policies are not enforced by this version".to_owned();
-        let help = Some("take `x-amazon-apigateway-policy` away".to_owned());
-        let problem = Problem { value, message, help, related: None };
-        match compilation.compiler.on_unsupported {
-            Unsupported::Refuse => compilation.problems.push(problem),
-            Unsupported::Deny => compilation.denials.push_for_all(problem),
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! A method: what stands before its integration.
 
 use super::{Compilation, StageSource, authorizer, cache, integration, throttle_rules, validation};
-use crate::model::{ApiKeySource, Method, Pointer, Resource};
+use crate::model::{ApiKeySource, AuthorizationType, Method, Pointer, Resource};
 use crate::plan::MethodPlan;
 use crate::plan::authorizer::Authorization;
 use crate::plan::integration::{Denied, Integration};
@@ -23,7 +23,7 @@ pub fn compile(
     let authorization = authorizer::of_method(compilation, source, method, &pointer);
     // Those of authorizers stay, which other methods may have too.
     let (origins, protections) = (compilation.origins.len(), compilation.protections.len());
-    refuse_keys_of_nobody(compilation, source, method, &authorization, &pointer);
+    refuse_keys_of_nobody(compilation, source, method, &pointer);
     let validator = validation::compile(compilation, source, path, method, &pointer);
     let rules = throttle_rules::of_method(compilation, path, method, &pointer);
     let Some(described) = &method.method_integration else {
@@ -77,11 +77,10 @@ fn refuse_keys_of_nobody(
     compilation: &mut Compilation<'_>,
     source: StageSource<'_>,
     method: &Method,
-    authorization: &Authorization,
     pointer: &Pointer,
 ) {
     let from_authorizer = source.definition.rest_api.api_key_source == ApiKeySource::Authorizer;
-    if method.api_key_required && from_authorizer && *authorization == Authorization::None {
+    if method.api_key_required && from_authorizer && method.authorization_type == AuthorizationType::None {
         let message = "the API's keys are an authorizer's word, and the method has no authorizer";
         let help = "give it one, or set the API's `apiKeySource` to `HEADER`";
         compilation.refuse_unanswerable(pointer.child("apiKeyRequired"), message, help);

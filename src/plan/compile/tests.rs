@@ -252,17 +252,8 @@ fn a_door_that_is_described_as_locked_is_not_served_open() {
         vec![RequestValidator { id, name, validate_request_body: true, validate_request_parameters: false }];
     let (name, schema) = ("Pet".to_owned(), "{}".to_owned());
     definition.models = vec![crate::model::Model { name, schema, ..crate::model::Model::default() }];
-    let policy = r#"{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}}"#;
-    definition.rest_api.policy = Some(policy.to_owned());
     definition.rest_api.api_key_source = crate::model::ApiKeySource::Authorizer;
-    check_refused(
-        &definition,
-        &[
-            "/restApi/policy: resource policies are not enforced by this version",
-            "/authorizationType: authorization CUSTOM by `lambda` is not enforced by this version",
-            "/apiKeyRequired: an API key from an authorizer is not taken by this version",
-        ],
-    );
+    check_refused(&definition, &["/authorizers/lambda/authorizerUri: the authorizer names no function"]);
 }
 
 #[test]

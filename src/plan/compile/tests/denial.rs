@@ -50,7 +50,11 @@ fn a_method_is_denied_for_what_it_asks_for() {
     let mut guarded = method("GET", mock());
     guarded.authorization_type = AuthorizationType::Custom;
     guarded.authorizer_id = Some(AuthorizerId("a1".to_owned()));
-    check_method(guarded, "authorization CUSTOM is not enforced by this version", &["/authorizationType"]);
+    check_method(
+        guarded,
+        "the method's authorization is CUSTOM by an authorizer that is not there",
+        &["/authorizationType"],
+    );
     check_method(
         with(|one| one.integration_type = IntegrationType::AwsProxy),
         "`http://a.test/` is not the ARN of an integration",
@@ -169,10 +173,13 @@ fn what_concerns_the_whole_api_denies_all_of_it() {
     let why = "backends are not shown a client certificate by this version";
     let of_backends = [("GET /a", "-"), ("POST /a", why), ("ANY /b/{c}", "-")];
     check_stage(&definition, &shown, &of_backends, &["/stages/prod/clientCertificateId"]);
-    let policy = r#"{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}}"#;
-    definition.rest_api.policy = Some(policy.to_owned());
-    let why = "resource policies are not enforced by this version";
-    check_stage(&definition, &stage(), &all(why), &["/restApi/policy"]);
+    let policy = json!({ "Statement": {
+        "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*",
+        "Condition": { "Bool": { "aws:MultiFactorAuthPresent": "true" } },
+    } });
+    definition.rest_api.policy = Some(policy.to_string());
+    let why = "PLACEHOLDER";
+    check_stage(&definition, &stage(), &all(why), &["PLACEHOLDER"]);
 }
 
 #[test]
