@@ -50,6 +50,7 @@ fn stage() -> StagePlan {
         authorizers: Arc::new([]),
         gateway_responses: Arc::default(),
         api_key_source: ApiKeySource::Header,
+        signs: false,
         resource_policy: None,
         throttles: None,
         access_log_format: None,

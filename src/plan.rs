@@ -130,6 +130,8 @@ pub struct StagePlan {
     pub authorizers: Arc<[Authorizer]>,
     pub gateway_responses: Arc<GatewayResponses>,
     pub api_key_source: ApiKeySource,
+    /// Whether some of its requests are signed with the gateway's own credentials.
+    pub signs: bool,
     /// Who may call the API at all, where its description says.
     pub resource_policy: Option<Arc<Policy>>,
     /// By its own settings; `None` where no method has a limit.
@@ -200,6 +202,11 @@ impl Plan {
         self
     }
 
+    /// Whether credentials of the gateway's own are needed.
+    pub fn signs(&self) -> bool {
+        self.stages.iter().any(|stage| stage.signs)
+    }
+
     pub fn stage(&self, index: StageIndex) -> &StagePlan {
         &self.stages[index.0 as usize]
     }
@@ -215,15 +222,6 @@ impl Plan {
             Release::Production { share } if share.takes(draw()) => StageIndex(selected.0 + 1),
             Release::Only | Release::Production { .. } | Release::Canary => selected,
         }
-    }
-
-    /// Whether any of its requests is signed.
-    pub fn signs(&self) -> bool {
-        let signs = |stage: &StagePlan| {
-            stage.methods.iter().any(|method| method.integration.signs())
-                || stage.authorizers.iter().any(Authorizer::signs)
-        };
-        self.stages.iter().any(|stage| signs(stage))
     }
 
     /// Where requests go: an origin that several stages name comes as often.

@@ -18,6 +18,7 @@ pub fn plan_value(generation: u64, methods: &[&str], hosts: &[&str]) -> Plan {
         rules: Default::default(),
         method_arn_prefix: Default::default(),
         resource_policy: None,
+        signs: false,
         authorizers: Default::default(),
         region: "us-east-1".into(),
         api_id: "abc123".into(),

@@ -47,18 +47,6 @@ pub enum AuthorizerKind {
     Jwt(Box<[Issuer]>),
 }
 
-impl Authorizer {
-    /// Whether its requests are signed.
-    pub fn signs(&self) -> bool {
-        match &self.kind {
-            AuthorizerKind::Token { function, .. } | AuthorizerKind::Request { function } => {
-                function.signed_for.is_some()
-            }
-            AuthorizerKind::Jwt(_) => false,
-        }
-    }
-}
-
 /// Whose tokens an authorizer takes.
 #[derive(Debug)]
 pub struct Issuer {

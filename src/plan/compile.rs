@@ -258,6 +258,8 @@ struct Compilation<'c> {
     origins: Origins,
     protections: Protections,
     authorizers: Authorizers,
+    /// Whether requests are to be signed.
+    signs: bool,
     rules: Rules,
     /// The definition's models by name; `None` for one that was refused.
     models: HashMap<String, Option<Arc<Schema>>>,
@@ -278,6 +280,7 @@ impl<'c> Compilation<'c> {
             protections: Protections::default(),
             rules: Rules::default(),
             authorizers: Authorizers::default(),
+            signs: false,
             models: HashMap::new(),
             shared_namespaces: HashSet::new(),
         }

@@ -208,15 +208,6 @@ impl Integration {
         }
     }
 
-    /// Whether its requests are signed.
-    pub fn signs(&self) -> bool {
-        match self {
-            Integration::Http(http) => http.service.as_ref().is_some_and(|service| service.signed_for.is_some()),
-            Integration::Lambda(lambda) => lambda.call.signed_for.is_some(),
-            Integration::Mock(_) | Integration::Denied(_) => false,
-        }
-    }
-
     /// Fields and bodies pass through.
     pub fn is_proxy(&self) -> bool {
         match self {

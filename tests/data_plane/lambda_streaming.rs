@@ -1,5 +1,6 @@
 //! Functions whose answers are passed on while they come.
 
+use std::io::Read;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 
@@ -9,7 +10,7 @@ use tollgate::http::event_stream::write_message;
 use crate::harness::backend::Conversation;
 use crate::harness::function::{event, streaming_function_uri};
 use crate::harness::gateway::Start;
-use crate::harness::{Api, Backend, Driver, Gateway};
+use crate::harness::{Api, Backend, Client, Driver, Gateway};
 
 on_both_drivers! {
     a_stream_comes_as_it_is_made,
@@ -62,6 +63,17 @@ fn chunk(conversation: &mut Conversation<'_>, bytes: &[u8]) {
     conversation.send("\r\n");
 }
 
+/// What comes up to a text, byte by byte.
+fn read_until(client: &mut Client, end: &str) -> String {
+    let mut seen = String::new();
+    while !seen.ends_with(end) {
+        let mut byte = [0];
+        client.socket.read_exact(&mut byte).expect("it comes");
+        seen.push(char::from(byte[0]));
+    }
+    seen
+}
+
 fn a_stream_comes_as_it_is_made(driver: Driver) {
     let (go_on, gone_on) = channel::<()>();
     let gone_on: Arc<Mutex<Receiver<()>>> = Arc::new(Mutex::new(gone_on));
@@ -86,18 +98,10 @@ fn a_stream_comes_as_it_is_made(driver: Driver) {
         // Each part is let go only when what came before it has arrived.
         let mut seen = String::new();
         for end in ["\r\n\r\n", "one\r\n"] {
-            while !seen.ends_with(end) {
-                let mut byte = [0];
-                std::io::Read::read_exact(&mut client.socket, &mut byte).expect("it comes");
-                seen.push(char::from(byte[0]));
-            }
+            seen += &read_until(client, end);
             go_on.send(()).expect("the backend waits");
         }
-        while !seen.ends_with("0\r\n\r\n") {
-            let mut byte = [0];
-            std::io::Read::read_exact(&mut client.socket, &mut byte).expect("it comes");
-            seen.push(char::from(byte[0]));
-        }
+        seen += &read_until(client, "0\r\n\r\n");
         assert!(seen.starts_with("HTTP/1.1 206 Partial Content\r\n"), "{seen}");
         for part in [
             "Content-Type: text/event-stream\r\n",
@@ -177,10 +181,13 @@ fn what_goes_wrong_before_the_body_is_answered(driver: Driver) {
 }
 
 fn what_goes_wrong_in_the_body_breaks_it_off(driver: Driver) {
-    let backend = Backend::start(|conversation| {
+    let (go_on, gone_on) = channel::<()>();
+    let gone_on: Arc<Mutex<Receiver<()>>> = Arc::new(Mutex::new(gone_on));
+    let backend = Backend::start(move |conversation| {
         let event = event(conversation);
         begin(conversation);
         chunk(conversation, &[metadata("{}"), payload(b"part")].concat());
+        gone_on.lock().expect("one at a time").recv().expect("the test goes on");
         match event["path"].as_str().expect("a path") {
             "/failed" => chunk(conversation, &message("InvokeComplete", br#"{"ErrorCode":"Unhandled"}"#)),
             "/garbage" => chunk(conversation, b"and now for something different"),
@@ -196,7 +203,10 @@ fn what_goes_wrong_in_the_body_breaks_it_off(driver: Driver) {
     for path in ["/failed", "/garbage", "/ended", "/reset"] {
         let mut client = gateway.connect();
         client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
-        assert_eq!(client.part_of_answer().status(), 200, "{path}");
+        let seen = read_until(&mut client, "part\r\n");
+        assert!(seen.starts_with("HTTP/1.1 200 OK\r\n"), "{path}: {seen}");
+        go_on.send(()).expect("the backend waits");
+        assert!(client.ends(), "{path}: an end that the answer does not have");
     }
     for line in gateway.log(4) {
         assert_eq!(line["status"], 200);
@@ -217,7 +227,7 @@ fn a_client_that_leaves_ends_the_function_s_connection(driver: Driver) {
     let mut client = gateway.connect();
     client.send("GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
     let mut some = [0; 64];
-    std::io::Read::read_exact(&mut client.socket, &mut some).expect("the head comes");
+    client.socket.read_exact(&mut some).expect("the head comes");
     let socket = socket2::SockRef::from(&client.socket).set_linger(Some(std::time::Duration::ZERO));
     socket.expect("a TCP socket");
     drop(client);

@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::function::{invoked, lambda_mapped};
+use tollgate::sign::{Claim, PathStyle, Request, Scope, Timestamp, verify};
+
+use crate::harness::function::{function_uri, invoked, lambda_mapped};
 use crate::harness::gateway::Start;
-use crate::harness::{Api, Backend, Driver, Gateway, Message};
+use crate::harness::{Api, Backend, Driver, Gateway, Message, wait_for, wait_until};
 
 on_both_drivers! {
     a_function_gets_what_is_mapped,
@@ -15,6 +17,7 @@ on_both_drivers! {
     a_service_of_the_query_protocol_is_asked_by_its_query,
     a_path_has_mapped_parts,
     without_credentials_nothing_is_asked_of_aws,
+    requests_are_signed_as_their_service_verifies,
 }
 
 const INTERNAL: &str = r#"{"message":"Internal server error"}"#;
@@ -224,4 +227,65 @@ fn without_credentials_nothing_is_asked_of_aws(driver: Driver) {
     let ended = Gateway::with(&api).driver(driver).set("aws.credentials", "off").run();
     assert_eq!(ended.code(), 1);
     assert!(ended.stderr.contains("requests to `sqs` have to be signed"), "{}", ended.stderr);
+}
+
+/// Refuses what is not signed by the one access key.
+fn verifying(service: &'static str) -> Backend {
+    Backend::start(move |conversation| {
+        conversation.read_body();
+        let request = &conversation.request;
+        let target = request.target().to_owned();
+        let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+        let headers: Vec<(&str, &[u8])> =
+            request.fields.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        let (path_style, body) = (PathStyle::of(service), request.body.as_slice());
+        let signed = Request { method: request.method(), path, path_style, query, headers: &headers, body };
+        let verdict = Claim::parse(&signed).and_then(|claim| {
+            assert_eq!(claim.scope(), Scope { region: "eu-west-1", service });
+            verify(&signed, &claim, SECRET, Timestamp::from(std::time::SystemTime::now()), 300)
+        });
+        let answer = match verdict {
+            Ok(()) => invoked("", r#"{"statusCode":200,"body":"verified"}"#),
+            Err(error) => format!("HTTP/1.1 403 X\r\nContent-Length: 0\r\nX-Why: {error:?}\r\n\r\n").into_bytes(),
+        };
+        conversation.send(answer);
+    })
+}
+
+const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+
+fn requests_are_signed_as_their_service_verifies(driver: Driver) {
+    let s3 = json!({
+        "integration.request.path.key": "method.request.path.key",
+        "integration.request.querystring.x-id": "method.request.querystring.id",
+        "integration.request.header.X-Amz-Meta-Note": "method.request.header.note",
+    });
+    let s3 = [("requestParameters", s3), ("httpMethod", json!("PUT"))];
+    let uri = function_uri("orders").replace("us-east-1", "eu-west-1");
+    let lambda = json!({"type": "aws_proxy", "httpMethod": "POST", "uri": uri});
+    let mut mapped = lambda_mapped("orders", json!({"default": {"statusCode": "200"}}));
+    mapped["uri"] = json!(function_uri("orders:live").replace("us-east-1", "eu-west-1"));
+    for (name, integration) in [
+        ("dynamodb", service("dynamodb:action/Scan", &[])),
+        ("sqs", service("sqs:action/SendMessage&MessageBody=a%20b%2B", &[])),
+        ("s3", service("s3:path/bucket/{key}", &s3)),
+        ("lambda", lambda),
+        ("lambda", mapped),
+    ] {
+        let backend = verifying(name);
+        let api = Api::new().route("POST /{key+}", integration);
+        let start = Gateway::with(&api).driver(driver).set("aws.endpoints", format!("{name}={}", backend.url()));
+        let start = start.variable("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE").variable("AWS_SECRET_ACCESS_KEY", SECRET);
+        let gateway = start.variable("AWS_SESSION_TOKEN", "a-session-token").start();
+        wait_until("the credentials", || gateway.output().contains("AWS credentials found"));
+        let request = "POST /a%20b/c+d//e?id=x%20y&other=1 HTTP/1.1\r\nHost: a\r\nNote:   two  spaces \r\nContent-Length: 9\r\n\r\n{\"a\": \"\"}";
+        // The shards have them a moment later.
+        let answer =
+            wait_for("a signed request", || Some(gateway.exchange(request)).filter(|answer| answer.status() != 500));
+        assert_eq!(answer.status(), 200, "{name}\n{}", backend.last().head);
+        let asked = backend.last();
+        assert_eq!(asked.field("x-amz-security-token"), Some("a-session-token"));
+        assert_eq!(asked.has("x-amz-content-sha256"), name == "s3");
+        assert!(!gateway.output().contains(SECRET) && !gateway.output().contains("a-session-token"));
+    }
 }

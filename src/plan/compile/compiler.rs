@@ -304,6 +304,7 @@ impl Compilation<'_> {
                 model::ApiKeySource::Authorizer => ApiKeySource::Authorizer,
             },
             resource_policy: compiled.resource_policy.clone(),
+            signs: compiled.signs,
             throttles: throttle::compile(self, stage, &compiled.methods),
             access_log_format: self.access_log_format(stage),
             binary_media_types: content::binary_media_types(self, definition),

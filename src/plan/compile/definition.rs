@@ -31,6 +31,7 @@ pub struct CompiledDefinition {
     pub rules: Arc<[Rule]>,
     pub resource_policy: Option<Arc<Policy>>,
     pub authorizers: Arc<[Authorizer]>,
+    pub signs: bool,
     /// What methods are denied for.
     pub denied: Box<[Problem]>,
 }
@@ -38,7 +39,7 @@ pub struct CompiledDefinition {
 pub fn compile(compilation: &mut Compilation<'_>, source: StageSource<'_>) -> CompiledDefinition {
     (compilation.origins, compilation.protections) = (Origins::default(), Protections::default());
     (compilation.models, compilation.rules) = (HashMap::new(), Rules::default());
-    compilation.authorizers = Authorizers::default();
+    (compilation.authorizers, compilation.signs) = (Authorizers::default(), false);
     throttle_rules::of_api(compilation, &source.definition.rest_api);
     compilation.shared_namespaces = cache::shared_namespaces(source.definition);
     let resource_policy = resource_policy::compile(compilation, &source.definition.rest_api);
@@ -57,6 +58,7 @@ pub fn compile(compilation: &mut Compilation<'_>, source: StageSource<'_>) -> Co
         rules: std::mem::take(&mut compilation.rules).into_list().into(),
         resource_policy,
         authorizers: std::mem::take(&mut compilation.authorizers).into_list().into(),
+        signs: compilation.signs,
         denied: std::mem::take(&mut compilation.denied).into(),
     }
 }

@@ -178,11 +178,12 @@ impl Compilation<'_> {
             ),
             (None, None) => {
                 let message = format!("there is nowhere to invoke the function `{}`", named.name);
-                let help = "say in `lambda.targets` where it is, or in `aws.endpoints` where the service `lambda` is";
+                let help = "describe it in `functions.list`, or say in `lambda.targets` where it is";
                 self.refuse_or_deny(pointer.clone(), message).help(help);
                 return None;
             }
         };
+        self.signs |= target.is_some_and(|target| target.signed);
         let name = target.and_then(|target| target.name.as_deref()).unwrap_or(named.name);
         let qualifier = named.qualifier.map(|qualifier| format!("?Qualifier={}", qualifier.replace('$', "%24")));
         let qualifier = qualifier.unwrap_or_default();

@@ -171,6 +171,7 @@ impl Context<'_, '_, '_> {
             self.refuse_unsigned(service);
         }
         let signed = !self.without_credentials();
+        self.compilation.signs |= signed;
         let (path, made_query, target, content_type) = match target {
             AwsTarget::Path(path) => (path.as_str(), String::new(), None, None),
             AwsTarget::Action { name, query } => {
