@@ -167,6 +167,10 @@ impl<'e> Fact<'e> {
 }
 
 impl<'e> Facts<'e> {
+    fn has_claims(&self) -> bool {
+        self.authorized.is_some_and(|by| !by.identity.claims.is_empty())
+    }
+
     fn of_certificate(&self, text: impl FnOnce(&'e ClientCertificate) -> &'e str) -> Fact<'e> {
         Fact::text(self.client_certificate.map(text))
     }
@@ -294,6 +298,8 @@ impl Context for Facts<'_> {
             return if ContextVariable::is_group(name) { Variable::Group } else { Variable::Missing };
         };
         match self.fact(&variable) {
+            // `$context.authorizer.claims['custom:name']`
+            Fact::None if name == "authorizer.claims" && self.has_claims() => Variable::Group,
             Fact::None => Variable::Missing,
             Fact::Text(text) => Variable::Text(String::from_utf8_lossy(text)),
             Fact::Number(number) => i64::try_from(number).map_or(Variable::Missing, Variable::Int),

@@ -9,7 +9,7 @@ pub struct Identity {
     pub principal_id: Option<Box<str>>,
     /// The `context` of an authorizer's answer, as text: numbers and booleans are written as JSON writes them.
     pub context: Vec<(Box<str>, Box<str>)>,
-    /// Of a token; lists and objects as JSON.
+    /// Of a token; as text, see `authorize::token`.
     pub claims: Vec<(Box<str>, Box<str>)>,
     /// Of a signed request.
     pub iam: Option<Box<IamIdentity>>,

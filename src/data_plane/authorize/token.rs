@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::http::encode;
 use crate::jwt::jws::Token;
-use crate::jwt::{JwtError, Verified};
+use crate::jwt::{JwtError, KeySet, Verified};
 use crate::plan::authorizer::{Authorizer, Issuer};
 use crate::stats::Counter;
 
@@ -34,13 +35,14 @@ impl Asking<'_> {
         let token = bearer(self.token(authorizer).unwrap_or_default());
         let verified = Token::parse(token, issuers.first().map_or(0, |issuer| issuer.verifier.token_bytes_max))
             .and_then(|token| self.verify(&token, issuers, now_s));
-        let (says, verified) = verified.map_err(|error| self.refused(error))?;
+        let (verified, keys, issuer) = verified.map_err(|error| self.refused(error))?;
         self.shard.recorder.count(Counter::AuthorizerAsked);
-        let identity = identity(&verified);
+        let identity = identity(&verified, issuers[issuer].is_user_pool);
         // What is kept of it: the claims, twice.
         let bytes = token.len() as u64 * 4;
         let expires_at_s = verified.expires_at_s;
-        let decision = Rc::new(Decision { says: says(verified), identity: Rc::new(identity), bytes });
+        let says = Says::Token { verified, keys, issuer };
+        let decision = Rc::new(Decision { says, identity: Rc::new(identity), bytes });
         if let Some(key) = key {
             let left_ms = u64::try_from(expires_at_s.saturating_sub(now_s)).unwrap_or(0).saturating_mul(1000);
             // An hour later it is verified once more, whatever it says.
@@ -58,22 +60,19 @@ impl Asking<'_> {
         same_keys && issuer.verifier.recheck(verified, now_s).is_ok()
     }
 
-    /// By the first issuer whose token it is.
-    fn verify<'i>(
+    /// By the first issuer whose token it is: by which keys, and which issuer of these it is.
+    fn verify(
         &self,
         token: &Token<'_>,
-        issuers: &'i [Issuer],
+        issuers: &[Issuer],
         now_s: i64,
-    ) -> Result<(impl FnOnce(Verified) -> Says + use<'i>, Verified), JwtError> {
+    ) -> Result<(Verified, Arc<KeySet>, usize), JwtError> {
         let known = self.shard.key_sets();
         let mut why = JwtError::NoKeys;
         for (number, issuer) in issuers.iter().enumerate() {
             let Some(source) = known.of(&issuer.keys) else { continue };
             match issuer.verifier.verify_parsed(token, &source.keys, now_s) {
-                Ok(verified) => {
-                    let keys = Arc::clone(&source.keys);
-                    return Ok((move |verified| Says::Token { verified, keys, issuer: number }, verified));
-                }
+                Ok(verified) => return Ok((verified, Arc::clone(&source.keys), number)),
                 Err(error) => {
                     if error.wants_newer_keys() {
                         source.ask_for_newer();
@@ -116,20 +115,59 @@ fn bearer(value: &[u8]) -> &[u8] {
     }
 }
 
-/// Claims as `$context.authorizer.claims` has them: text as it is, all else as JSON.
-fn identity(verified: &Verified) -> Identity {
-    let text = |value: &Value| match value {
-        Value::String(text) => text.as_str().into(),
-        other => other.to_string().into(),
+/// Claims as `$context.authorizer.claims` has them: text as it is, all else as JSON. Of a user pool's token, lists and times
+/// are as API Gateway writes them, which its page does not say: `a,b` and `Fri Jul 29 18:52:53 UTC 2016`, as functions get
+/// them (<https://github.com/amazon-archives/amazon-cognito-identity-js/issues/92>,
+/// <https://github.com/aws/chalice/issues/783>).
+fn identity(verified: &Verified, is_user_pool: bool) -> Identity {
+    let claim = |name: &str, value: &Value| match value {
+        Value::Array(items) if is_user_pool => items.iter().map(text).collect::<Vec<_>>().join(","),
+        Value::Number(seconds) if is_user_pool && matches!(name, "exp" | "iat") => {
+            seconds.as_i64().and_then(date).unwrap_or_else(|| text(value))
+        }
+        _ => text(value),
     };
-    let claims = verified.claims.iter().map(|(name, value)| (name.as_str().into(), text(value))).collect();
-    let principal_id = verified.claims.get("sub").map(text);
+    let claims =
+        verified.claims.iter().map(|(name, value)| (name.as_str().into(), claim(name, value).into())).collect();
+    // A user pool's tokens come with their claims alone.
+    let principal_id = verified.claims.get("sub").filter(|_| !is_user_pool).map(|sub| text(sub).into());
     Identity { principal_id, claims, ..Identity::default() }
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// As Java writes it; a time that no token has in earnest is written as it is.
+fn date(unix_seconds: i64) -> Option<String> {
+    /// The year 9999.
+    const SECONDS_MAX: i64 = 253_402_300_799;
+    let mut fixed = Vec::new();
+    if !(0..=SECONDS_MAX).contains(&unix_seconds) {
+        return None;
+    }
+    encode::date(unix_seconds, &mut fixed);
+    let fixed = String::from_utf8(fixed).ok()?;
+    // `Sun, 06 Nov 1994 08:49:37 GMT`
+    let mut words = fixed.split(' ');
+    let [weekday, day, month, year, time] = std::array::from_fn(|_| words.next().unwrap_or_default());
+    Some(format!("{} {month} {day} {time} UTC {year}", weekday.trim_end_matches(',')))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dates() {
+        let is = |seconds| date(seconds).unwrap_or_default();
+        assert_eq!(is(1_469_818_373), "Fri Jul 29 18:52:53 UTC 2016");
+        assert_eq!(is(1_680_637_179), "Tue Apr 04 19:39:39 UTC 2023");
+        assert_eq!([is(-1), is(i64::MAX), is(0)], ["", "", "Thu Jan 01 00:00:00 UTC 1970"]);
+    }
 
     #[test]
     fn schemes() {
