@@ -135,7 +135,7 @@ impl Event<'_, '_> {
         out.extend_from_slice(b",\"queryStringParameters\":");
         map(
             (0..pairs.len()).filter(first).map(|at| {
-                let last = values(at).last().map_or(&b""[..], |value| value);
+                let last = values(at).next_back().map_or(&b""[..], |value| value);
                 (&pairs[at].0[..], last)
             }),
             out,
