@@ -87,7 +87,7 @@ pub struct Started {
 /// Why it could not start; nothing is half-started then.
 pub fn serve(
     config: &Config,
-    builder: impl FnOnce(KeeperHandle) -> Builder,
+    builder: impl FnOnce(KeeperHandle, &Config) -> Builder,
     started: impl FnOnce(&Started),
 ) -> Result<ExitReason, String> {
     raise_descriptor_limit();
@@ -104,13 +104,14 @@ pub fn serve(
     let disk = config.data.as_deref().map(Disk::open).transpose()?;
     let meters = Arc::new(open_meters(config)?);
     let fleet = Arc::new(handles(shards)?);
-    let (keeper, fresh) = start_keeper(config, disk, Arc::clone(&meters), Arc::clone(&fleet), truststores.clone())?;
-    give_memory_back();
     // Before anything that lowers its priority is done to this thread. It ends with this function.
     let functions = functions::start(config)?;
+    let config = &functions::with_host(config, functions.as_ref());
+    let (keeper, fresh) = start_keeper(config, disk, Arc::clone(&meters), Arc::clone(&fleet), truststores.clone())?;
+    give_memory_back();
     let usage_sync = start_usage_sync(config, &meters, &registry)?;
     let management = management(config, keeper.clone(), &registry, &infos)?;
-    let builder = builder(keeper);
+    let builder = builder(keeper, config);
 
     let settings = Arc::new(settings(config, shards)?);
     let limits = Arc::new(SharedLimits::new(shards, &settings.throttle, meters));
@@ -351,7 +352,7 @@ pub fn compile_options(config: &Config) -> compile::Options {
         limits,
         on_unsupported: compile::Unsupported::Refuse,
         owner,
-        targets: Some(Arc::new(targets(config, None))),
+        targets: Some(Arc::new(targets(config, functions::address(config)))),
         vpc_link_names: Default::default(),
     }
 }

@@ -40,7 +40,8 @@ fn serve_files(config: Config) -> Result<ExitReason, String> {
     // The first build is for the list of what is served, and for problems in colour.
     let colour = std::io::stderr().is_terminal();
     let first = deployment::build(&files, &import, &options, 0).map_err(|problems| problems.to_text(colour))?;
-    let builder = move |keeper: KeeperHandle| -> Builder {
+    let builder = move |keeper: KeeperHandle, started: &Config| -> Builder {
+        let options = compile_options(started);
         Arc::new(move |generation| {
             let built =
                 deployment::build(&files, &import, &options, generation).map_err(|problems| problems.to_text(false))?;
@@ -63,7 +64,7 @@ fn serve_files(config: Config) -> Result<ExitReason, String> {
 
 /// Serves what the management API has made, and will make.
 fn serve_store(config: &Config) -> Result<ExitReason, String> {
-    let builder = |keeper: KeeperHandle| -> Builder {
+    let builder = |keeper: KeeperHandle, _: &Config| -> Builder {
         Arc::new(move |_| {
             let keeper = keeper.clone();
             let keep = Box::new(move |_| keeper.deploy(Documents::default()));
@@ -87,7 +88,7 @@ fn serve_demo(config: &Config) -> Result<ExitReason, String> {
         demo::build(backend, &import, &options, generation).map_err(|problems| problems.to_text(false))
     };
     let first = build(0)?;
-    let builder = move |keeper: KeeperHandle| -> Builder {
+    let builder = move |keeper: KeeperHandle, _: &Config| -> Builder {
         Arc::new(move |generation| {
             let built = deployment::Built { watched_files: Vec::new(), ..build(generation)? };
             Ok(kept(built, root, keeper.clone()))

@@ -350,18 +350,6 @@ settings! {
         credentials_timeout_ms: u64 = 5_000 => Facts::milliseconds(10, HOUR_MS);
     }
 
-    /// Lambda functions as backends: integrations of the types `AWS_PROXY` and `AWS`.
-    lambda: Lambda {
-        /// Functions that are elsewhere, by name: a `url` where Lambda's Invoke API is spoken (the runtime interface emulator,
-        /// another gateway's function host, `https://lambda.eu-west-1.amazonaws.com`), the function's `name` there if it is
-        /// another (the emulator calls every function `function`), and `signed` where requests have to be.
-        targets: FunctionTargets = FunctionTargets::default() => Facts::plain().aws("the function's ARN");
-        /// The largest event that a function is invoked with; a request that makes a larger one is answered 413.
-        event_bytes_max: u64 = 6_291_456 => Facts::bytes(1_024, GIB).aws("6291456 (answered 413)").parity(6_291_456);
-        /// The largest answer of a function that is not streamed; a larger one is answered 502.
-        answer_bytes_max: u64 = 6_291_556 => Facts::bytes(1_024, GIB).aws("6291556 (answered 502)").parity(6_291_556);
-    }
-
     /// The function host: functions that were written for AWS Lambda, run here (docs/functions.md). It starts where there are
     /// functions in `list` or in `data`, or with `enabled`.
     functions: Functions {
@@ -425,6 +413,18 @@ settings! {
         zip_bytes_max: u64 = 52_428_800 => Facts::bytes(1_024, 4 * GIB).aws("52428800").parity(52_428_800);
         /// The most that a zip file unpacks to.
         code_bytes_max: u64 = 262_144_000 => Facts::bytes(1_024, 1024 * GIB).aws("262144000").parity(262_144_000);
+    }
+
+    /// Lambda functions as backends: integrations of the types `AWS_PROXY` and `AWS`.
+    lambda: Lambda {
+        /// Functions that are elsewhere, by name: a `url` where Lambda's Invoke API is spoken (the runtime interface emulator,
+        /// another gateway's function host, `https://lambda.eu-west-1.amazonaws.com`), the function's `name` there if it is
+        /// another (the emulator calls every function `function`), and `signed` where requests have to be.
+        targets: FunctionTargets = FunctionTargets::default() => Facts::plain().aws("the function's ARN");
+        /// The largest event that a function is invoked with; a request that makes a larger one is answered 413.
+        event_bytes_max: u64 = 6_291_456 => Facts::bytes(1_024, GIB).aws("6291456 (answered 413)").parity(6_291_456);
+        /// The largest answer of a function that is not streamed; a larger one is answered 502.
+        answer_bytes_max: u64 = 6_291_556 => Facts::bytes(1_024, GIB).aws("6291556 (answered 502)").parity(6_291_556);
     }
 
     /// What a backend learns of the client, and of the gateway.

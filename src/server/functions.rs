@@ -22,14 +22,29 @@ const ENTRIES_MAX: usize = 200_000;
 /// # Errors
 /// Why it cannot start.
 pub fn start(config: &Config) -> Result<Option<Host>, String> {
-    let functions = &config.functions;
-    let data = config.data.as_ref().map(|data| data.join("functions"));
-    if functions.list.is_empty() && !functions.enabled && !data.as_deref().is_some_and(has_functions) {
+    if address(config).is_none() {
         return Ok(None);
     }
+    let data = config.data.as_ref().map(|data| data.join("functions"));
     let host = function::start(settings(config, data)?)?;
     tracing::info!("functions on http://{}", host.address);
     Ok(Some(host))
+}
+
+/// Where the host listens, if there is anything for it to do: where functions are invoked.
+pub fn address(config: &Config) -> Option<SocketAddr> {
+    let functions = &config.functions;
+    let kept = config.data.as_ref().is_some_and(|data| has_functions(&data.join("functions")));
+    (functions.enabled || !functions.list.is_empty() || kept).then_some(functions.listen)
+}
+
+/// The settings with the address that the host has got: port 0 has become a real one.
+pub fn with_host(config: &Config, host: Option<&Host>) -> Config {
+    let mut config = config.clone();
+    if let Some(host) = host {
+        (config.functions.enabled, config.functions.listen) = (true, host.address);
+    }
+    config
 }
 
 fn has_functions(folder: &Path) -> bool {

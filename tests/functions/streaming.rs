@@ -27,6 +27,11 @@ exports.dies = awslambda.streamifyResponse(async (event, stream) => {
   await new Promise((resolve) => setTimeout(resolve, 50));
   process.exit(3);
 });
+exports.crashes = awslambda.streamifyResponse(async (event, stream) => {
+  stream.write('some');
+  setTimeout(() => { throw new Error('nobody catches it'); }, 20);
+  await new Promise((resolve) => setTimeout(resolve, 60000));
+});
 exports.hangs = awslambda.streamifyResponse(async (event, stream) => {
   stream.write('some');
   await new Promise((resolve) => setTimeout(resolve, 60000));
@@ -88,6 +93,7 @@ fn streams_that_fail() {
     check("index.text", &json!({ "parts": 1, "size": 4, "fail": true }), b"xxxx", "Error", "half way");
     check("index.early", &nothing(), b"", "RangeError", "before the first byte");
     check("index.dies", &nothing(), b"some", "Runtime.ExitError", "exit status 3");
+    check("index.crashes", &nothing(), b"some", "Runtime.ExitError", "exit status 129");
     check("index.hangs", &nothing(), b"some", "Unhandled", "Task timed out after 2.00 seconds");
     check("index.raises", &nothing(), b"", "TypeError", "no");
 }

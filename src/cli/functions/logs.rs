@@ -41,7 +41,10 @@ pub struct LogsArgs {
 pub fn run(args: &LogsArgs, environment: &Environment) -> Result<String, String> {
     let host = args.host.host(environment)?;
     let (mut told, mut next) = page(&host, &args.name, &format!("limit={}", args.lines))?;
-    while args.follow {
+    if !args.follow {
+        return Ok(told);
+    }
+    loop {
         let mut output = std::io::stdout().lock();
         if output.write_all(told.as_bytes()).and_then(|()| output.flush()).is_err() {
             // Whoever reads has left.
@@ -51,7 +54,6 @@ pub fn run(args: &LogsArgs, environment: &Environment) -> Result<String, String>
         std::thread::sleep(PAUSE);
         (told, next) = page(&host, &args.name, &format!("from={next}"))?;
     }
-    Ok(told)
 }
 
 /// Lines, and the number that the next one will have.

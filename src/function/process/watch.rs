@@ -17,6 +17,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How long a warden may take to kill what it watches over before it is killed itself.
 const KILL_GRACE: Duration = Duration::from_secs(5);
 
+/// How often what was written last is read for.
+const LAST_READS_MAX: usize = 16;
+
 /// Processes of a function that are looked at for their memory.
 const DESCENDANTS_MAX: usize = 64;
 
@@ -47,7 +50,8 @@ impl Process {
     }
 
     fn ended(self: &Rc<Self>, exit: Exit) {
-        while matches!(self.drain(None), Drained::More) {}
+        // Nobody is left who writes, but for what may have outlived a warden that had to be killed.
+        let _ = (0..LAST_READS_MAX).all(|_| matches!(self.drain(None), Drained::More));
         let id = match &*self.state.borrow() {
             State::Busy(busy) => Some(Rc::clone(&busy.id)),
             _ => None,

@@ -9,7 +9,8 @@ import { pathToFileURL } from 'node:url';
 import util from 'node:util';
 
 const [host, port] = process.env.AWS_LAMBDA_RUNTIME_API.split(':');
-const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+// One connection does it; an error has to get through beside an answer that streams.
+const agent = new http.Agent({ keepAlive: true, maxSockets: 2 });
 const STREAMING = Symbol.for('aws.lambda.runtime.handler.streaming');
 const INTEGRATION_RESPONSE = 'application/vnd.awslambda.http-integration-response';
 

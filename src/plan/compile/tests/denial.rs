@@ -1,5 +1,7 @@
 //! What is not served denies the methods that it concerns, and no others. Shown as `GET /a` and why, `-` where it is served.
 
+use serde_json::json;
+
 use super::*;
 use crate::model::{AuthorizerId, ConnectionType, DeploymentId, PassthroughBehavior, VpcLinkId};
 use crate::plan::MethodPlan;
