@@ -32,7 +32,6 @@ use crate::plan::authorizer::{Authorization, Authorizer, AuthorizerIndex, Author
 use crate::plan::template::ValueSource;
 use crate::plan::{MethodIndex, StageIndex, StagePlan};
 use crate::policy::{self, Action, Policy, Principal, Verdict};
-use crate::sign::BodyHash;
 use crate::stats::Counter;
 
 use super::cache::key;
@@ -45,13 +44,13 @@ use super::shard::Shard;
 use ask::{Answered, Question};
 use decisions::Decision;
 use facts::RequestFacts;
-use iam::Signed;
+pub use iam::Proof;
 use says::Says;
 
 /// What comes of it.
 pub enum Permission {
-    /// `None` where nobody asked who calls. The proof of a signature that covers a body is complete when that is there.
-    Granted(Option<Authorized>, Option<Box<BodyHash>>),
+    /// `None` where nobody asked who calls, and where the proof of a signature waits for the body that it covers.
+    Granted(Option<Authorized>, Option<Box<Proof>>),
     Refused(Refused),
     /// Somebody has to be asked first.
     Ask(Question),
@@ -112,10 +111,7 @@ impl<'a> Asking<'a> {
                 self.allowed(policy::decide(policy::Authorization::None, verdict), None, &arn)?;
                 Ok(Permission::Granted(None, None))
             }
-            Authorization::Iam => {
-                let Signed { authorized, proof } = self.by_signature(stage, &arn)?;
-                Ok(Permission::Granted(Some(authorized), proof))
-            }
+            Authorization::Iam => self.by_signature(stage, &arn),
             Authorization::By { authorizer, scopes } => self.by_authorizer(stage, *authorizer, scopes, &arn),
         }
     }

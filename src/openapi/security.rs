@@ -141,8 +141,16 @@ pub fn apply<'d>(
     }
     for requirement in reader.sequence(operation, "security") {
         let Some(schemes) = reader.mapping(requirement, "a security requirement") else { continue };
+        let mut locks = 0;
         for entry in schemes.entries() {
             let Some(scheme) = find(reader, document, entry) else { continue };
+            locks += usize::from(matches!(scheme, SecurityScheme::AwsIam | SecurityScheme::Authorizer(..)));
+            if locks > 1 {
+                let message = format!("the operation demands `{}` and another authorization", entry.key);
+                let help = "a method has one: of two, only the last would be enforced";
+                reader.passed_over(entry.key_position, message, help);
+                locks = 1;
+            }
             match scheme {
                 SecurityScheme::ApiKey => {
                     method.api_key_required = true;

@@ -261,6 +261,12 @@ impl Context<'_, '_, '_> {
                         needs `authorizerResultTtlInSeconds: 0`";
             return self.refuse("identitySource", "nothing says whom a decision is about", help);
         }
+        // Otherwise a token would be looked for where none can be.
+        let is_token = self.authorizer.authorizer_type != AuthorizerType::Request;
+        if is_token && !matches!(sources[..], [ValueSource::Header(_)]) {
+            let help = "write one header: `identitySource: method.request.header.Authorization`";
+            return self.refuse("identitySource", "a token stands in one header, and nowhere else", help);
+        }
         Some(sources)
     }
 
