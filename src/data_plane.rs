@@ -34,6 +34,7 @@ pub mod identity;
 pub mod integrate;
 pub mod invoke;
 pub mod live;
+pub mod passwords;
 pub mod request_parts;
 pub mod respond;
 pub mod settings;

@@ -8,6 +8,7 @@
 
 pub mod access;
 pub mod aws;
+mod basic_auth;
 mod bind;
 pub mod fetch;
 mod functions;
@@ -484,6 +485,7 @@ fn settings(config: &Config, shards: usize) -> Result<Settings, String> {
             signing_keys_max: config.iam.signing_keys_max as usize,
         },
         identities: Arc::new(identities(config)?),
+        passwords: Arc::new(basic_auth::passwords(&config.basic_auth)?),
         account_id: config.account_id.as_str().into(),
         vpc_endpoints: VpcEndpoints::new(config.vpc.endpoints.iter().map(|described| {
             let endpoint =
@@ -672,6 +674,7 @@ impl Fleet for Shards {
             | Delivery::AwsCredentials(_)
             | Delivery::KeySets(_)
             | Delivery::FlushCache(_)
+            | Delivery::FlushAuthorizers(_)
             | Delivery::Drain => {}
         }
         drop(kept);

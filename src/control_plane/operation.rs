@@ -107,6 +107,8 @@ pub enum Reply {
     TestInvocation(Box<TestInvocation>),
     /// Nothing is answered, when every shard has forgotten what the stage has cached: the caller has to tell them.
     CacheFlush(StageName),
+    /// The same of what the stage's authorizers have decided.
+    AuthorizersFlush(StageName),
 }
 
 /// A stage whose cache is to be emptied.

@@ -10,17 +10,20 @@
 //!
 //! - [`decisions`]: what was decided, kept; `says`: what a decision says of a request.
 //! - [`ask`]: somebody is asked; `answer`: what a Lambda authorizer's function answered.
-//! - `iam`: who has signed the request; `token`: whose token it has.
+//! - `service`: what an HTTP service is told, and what it answered.
+//! - `iam`: who has signed the request; `token`: whose token it has; `basic`: whose password.
 //! - `facts`: what policies may ask of a request.
 //!
 //! What cannot be decided denies.
 
 mod answer;
 pub mod ask;
+mod basic;
 pub mod decisions;
 mod facts;
 mod iam;
 mod says;
+mod service;
 mod token;
 
 use std::cell::OnceCell;
@@ -148,6 +151,10 @@ impl<'a> Asking<'a> {
             self.allowed(policy::Decision::ExplicitDeny, None, arn)?;
         }
         self.check_sources(authorizer)?;
+        if let AuthorizerKind::Basic { challenge } = &authorizer.kind {
+            let decision = self.by_password(challenge)?;
+            return self.judge(&decision, None, arn, of_api, None);
+        }
         if let Some(answered) = self.answered {
             self.shard.recorder.count(Counter::AuthorizerAsked);
             let decision = answered.outcome.as_ref().map_err(Clone::clone)?;
@@ -278,7 +285,11 @@ impl<'a> Asking<'a> {
     fn check_sources(&self, authorizer: &Authorizer) -> Result<(), Refused> {
         let there = |source: &ValueSource| match authorizer.kind {
             // Others on the way may have read either of two tokens.
-            AuthorizerKind::Token { .. } | AuthorizerKind::Jwt(_) => self.only_header(source).is_some(),
+            AuthorizerKind::Token { .. } | AuthorizerKind::Jwt(_) | AuthorizerKind::Basic { .. } => {
+                self.only_header(source).is_some()
+            }
+            AuthorizerKind::Http(_) if matches!(source, ValueSource::Header(_)) => self.only_header(source).is_some(),
+            AuthorizerKind::Http(_) => self.has(source),
             AuthorizerKind::Request { .. } => self.has(source),
         };
         if authorizer.demands_sources() && !authorizer.sources.iter().all(there) {
@@ -339,6 +350,10 @@ impl<'a> Asking<'a> {
             if let ValueSource::Static(text) = source {
                 key::part(text.as_bytes(), out);
             }
+        }
+        // Last, so that it needs no length.
+        if let AuthorizerKind::Http(service) = &authorizer.kind {
+            service::told(service, self.inbound, out);
         }
     }
 }

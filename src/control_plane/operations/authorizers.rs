@@ -50,7 +50,7 @@ pub fn create_authorizer(store: &mut Store, call: &Call<'_>) -> Result<Reply, Ex
         authorizer_result_ttl_in_seconds: input
             .authorizer_result_ttl_in_seconds
             .or_else(|| checks::default_ttl_s(authorizer_type)),
-        jwt_configuration: None,
+        ..Authorizer::default()
     };
     checks::check(&authorizer)?;
     check_name(store, call, &authorizer)?;

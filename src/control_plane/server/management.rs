@@ -98,7 +98,11 @@ async fn answer(
         Reply::Empty => status.into_response(),
         Reply::Json(value) => json_response(status, &value),
         Reply::File(file) => file_response(status, file),
-        Reply::CacheFlush(stage) => match flush_cache(admin, &stage).await {
+        Reply::CacheFlush(stage) => match flush(admin, &stage, Delivery::FlushCache).await {
+            Ok(()) => status.into_response(),
+            Err(exception) => return Err(refused(&exception)),
+        },
+        Reply::AuthorizersFlush(stage) => match flush(admin, &stage, Delivery::FlushAuthorizers).await {
             Ok(()) => status.into_response(),
             Err(exception) => return Err(refused(&exception)),
         },
@@ -179,11 +183,11 @@ fn text<'p>(parts: &'p request::Parts, name: &str) -> Option<&'p str> {
 /// How long shards may take to forget what a stage has cached. They do between two requests.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(5);
 
-/// FlushStageCache: ends when every shard has done it.
-async fn flush_cache(admin: &Admin, stage: &StageName) -> Result<(), Exception> {
+/// FlushStageCache, FlushStageAuthorizersCache: ends when every shard has done it.
+async fn flush(admin: &Admin, stage: &StageName, delivery: fn(Arc<CacheFlush>) -> Delivery) -> Result<(), Exception> {
     let flush = Arc::new(CacheFlush::new(&stage.api_id, &stage.stage));
     let fleet = &admin.state.fleet;
-    fleet.deliver_to_all(&Delivery::FlushCache(Arc::clone(&flush)));
+    fleet.deliver_to_all(&delivery(Arc::clone(&flush)));
     let done = async {
         while flush.shards_done() < fleet.shards() {
             tokio::time::sleep(Duration::from_millis(1)).await;

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use crate::plan::StageIndex;
-use crate::plan::authorizer::{AuthorizerIndex, AuthorizerKind};
+use crate::plan::authorizer::{AuthorizerIndex, AuthorizerKind, HttpService};
 use crate::plan::lambda::FunctionCall;
 use crate::policy::Limits;
 use crate::stats::Counter;
@@ -18,7 +18,7 @@ use super::super::respond::GatewayError;
 use super::super::shard::Shard;
 use super::answer::{self, Fault};
 use super::decisions::{Decision, Turn};
-use super::{Asking, Refused};
+use super::{Asking, Refused, service};
 
 /// What is to be asked for a request.
 pub struct Question {
@@ -63,8 +63,11 @@ pub fn question(
             write_json_bytes(asking.token(described).unwrap_or_default(), usize::MAX, &mut event);
             event.extend_from_slice(b"\"}");
         }
-        AuthorizerKind::Request { .. } | AuthorizerKind::Jwt(_) => {
-            let _ = inbound;
+        AuthorizerKind::Http(service) => {
+            let host_line = &live.upstream(stage, service.origin).host_line;
+            service::request(service, host_line, inbound, &mut event);
+        }
+        AuthorizerKind::Request { .. } | AuthorizerKind::Jwt(_) | AuthorizerKind::Basic { .. } => {
             return Err(GatewayError::AuthorizerConfiguration.into());
         }
     }
@@ -98,8 +101,11 @@ impl Question {
     async fn decided_once(&self, key: &Rc<[u8]>, shard: &Shard) -> (Result<Rc<Decision>, Refused>, Option<u16>) {
         let flight = match shard.decisions.turn(key) {
             Turn::Lead(leading) => {
+                let flushes = shard.decisions.flushes();
                 let (outcome, status) = self.decided(shard).await;
-                if let Ok(decision) = &outcome {
+                if let Ok(decision) = &outcome
+                    && shard.decisions.flushes() == flushes
+                {
                     let ttl_ms = self.live.plan.stage(self.stage).authorizer(self.authorizer).ttl_ms;
                     shard.decisions.keep(Rc::clone(key), Rc::clone(decision), shard.now_ms() + ttl_ms);
                 }
@@ -127,9 +133,26 @@ impl Question {
                     .and_then(|answer| read(&answer, shard));
                 (decision.map(Rc::new).map_err(|fault| refused(fault, shard)), status)
             }
-            // Nobody is asked about a token.
-            AuthorizerKind::Jwt(_) => (Err(GatewayError::AuthorizerConfiguration.into()), None),
+            AuthorizerKind::Http(service) => {
+                let answer = self.ask_service(service, shard).await;
+                let status = answer.as_ref().ok().map(|answer| answer.status);
+                let decision = answer
+                    .map_err(|error| Fault::Failed(format!("the authorizer's service: {}", error.message())))
+                    .and_then(|answer| service::decision(service, &answer));
+                (decision.map(Rc::new).map_err(|fault| refused(fault, shard)), status)
+            }
+            // Nobody is asked about a token or a password.
+            AuthorizerKind::Jwt(_) | AuthorizerKind::Basic { .. } => {
+                (Err(GatewayError::AuthorizerConfiguration.into()), None)
+            }
         }
+    }
+
+    async fn ask_service(&self, service: &HttpService, shard: &Shard) -> Result<CallAnswer, CallError> {
+        let settings = &shard.settings.authorizers;
+        let timeout_ms = service.timeout_ms.unwrap_or(settings.timeout_ms);
+        let request = CallRequest { bytes: self.event.clone(), idempotent: true, timeout_ms };
+        call(self.live.upstream(self.stage, service.origin), request, settings.answer_bytes_max, shard).await
     }
 
     async fn invoke(&self, function: &FunctionCall, shard: &Shard) -> Result<CallAnswer, CallError> {
@@ -157,6 +180,7 @@ fn read(answer: &CallAnswer, shard: &Shard) -> Result<Decision, Fault> {
 fn refused(fault: Fault, shard: &Shard) -> Refused {
     let (counter, error, note) = match fault {
         Fault::Unauthorized => (Counter::AuthorizerUnauthorized, GatewayError::Unauthorized, None),
+        Fault::Denied => (Counter::AuthorizerDenied, GatewayError::AccessDenied, None),
         Fault::Failed(note) => (Counter::AuthorizerFailed, GatewayError::AuthorizerFailure, Some(note)),
         Fault::Malformed(note) => (Counter::AuthorizerFailed, GatewayError::AuthorizerConfiguration, Some(note)),
     };
