@@ -138,6 +138,8 @@ pub struct TestInvocation {
     pub path_with_query_string: String,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
+    /// Not the method is tried, but its authorizer.
+    pub asks_authorizer: bool,
 }
 
 impl<'c> Call<'c> {

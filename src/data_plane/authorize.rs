@@ -92,10 +92,10 @@ pub struct Asking<'a> {
 const ARN_BYTES_MAX: usize = 1600;
 
 impl<'a> Asking<'a> {
-    /// Whether anything is asked. A method is tried without it, as in AWS's test console.
+    /// Whether anything is asked. A method is tried without it, as in AWS's test console, unless the authorizer is tried.
     pub fn is_needed(stage: &StagePlan, method: MethodIndex, shard: &Shard) -> bool {
         let asked = stage.method(method).authorization != Authorization::None || stage.resource_policy.is_some();
-        asked && shard.trace.is_none()
+        asked && shard.trace.as_ref().is_none_or(|trace| trace.asks_authorizer)
     }
 
     pub fn decide(&self) -> Permission {
@@ -190,6 +190,8 @@ impl<'a> Asking<'a> {
         answered: Option<&Answered>,
     ) -> Result<Permission, Refused> {
         match &decision.says {
+            // Who tries an authorizer wants to see its policy, not what it comes to.
+            Says::Policy(_) if self.shard.trace.is_some() => {}
             Says::Policy(policy) => self.judge_policy(policy, Action::Invoke, arn, of_api)?,
             Says::Token { verified, issuer, .. } => {
                 let (issuers, scopes) = wanted.ok_or(GatewayError::AuthorizerConfiguration)?;
@@ -197,6 +199,9 @@ impl<'a> Asking<'a> {
                 self.judge_token(of_api, arn)?;
             }
             Says::Allows => self.judge_token(of_api, arn)?,
+        }
+        if let Some(trace) = &self.shard.trace {
+            trace.authorized(&decision.identity);
         }
         let may_invalidate = match &decision.says {
             Says::Policy(policy) => {

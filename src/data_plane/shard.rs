@@ -479,11 +479,12 @@ pub async fn run(parts: ShardParts, bound: Vec<Bound>, ready: impl FnOnce()) -> 
 pub async fn run_traced(
     parts: ShardParts,
     plan: Arc<Plan>,
-    addresses: Arc<AddressBook>,
+    deliveries: Vec<Delivery>,
     client: OwnedFd,
+    asks_authorizer: bool,
 ) -> std::io::Result<Noted> {
-    let shard = Shard::new(parts, Some(Box::default()));
-    shard.take(Delivery::Addresses(addresses));
+    let shard = Shard::new(parts, Some(Box::new(Trace::new(asks_authorizer))));
+    deliveries.into_iter().for_each(|delivery| shard.take(delivery));
     shard.take(Delivery::Plan(plan));
     let panics = shard.recorder.clone();
     spawn(tick(Rc::clone(&shard)), move || panics.count(Counter::Panics));

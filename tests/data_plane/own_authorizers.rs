@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::{Value, json};
 
 use crate::harness::backend::Conversation;
+use crate::harness::function::{Invoked, functions, policy};
 use crate::harness::gateway::Start;
 use crate::harness::{Api, Backend, Driver, Gateway, Message, mock};
 
@@ -21,6 +22,8 @@ on_both_drivers! {
     a_flush_outruns_who_is_being_asked,
     callers_are_told_apart_by_what_is_said_of_them,
     what_cannot_be_asked_is_refused_where_it_stands,
+    a_test_runs_the_authorizer,
+    they_come_back_from_the_management_api,
 }
 
 fn scheme(authorizer: Value) -> Value {
@@ -44,6 +47,10 @@ fn asking(service: &Backend, members: Value) -> Value {
 
 fn gateway(api: &Api, driver: Driver) -> Start {
     Gateway::with(api).driver(driver)
+}
+
+fn start(api: &Api, driver: Driver) -> Gateway {
+    gateway(api, driver).start()
 }
 
 fn send(gateway: &Gateway, line: &str, fields: &str) -> Message {
@@ -147,7 +154,7 @@ fn what_a_service_is_told(driver: Driver) {
     assert_eq!(service.last().field("authorization"), None);
 
     let members = json!({ "requestHeaders": ["X-Secret"], "httpMethod": "POST" });
-    let gateway = super::own_authorizers::gateway(&locked(asking(&service, members)), driver).start();
+    let gateway = start(&locked(asking(&service, members)), driver);
     assert_eq!(send(&gateway, "GET /a", "Authorization: t\r\nX-Secret: s\r\n").text(), "in");
     let asked = service.last();
     assert_eq!((asked.method(), asked.field("x-secret"), asked.field("authorization")), ("POST", Some("s"), None));
@@ -380,4 +387,74 @@ fn what_cannot_be_asked_is_refused_where_it_stands(driver: Driver) {
         assert!(ended.status.code() != Some(0) && shown.contains(expected), "{driver:?} {expected}: {shown}");
         assert!(shown.contains("api0.yaml:"), "{shown}");
     }
+}
+
+fn a_test_runs_the_authorizer(driver: Driver) {
+    let functions = functions(|_, event| match event["authorizationToken"].as_str() {
+        Some("throws") => Invoked::error("boom"),
+        Some("stranger") => Invoked::error("Unauthorized"),
+        Some("deny") => Invoked::Result(policy("Deny", &["*"])),
+        _ => {
+            let mut answer = policy("Allow", &["*"]);
+            answer["context"] = json!({ "tenant": "blue" });
+            Invoked::Result(answer)
+        }
+    });
+    let start = gateway(&Api::new().route("GET /open", mock(200, "open")), driver);
+    let start = start.set("aws.credentials", "off").set("aws.endpoints", format!("lambda={}", functions.url()));
+    let gateway = start.start();
+    let id = |made: &Value| made["id"].as_str().expect("an id").to_owned();
+    let api = id(&gateway.manage("POST", "/restapis", &json!({ "name": "tried" })));
+    let path = format!("/restapis/{api}/authorizers");
+    let source = "method.request.header.Authorization";
+    let uri = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:000000000000:\
+               function:${stageVariables.name}/invocations";
+    let made = json!({ "name": "a", "type": "TOKEN", "authorizerUri": uri, "identitySource": source });
+    let own = format!("{path}/{}", id(&gateway.manage("POST", &path, &made)));
+    let tried = |token: &str| {
+        let headers = json!({ "Authorization": token });
+        let variables = json!({ "name": "auth" });
+        gateway.manage("POST", &own, &json!({ "headers": headers, "stageVariables": variables }))
+    };
+    for (token, effect) in [("allow-me", "Allow"), ("deny", "Deny")] {
+        let answer = tried(token);
+        assert_eq!((&answer["clientStatus"], &answer["principalId"]), (&json!(0), &json!("user|a1b2c3")), "{answer}");
+        let policy: Value = serde_json::from_str(answer["policy"].as_str().expect("a text")).expect("JSON");
+        assert_eq!(policy["Statement"][0]["Effect"], effect);
+        let log = answer["log"].as_str().expect("a log");
+        assert!(log.contains("Successfully completed authorizer execution") && !log.contains("allow-me"), "{log}");
+    }
+    assert_eq!(tried("allow")["authorization"], json!({ "tenant": ["blue"] }));
+    assert_eq!(functions.last().target(), "/2015-03-31/functions/auth/invocations");
+    for (token, status) in [("throws", 500), ("stranger", 401), ("", 401)] {
+        let answer = tried(token);
+        assert_eq!(answer["clientStatus"], status, "{answer}");
+        assert!(answer.get("principalId").is_none() && answer.get("policy").is_none(), "{answer}");
+    }
+    // A function that cannot be invoked.
+    let answer = gateway.manage("POST", &own, &json!({ "headers": { "Authorization": "t" } }));
+    assert_eq!(answer["clientStatus"], 500, "{answer}");
+}
+
+fn they_come_back_from_the_management_api(driver: Driver) {
+    let service = obedient();
+    let members = json!({
+        "httpMethod": "POST", "timeoutInMillis": 500, "requestHeaders": ["Authorization"], "contextHeaders": ["X-User"],
+        "principalIdHeader": "X-User", "authorizerResultTtlInSeconds": 60,
+    });
+    let document = locked(asking(&service, members.clone()));
+    let gateway = gateway(&Api::new().route("GET /open", mock(200, "open")), driver).start();
+    let imported = gateway.manage_text("POST", "/restapis?mode=import", "application/json", &document.text());
+    let api = imported["id"].as_str().expect("an id").to_owned();
+    let shown = &gateway.manage("GET", &format!("/restapis/{api}/authorizers"), &Value::Null)["item"][0];
+    assert_eq!((&shown["type"], &shown["name"]), (&json!("HTTP"), &json!("auth")));
+    assert_eq!(shown["httpConfiguration"]["requestHeaders"], json!(["Authorization"]));
+    gateway.manage("POST", &format!("/restapis/{api}/deployments"), &json!({ "stageName": "prod" }));
+    let export = format!("/restapis/{api}/stages/prod/exports/oas30?extensions=authorizers");
+    let exported = gateway.manage("GET", &export, &Value::Null);
+    let extension = &exported["components"]["securitySchemes"]["auth"]["x-tollgate-authorizer"];
+    let mut expected = asking(&service, members);
+    expected["identitySource"] = json!("method.request.header.Authorization");
+    assert_eq!(extension, &expected);
+    assert_eq!(exported["paths"]["/a"]["get"]["security"], json!([{ "auth": [] }]));
 }

@@ -166,6 +166,9 @@ impl Question {
 }
 
 fn read(answer: &CallAnswer, shard: &Shard) -> Result<Decision, Fault> {
+    if let Some(trace) = &shard.trace {
+        trace.authorizer_answered(&answer.body);
+    }
     if answer.field("x-amz-function-error").is_some() {
         return Err(answer::failure(&answer.body));
     }
