@@ -12,7 +12,7 @@ use crate::stats::Counter;
 use super::super::call::{CallAnswer, CallError, CallRequest, call};
 use super::super::connection::Connection;
 use super::super::context::{RequestIds, write_json_bytes, write_json_string};
-use super::super::invoke;
+use super::super::integrate::lambda;
 use super::super::live::Live;
 use super::super::respond::GatewayError;
 use super::super::shard::Shard;
@@ -27,8 +27,8 @@ pub struct Question {
     authorizer: AuthorizerIndex,
     /// What the decision is kept under; `None` where it is not kept.
     key: Option<Rc<[u8]>>,
-    /// What the authorizer is sent.
-    event: Vec<u8>,
+    /// What is sent.
+    request: Vec<u8>,
     started: Instant,
 }
 
@@ -52,23 +52,28 @@ pub fn question(
     key: Option<Rc<[u8]>>,
     arn: &str,
 ) -> Result<Question, Refused> {
-    let Asking { live, stage, inbound, started, .. } = *asking;
+    let Asking { live, stage, inbound, started, shard, .. } = *asking;
     let described = live.plan.stage(stage).authorizer(authorizer);
-    let mut event = Vec::with_capacity(1024);
-    match &described.kind {
-        AuthorizerKind::Token { .. } => {
+    let (function, event) = match &described.kind {
+        AuthorizerKind::Token { function, .. } => {
+            let mut event = Vec::with_capacity(1024);
             event.extend_from_slice(b"{\"type\":\"TOKEN\",\"methodArn\":");
             write_json_string(arn, &mut event);
             event.extend_from_slice(b",\"authorizationToken\":\"");
             write_json_bytes(asking.token(described).unwrap_or_default(), usize::MAX, &mut event);
             event.extend_from_slice(b"\"}");
+            (function, event)
         }
-        AuthorizerKind::Request { .. } | AuthorizerKind::Jwt(_) => {
-            let _ = inbound;
-            return Err(GatewayError::AuthorizerConfiguration.into());
-        }
-    }
-    Ok(Question { live: Rc::clone(live), stage, authorizer, key, event, started })
+        AuthorizerKind::Request { function } => (function, lambda::authorizer_event(inbound, arn)),
+        AuthorizerKind::Jwt(_) => return Err(GatewayError::AuthorizerConfiguration.into()),
+    };
+    let upstream = live.upstream(stage, function.origin);
+    let request = lambda::invocation(inbound, function, false, &event, upstream, shard).map_err(|_| Refused {
+        error: GatewayError::AuthorizerFailure,
+        detail: None,
+        note: Some("there are no credentials to invoke the authorizer's function with".to_owned()),
+    })?;
+    Ok(Question { live: Rc::clone(live), stage, authorizer, key, request, started })
 }
 
 /// Asks, and leaves the answer with the connection, which takes its request again.
@@ -135,9 +140,7 @@ impl Question {
     async fn invoke(&self, function: &FunctionCall, shard: &Shard) -> Result<CallAnswer, CallError> {
         let upstream = self.live.upstream(self.stage, function.origin);
         let settings = &shard.settings.authorizers;
-        let bytes = invoke::request(function, upstream, &self.event, shard)
-            .map_err(|_| CallError::Malformed("there are no credentials to sign with"))?;
-        let request = CallRequest { bytes, idempotent: true, timeout_ms: settings.timeout_ms };
+        let request = CallRequest { bytes: self.request.clone(), idempotent: true, timeout_ms: settings.timeout_ms };
         call(upstream, request, settings.answer_bytes_max, shard).await
     }
 }

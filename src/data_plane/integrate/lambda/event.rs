@@ -39,9 +39,35 @@ impl Event<'_, '_> {
         out
     }
 
+    /// What a Lambda authorizer gets of the request.
+    pub fn to_authorizer(&self, method_arn: &str) -> Vec<u8> {
+        let mut out = Vec::with_capacity(EVENT_BYTES + 2 * self.inbound.head.bytes);
+        out.extend_from_slice(b"{\"type\":\"REQUEST\",\"methodArn\":");
+        string(method_arn.as_bytes(), &mut out);
+        out.push(b',');
+        self.write_head(&mut out);
+        out.push(b'}');
+        out
+    }
+
     fn write(&self, out: &mut Vec<u8>) {
+        out.push(b'{');
+        self.write_head(out);
+        out.extend_from_slice(b",\"body\":");
+        match self.body {
+            [] => out.extend_from_slice(b"null"),
+            body if self.is_binary => base64(body, out),
+            body => string(body, out),
+        }
+        out.extend_from_slice(b",\"isBase64Encoded\":");
+        let encoded = self.is_binary && !self.body.is_empty();
+        out.extend_from_slice(if encoded { b"true}" } else { b"false}" });
+    }
+
+    /// All but the body.
+    fn write_head(&self, out: &mut Vec<u8>) {
         let facts = self.inbound.facts;
-        out.extend_from_slice(b"{\"resource\":");
+        out.extend_from_slice(b"\"resource\":");
         string(resource_path(facts).as_bytes(), out);
         out.extend_from_slice(b",\"path\":");
         string(self.path().as_bytes(), out);
@@ -56,15 +82,7 @@ impl Event<'_, '_> {
         map(variables, out);
         out.extend_from_slice(b",\"requestContext\":{");
         self.write_context(out);
-        out.extend_from_slice(b"},\"body\":");
-        match self.body {
-            [] => out.extend_from_slice(b"null"),
-            body if self.is_binary => base64(body, out),
-            body => string(body, out),
-        }
-        out.extend_from_slice(b",\"isBase64Encoded\":");
-        let encoded = self.is_binary && !self.body.is_empty();
-        out.extend_from_slice(if encoded { b"true}" } else { b"false}" });
+        out.push(b'}');
     }
 
     fn path(&self) -> &str {
@@ -135,7 +153,7 @@ impl Event<'_, '_> {
         out.extend_from_slice(b",\"queryStringParameters\":");
         map(
             (0..pairs.len()).filter(first).map(|at| {
-                let last = values(at).last().map_or(&b""[..], |value| value);
+                let last = values(at).next_back().map_or(&b""[..], |value| value);
                 (&pairs[at].0[..], last)
             }),
             out,
