@@ -83,7 +83,8 @@ def test_rust_by_lambda_http(gateway):
         "path": "/typed/a%20b",
         "proxy": "a%20b",
         "query": ["1", "2 3"],
-        "header": ["1", "2"],
+        # lambda_http prefers the single map, which has the last value.
+        "header": ["2"],
         "tier": "gold",
         "body": "hello",
     }
@@ -95,16 +96,18 @@ def test_what_the_rust_type_reads_is_what_python_got(gateway):
     typed, event = request(gateway, "typed-event").json(), request(gateway, "python").json()
     for name in ["path", "resource", "requestContext"]:
         event[name] = text_replaced(event[name], "python", "typed-event")
-    # Different for each request; and the type knows header names in lower case only.
+    # The type has no place for these.
+    for name in ["extendedRequestId", "deploymentId"]:
+        event["requestContext"].pop(name, None)
+    # These are another request's.
     for one in (typed, event):
-        for name in ["requestId", "extendedRequestId", "requestTime", "requestTimeEpoch", "resourceId"]:
+        for name in ["requestId", "requestTime", "requestTimeEpoch", "resourceId"]:
             assert one["requestContext"].pop(name)
+        # The type writes names in lower case.
         for name in ["headers", "multiValueHeaders"]:
-            one[name] = {key.lower(): value for key, value in one[name].items() if key.lower() != "x-amzn-trace-id"}
-    # The type reads both queries into lists.
-    assert typed.pop("queryStringParameters") == {name: event["queryStringParameters"][name] for name in ["q", "e"]}
-    event.pop("queryStringParameters")
-    assert without_nothing(typed) == without_nothing(event)
+            one[name] = {key.lower(): value for key, value in one[name].items() if key != "X-Amzn-Trace-Id"}
+            one[name].pop("x-amzn-trace-id", None)
+    assert without_nulls(typed) == without_nulls(event)
 
 
 def text_replaced(value, old, new):
@@ -113,9 +116,8 @@ def text_replaced(value, old, new):
     return value.replace(old, new) if isinstance(value, str) else value
 
 
-def without_nothing(value):
-    """Without the members that are null or empty: the type has them where an event has not, and the other way."""
+def without_nulls(value):
+    """The type has members that are null where the event has none."""
     if not isinstance(value, dict):
         return value
-    members = {name: without_nothing(member) for name, member in value.items()}
-    return {name: member for name, member in members.items() if member not in (None, {}, [])}
+    return {name: without_nulls(member) for name, member in value.items() if member is not None}

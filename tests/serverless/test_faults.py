@@ -4,6 +4,7 @@ import concurrent.futures
 import json
 
 import pytest
+from conftest import wait_until
 
 INTERNAL = (502, {"message": "Internal server error"})
 
@@ -12,31 +13,37 @@ def answered(answer):
     return answer.status, answer.json()
 
 
-# What the function does, and what its log or the access log says of it.
-FAULTS = {
-    "huge": "Function.ResponseSizeTooLarge",
+# What the function does, and what the access log says of it.
+ACCESS_LOG = {
+    "huge": "Response payload size exceeded maximum allowed payload size",
     "hangs": "Task timed out after 2.00 seconds",
-    "ends": "exit status 7",
-    "killed": "signal: killed",
-    "eats": "",
+    "ends": "Runtime exited with error: exit status 7",
+    "killed": "Runtime exited with error: signal: killed",
+    "eats": "customer function error",
     "raises": "no such pet",
-    "recurses": "RecursionError",
-    "malformed": "",
-    "text": "",
-    "unknown_member": "",
-    "no_json": "Runtime.MarshalError",
+    "recurses": "maximum recursion depth exceeded",
+    "malformed": "Malformed Lambda proxy response: invalid value",
+    "text": "Malformed Lambda proxy response: invalid type",
+    "unknown_member": "Malformed Lambda proxy response: unknown field `bodie`",
+    "no_json": "Unable to marshal response",
 }
 
 
-@pytest.mark.parametrize("kind", FAULTS)
+@pytest.mark.parametrize("kind", ACCESS_LOG)
 def test_a_function_s_fault_is_a_502_and_its_next_caller_is_well(gateway, kind):
     assert answered(gateway.get(f"/faults/{kind}")) == INTERNAL
     assert gateway.get("/faults/well").body == b"well"
     assert gateway.get("/python/x").status == 200
-    log = gateway.function_log("faults")
-    assert f"asked for {kind}" in log and FAULTS[kind] in log
-    last = [json.loads(line) for line in gateway.text().splitlines() if f'"path":"/default/faults/{kind}"' in line][-1]
-    assert last["status"] == 502 and last["error"], last
+    assert f"asked for {kind}" in gateway.function_log("faults")
+    wait_until("its line in the access log", lambda: [line for line in gateway.text().splitlines() if is_of(kind, line)])
+
+
+def is_of(kind, line):
+    """Whether this line of the access log says that, and why, the function's caller got a 502."""
+    if f'"path":"/default/faults/{kind}"' not in line or not line.endswith("}"):
+        return False
+    line = json.loads(line)
+    return line["status"] == 502 and ACCESS_LOG[kind] in line["error"]
 
 
 @pytest.mark.parametrize("kind", ["garbage", "forks"])
@@ -64,3 +71,10 @@ def test_others_are_served_while_all_of_a_function_hangs(gateway):
         assert gateway.get("/express/items/1").json() == {"item": "1"}
         assert [answered(one.result()) for one in hanging] == [INTERNAL] * 4
     assert gateway.get("/faults/well").body == b"well"
+
+
+def test_a_function_that_does_not_start_is_named_in_the_log(gateway):
+    assert answered(gateway.get("/broken")) == INTERNAL
+    line = "the function does not start: its process ends (exit status 1); `tollgate functions logs broken` has more"
+    wait_until("a line of the log", lambda: line in gateway.text())
+    assert gateway.get("/python/x").status == 200

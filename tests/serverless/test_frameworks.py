@@ -29,7 +29,7 @@ def test_starlette_has_routes(gateway):
     missing = gateway.get("/asgi/missing")
     assert (missing.status, missing.body) == (404, b"Not Found")
     refused = gateway.call("PATCH", "/asgi/seen")
-    assert (refused.status, refused.header("allow")) == (405, ["GET, HEAD, PUT"])
+    assert refused.status == 405 and sorted(refused.header("allow")[0].split(", ")) == ["GET", "HEAD", "PUT"]
     assert gateway.call("HEAD", "/asgi/seen").body == b""
 
 
@@ -68,7 +68,8 @@ def test_express_sees_the_request(gateway):
         "ip": "127.0.0.1",
         "stage": "default",
         "cookies": "a=1; b=2",
-        "list": "1, 2",
+        # serverless-http prefers the single map, which has the last value.
+        "list": "2",
     }
 
 

@@ -21,7 +21,7 @@ def well():
 
 def garbage():
     """What a function prints is its log, whatever it looks like."""
-    sys.stdout.buffer.write(b"\0\xff\x1b[2J HTTP/1.1 200 OK\r\n\r\n" + bytes(range(256)) * 64 + b"x" * (1 << 20))
+    sys.stdout.buffer.write(b"\0\xff\x1b[2J HTTP/1.1 200 OK\r\n\r\n" + bytes(range(256)) * 64 + b"x" * (200 << 10))
     sys.stdout.flush()
     return WELL
 
