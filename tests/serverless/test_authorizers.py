@@ -28,7 +28,8 @@ def test_a_token(gateway):
         ann = {"principalId": "ann", "asked": "token", "level": "7", "admin": "true"}
         assert told(call("GET", "Bearer ann")) == ann
         assert told(call("DELETE", "Bearer ann", "/token/b/c")) == ann
-        assert told(call("GET", "Bearer bob")) == {"principalId": "bob", "asked": "token", "level": "7", "admin": "false"}
+        bob = ann | {"principalId": "bob", "admin": "false"}
+        assert told(call("GET", "Bearer bob")) == bob
         assert message(call("POST", "Bearer bob")) == DENIED
     for token in ["Bearer eve", "Bearer 7", "Basic ann", None]:
         assert message(call("GET", token)) == UNAUTHORIZED
@@ -49,7 +50,8 @@ def test_a_request(gateway):
         }
         assert message(call("PUT", "bob", "?pass=sesame")) == DENIED
     assert told(call("PUT", "ann", "?pass=sesame"))["principalId"] == "ann"
-    for name, query in [("bob", ""), (None, "?pass=sesame"), ("bob", "?pass=no"), ("eve", "?pass=sesame"), ("bob", "?pass=")]:
+    unknown = [("bob", ""), ("bob", "?pass="), ("bob", "?pass=no"), (None, "?pass=sesame"), ("eve", "?pass=sesame")]
+    for name, query in unknown:
         assert message(call("GET", name, query)) == UNAUTHORIZED
 
 
@@ -70,6 +72,5 @@ def test_rust_reads_both_events(gateway):
     assert event["methodArn"].endswith("/default/GET/typed-request/p")
     assert (event["headers"]["x-name"], event["multiValueHeaders"]["x-a"]) == ("ann", ["1", "2"])
     context = event["requestContext"]
-    assert (context["stage"], context["resourcePath"], context["identity"]["sourceIp"]) == (
-        "default", "/typed-request/{part}", "127.0.0.1",
-    )
+    assert (context["stage"], context["resourcePath"]) == ("default", "/typed-request/{part}")
+    assert context["identity"]["sourceIp"] == "127.0.0.1"

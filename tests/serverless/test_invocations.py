@@ -16,7 +16,8 @@ def streaming(gateway, query):
 def test_a_stream_comes_while_the_function_writes_it(gateway, tmp_path):
     file = tmp_path / "go-on"
     answer = streaming(gateway, f"file={file}")
-    assert (answer.status, answer.getheader("content-type"), answer.getheader("x-from")) == (203, "text/event-stream", "node")
+    assert (answer.status, answer.getheader("x-from")) == (203, "node")
+    assert answer.getheader("content-type") == "text/event-stream"
     assert answer.headers.get_all("set-cookie") == ["a=1", "b=2"]
     # The function does not go on until it may.
     assert answer.read(len(b"data: first\n\n")) == b"data: first\n\n"
@@ -59,8 +60,9 @@ def test_a_selection_pattern_finds_what_was_raised(gateway):
 def test_ten_callers_at_a_time(gateway):
     def call(number):
         kind = ["python", "node", "asgi/items", "express/items", "typed-event"][number % 5]
-        answers = [gateway.get(f"/{kind}/{number}-{round}") for round in range(5)]
-        return all(answer.status == 200 and f"{number}-{round}" in answer.body.decode() for round, answer in enumerate(answers))
+        for round in range(5):
+            answer = gateway.get(f"/{kind}/{number}-{round}")
+            assert answer.status == 200 and f"{number}-{round}" in answer.body.decode(), answer
 
     with concurrent.futures.ThreadPoolExecutor(10) as pool:
-        assert all(pool.map(call, range(10)))
+        list(pool.map(call, range(10)))

@@ -22,7 +22,9 @@ async fn main() -> Result<(), Error> {
 async fn http(request: Request) -> Result<impl IntoResponse, Error> {
     if let Body::Binary(bytes) = request.body() {
         let turned = bytes.iter().rev().copied().collect::<Vec<u8>>();
-        return Ok(Response::builder().header("Content-Type", "application/octet-stream").body(Body::Binary(turned))?);
+        return Ok(Response::builder()
+            .header("Content-Type", "application/octet-stream")
+            .body(Body::Binary(turned))?);
     }
     let text = match request.body() {
         Body::Text(text) => Some(text.as_str()),

@@ -81,6 +81,19 @@ def no_json():
 KINDS = {
     function.__name__: function
     for function in [
-        well, garbage, huge, forks, hangs, ends, killed, eats, raises, recurses, malformed, text, unknown_member, no_json,
+        well,
+        garbage,
+        huge,
+        forks,
+        hangs,
+        ends,
+        killed,
+        eats,
+        raises,
+        recurses,
+        malformed,
+        text,
+        unknown_member,
+        no_json,
     ]
 }

@@ -121,7 +121,7 @@ fn read_as<T: DeserializeOwned>(json: &[u8]) -> Value {
 
 impl Case {
     fn event(&self) -> Value {
-        read_as::<ApiGatewayProxyRequest>(&self.written(Event::to_json))
+        read_as::<ApiGatewayProxyRequest>(&self.written(|event| event.to_json()))
     }
 
     /// The event of an authorizer that sees the whole request.
@@ -292,7 +292,9 @@ fn the_crates_own_fixtures_have_no_other_members() {
         let mut expected = Vec::new();
         members(&fixture(name), "", &mut expected);
         assert!(expected.len() > 15, "{name} has {expected:?}");
-        for member in expected {
+        // Two that the crate's authors made up, and one that only SAM's emulator has.
+        let odd = ["/otherField", "/requestContext/identity/otherField", "/version"];
+        for member in expected.into_iter().filter(|member| !odd.contains(&member.as_str())) {
             assert!(event.pointer(&member).is_some(), "{name} has {member}, and we have not: {event:#}");
         }
     }
