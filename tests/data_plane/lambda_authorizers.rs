@@ -1,5 +1,6 @@
 //! Lambda authorizers: who is let in by what they answer, whom they are asked about, and what is kept of it.
 
+use aws_lambda_events::apigw::ApiGatewayCustomAuthorizerRequest;
 use serde_json::{Value, json};
 
 use crate::harness::function::{Invoked, function_uri, functions, policy};
@@ -256,6 +257,11 @@ fn what_tokens_are_asked_about(driver: Driver) {
     let event: Value = serde_json::from_str(asked.text()).expect("JSON");
     let arn = format!("{ARN}/GET/files/x%2Fa/y");
     assert_eq!(event, json!({ "type": "TOKEN", "methodArn": arn, "authorizationToken": "Bearer abc" }));
+    let typed: ApiGatewayCustomAuthorizerRequest = serde_json::from_value(event.clone()).expect("the crate reads it");
+    assert_eq!((typed.method_arn, typed.authorization_token.as_deref()), (Some(arn), Some("Bearer abc")));
+    let fixture = std::fs::read("tests/events/example-apigw-custom-auth-request.json").expect("it is there");
+    let fixture: serde_json::Map<String, Value> = serde_json::from_slice(&fixture).expect("JSON");
+    assert!(fixture.keys().eq(event.as_object().expect("an object").keys()));
     let long = format!("GET /files/{}", "x".repeat(1600));
     assert_eq!(send(client, &long, "Authorization: Bearer abc\r\n").status(), 414);
 }

@@ -146,6 +146,23 @@ mod tests {
         check("Allow", Err("no JSON object"));
     }
 
+    /// As the crate has them that authorizers in Rust answer with: lists, single values, conditions.
+    #[test]
+    fn answers_of_the_crates_fixtures() {
+        for name in ["", "-with-condition", "-with-single-value-action", "-with-single-value-resource"] {
+            let path = format!("tests/events/example-apigw-custom-auth-response{name}.json");
+            let body = std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+            let Decision { identity, .. } = decision(&body, &Limits::default()).expect("an answer");
+            let context = [("stringKey", "value"), ("numberKey", "1"), ("booleanKey", "true")];
+            for (name, value) in context {
+                assert!(identity.context.iter().any(|(known, said)| (&**known, &**said) == (name, value)), "{path}");
+            }
+            assert_eq!(identity.context.len(), context.len());
+            assert_eq!(identity.principal_id.as_deref(), Some("yyyyyyyy"));
+            assert_eq!(identity.usage_identifier_key.as_deref(), Some("{api-key}"));
+        }
+    }
+
     #[test]
     fn failures() {
         assert_eq!(failure(br#"{"errorMessage":"Unauthorized"}"#), Fault::Unauthorized);
