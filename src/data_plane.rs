@@ -10,7 +10,7 @@
 //!   and what protects them.
 //! - [`aws_signer`]: signs requests to AWS's services.
 //! - [`cache`]: answers that are given again without asking an origin.
-//! - [`call`]: requests of the gateway's own; [`invoke`]: those that invoke functions.
+//! - [`call`]: requests of the gateway's own.
 //! - [`body`]: bodies on their way through; [`compress`]: in and out of content codings.
 //! - [`respond`]: method responses and gateway responses: the one place where an error becomes a response; [`request_parts`]: what gateway
 //!   responses ask of a request.
@@ -32,8 +32,8 @@ pub mod exchange;
 pub mod forwarding;
 pub mod identity;
 pub mod integrate;
-pub mod invoke;
 pub mod live;
+pub mod passwords;
 pub mod request_parts;
 pub mod respond;
 pub mod settings;

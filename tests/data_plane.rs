@@ -18,6 +18,7 @@ mod lambda_streaming;
 mod limits;
 mod mapping;
 mod mutual_tls;
+mod own_authorizers;
 mod protection;
 mod refusals;
 mod resource_policies;

@@ -73,6 +73,16 @@ pub enum Exit {
     Signal(i32),
 }
 
+impl std::fmt::Display for Exit {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Exit::Code(code) => write!(formatter, "exit status {code}"),
+            Exit::Signal(libc::SIGKILL) => formatter.write_str("signal: killed"),
+            Exit::Signal(number) => write!(formatter, "signal: {number}"),
+        }
+    }
+}
+
 impl Failure {
     fn new(error_type: &str, message: String) -> Failure {
         Failure { error_type: error_type.to_owned(), message }
@@ -86,9 +96,7 @@ impl Failure {
     pub fn exited(id: &str, exit: Exit) -> Failure {
         let how = match exit {
             Exit::Code(0) => "Runtime exited without providing a reason".to_owned(),
-            Exit::Code(code) => format!("Runtime exited with error: exit status {code}"),
-            Exit::Signal(libc::SIGKILL) => "Runtime exited with error: signal: killed".to_owned(),
-            Exit::Signal(number) => format!("Runtime exited with error: signal: {number}"),
+            Exit::Code(_) | Exit::Signal(_) => format!("Runtime exited with error: {exit}"),
         };
         Failure::new("Runtime.ExitError", format!("RequestId: {id} Error: {how}"))
     }
@@ -154,6 +162,20 @@ impl StartFailure {
             StartFailure::Exited(exit) => Failure::exited(id, *exit).payload(),
             StartFailure::NotStarted(reason) => Failure::not_started(reason).payload(),
             StartFailure::Gone => Failure::not_started("it was deleted").payload(),
+        }
+    }
+}
+
+/// For the gateway's own log. What a function has said itself stands in its log only.
+impl std::fmt::Display for StartFailure {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            StartFailure::Reported(_) => formatter.write_str("it reports an error"),
+            StartFailure::TimedOut(after) => write!(formatter, "it is not ready after {:.2} s", after.as_secs_f64()),
+            StartFailure::OutOfMemory => formatter.write_str("it takes more memory than it may"),
+            StartFailure::Exited(exit) => write!(formatter, "its process ends ({exit})"),
+            StartFailure::NotStarted(reason) => formatter.write_str(reason),
+            StartFailure::Gone => formatter.write_str("it was deleted"),
         }
     }
 }

@@ -242,7 +242,6 @@ impl Function {
             }
             Err(reason) => {
                 self.host.free(place);
-                tracing::warn!(function = self.live().definition.name, "the function cannot be started: {reason}");
                 self.start_failed(StartFailure::NotStarted(reason));
                 false
             }
@@ -251,6 +250,13 @@ impl Function {
 
     /// A start has failed: of those that wait, one was its reason, or all were, if nothing is left to wait for.
     pub fn start_failed(self: &Rc<Self>, failure: StartFailure) {
+        // Starts that fail have pauses between them: these lines are few.
+        let live = self.live();
+        let name = &live.definition.name;
+        tracing::warn!(
+            function = name,
+            "the function does not start: {failure}; `tollgate functions logs {name}` has more"
+        );
         let failure = Rc::new(failure);
         let failed = {
             let mut pool = self.pool.borrow_mut();

@@ -1,5 +1,6 @@
 //! Lambda authorizers: who is let in by what they answer, whom they are asked about, and what is kept of it.
 
+use aws_lambda_events::apigw::ApiGatewayCustomAuthorizerRequest;
 use serde_json::{Value, json};
 
 use crate::harness::function::{Invoked, function_uri, functions, policy};
@@ -17,6 +18,8 @@ on_both_drivers! {
     an_authorizer_that_cannot_be_asked_denies,
     another_authorizers_decision_is_not_ours,
     logs_have_no_token,
+    request_authorizers,
+    whoever_keeps_nothing_may_be_asked_about_anything,
 }
 
 const ARN: &str = "arn:aws:execute-api:us-east-1:000000000000:api1/default";
@@ -254,6 +257,11 @@ fn what_tokens_are_asked_about(driver: Driver) {
     let event: Value = serde_json::from_str(asked.text()).expect("JSON");
     let arn = format!("{ARN}/GET/files/x%2Fa/y");
     assert_eq!(event, json!({ "type": "TOKEN", "methodArn": arn, "authorizationToken": "Bearer abc" }));
+    let typed: ApiGatewayCustomAuthorizerRequest = serde_json::from_value(event.clone()).expect("the crate reads it");
+    assert_eq!((typed.method_arn, typed.authorization_token.as_deref()), (Some(arn), Some("Bearer abc")));
+    let fixture = std::fs::read("tests/events/example-apigw-custom-auth-request.json").expect("it is there");
+    let fixture: serde_json::Map<String, Value> = serde_json::from_slice(&fixture).expect("JSON");
+    assert!(fixture.keys().eq(event.as_object().expect("an object").keys()));
     let long = format!("GET /files/{}", "x".repeat(1600));
     assert_eq!(send(client, &long, "Authorization: Bearer abc\r\n").status(), 414);
 }
@@ -429,4 +437,54 @@ fn logs_have_no_token(driver: Driver) {
     assert_eq!(with_token(&gateway, "/a", "secret-of-a-client").status(), 500);
     let line = gateway.log(1)[0].to_string();
     assert!(!line.contains("secret-of-a-client") && !gateway.output().contains("secret-of-a-client"), "{line}");
+}
+
+/// The same for an authorizer that sees the whole request.
+fn request_authorizers(driver: Driver) {
+    let functions = functions(|_, event| match event["headers"]["x-tenant"].as_str() {
+        Some("blue") => Invoked::Result(policy("Allow", &["*"])),
+        Some("unauthorized") => Invoked::error("Unauthorized"),
+        Some("stall") => Invoked::raw(|conversation| conversation.wait_for_close()),
+        _ => Invoked::Result(policy("Deny", &["*"])),
+    });
+    let sources = "method.request.header.X-Tenant, method.request.querystring.user,context.httpMethod";
+    let api = locked(json!({ "type": "request", "identitySource": sources }));
+    let gateway = gateway(&api, &functions, driver).set("authorizers.timeout_ms", 300).start();
+    let client = &mut gateway.connect();
+    let mut status = |line: &str, tenant: &str| send(client, line, &format!("x-tenant: {tenant}\r\n")).status();
+    assert_eq!([status("GET /a", "blue"), status("GET /a?user=", "blue"), status("GET /a?user=u", "")], [401; 3]);
+    assert_eq!(functions.requests().len(), 0, "nobody was asked");
+    for _ in 0..3 {
+        assert_eq!(status("GET /a?user=u", "blue"), 200);
+        assert_eq!(status("GET /a?user=v", "blue"), 200);
+        assert_eq!(status("POST /a?user=u", "blue"), 200);
+        assert_eq!(status("GET /a?user=u", "red"), 403);
+        // Two values are not one with a comma, and what ends a source does not begin the next.
+        assert_eq!(status("GET /a?user=u&user=v", "blue"), 200);
+        assert_eq!(status("GET /a?user=u%2Cv", "blue"), 200);
+    }
+    assert_eq!(functions.requests().len(), 6, "one for each identity");
+    assert_eq!([status("GET /a?user=u", "unauthorized"), status("GET /a?user=u", "stall")], [401, 500]);
+    let event: Value = serde_json::from_str(functions.requests()[0].text()).expect("JSON");
+    assert_eq!((&event["type"], &event["methodArn"]), (&json!("REQUEST"), &json!(format!("{ARN}/GET/a"))));
+    assert_eq!(
+        (&event["queryStringParameters"], &event["headers"]["x-tenant"]),
+        (&json!({ "user": "u" }), &json!("blue"))
+    );
+    assert_eq!((&event["httpMethod"], &event["resource"], &event["path"]), (&json!("GET"), &json!("/a"), &json!("/a")));
+    assert_eq!(event["requestContext"]["identity"]["sourceIp"], json!("127.0.0.1"));
+    assert!(event.get("body").is_none());
+}
+
+/// Without kept decisions a function decides what it needs to know.
+fn whoever_keeps_nothing_may_be_asked_about_anything(driver: Driver) {
+    let functions = allowing();
+    let api = locked(json!({
+        "type": "request", "authorizerResultTtlInSeconds": 0, "identitySource": "method.request.header.X-Tenant",
+    }));
+    let gateway = gateway(&api, &functions, driver).start();
+    for asked in 1..4 {
+        assert_eq!(gateway.get("/a").text(), "in");
+        assert_eq!(functions.requests().len(), asked);
+    }
 }

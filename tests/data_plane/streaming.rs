@@ -1,10 +1,12 @@
 //! `responseTransferMode`, and the limits of answers that are not streamed.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::harness::{Api, Backend, Driver, Gateway, http_proxy};
 
-on_both_drivers! { answers_have_the_limits_of_aws, a_stream_has_none }
+on_both_drivers! { answers_have_the_limits_of_aws, a_stream_has_none, a_pause_of_the_origin_is_none_of_the_client }
 
 const MOST: usize = 10_485_760;
 
@@ -61,4 +63,16 @@ fn a_stream_has_none(driver: Driver) {
     let client = &mut gateway.connect();
     assert_eq!(client.get(&format!("/length/{}", MOST + 1)).text().len(), MOST + 1);
     assert_eq!(client.get(&format!("/chunked/{}", MOST + 65_536)).text().len(), MOST + 65_536);
+}
+
+/// A stream was cut off when its origin was silent for longer than a client may take nothing.
+fn a_pause_of_the_origin_is_none_of_the_client(driver: Driver) {
+    let backend = Backend::start(|conversation| {
+        conversation.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n");
+        std::thread::sleep(Duration::from_secs(1));
+        conversation.send("3\r\ntwo\r\n0\r\n\r\n");
+    });
+    let gateway =
+        Gateway::with(&api(&backend, json!("STREAM"))).driver(driver).set("limits.write_timeout_ms", 100).start();
+    assert_eq!(gateway.get("/a").text(), "onetwo");
 }

@@ -16,6 +16,8 @@ use crate::policy::{Limits, Policy};
 pub enum Fault {
     /// The function said that it does not know the caller: 401.
     Unauthorized,
+    /// An HTTP service said that the caller may not: 403.
+    Denied,
     /// The function failed, or could not be invoked: 500, `AUTHORIZER_FAILURE`.
     Failed(String),
     /// It answered, and not as an authorizer has to: 500, `AUTHORIZER_CONFIGURATION_ERROR`.
@@ -142,6 +144,23 @@ mod tests {
         check("[]", Err("no JSON object"));
         check(r#""Allow""#, Err("no JSON object"));
         check("Allow", Err("no JSON object"));
+    }
+
+    /// As the crate has them that authorizers in Rust answer with: lists, single values, conditions.
+    #[test]
+    fn answers_of_the_crates_fixtures() {
+        for name in ["", "-with-condition", "-with-single-value-action", "-with-single-value-resource"] {
+            let path = format!("tests/events/example-apigw-custom-auth-response{name}.json");
+            let body = std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+            let Decision { identity, .. } = decision(&body, &Limits::default()).expect("an answer");
+            let context = [("stringKey", "value"), ("numberKey", "1"), ("booleanKey", "true")];
+            for (name, value) in context {
+                assert!(identity.context.iter().any(|(known, said)| (&**known, &**said) == (name, value)), "{path}");
+            }
+            assert_eq!(identity.context.len(), context.len());
+            assert_eq!(identity.principal_id.as_deref(), Some("yyyyyyyy"));
+            assert_eq!(identity.usage_identifier_key.as_deref(), Some("{api-key}"));
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ use std::time::Instant;
 
 use crate::http::encode;
 use crate::plan::content::{Conversion, NotBase64};
-use crate::plan::lambda::{LambdaIntegration, SignatureScope};
+use crate::plan::lambda::{FunctionCall, LambdaIntegration, SignatureScope};
 use crate::stats::Counter;
 
 use super::super::cache::filling::{Filling, Seen};
@@ -120,7 +120,26 @@ fn prepare(
     if event.len() as u64 > shard.settings.function.event_bytes_max {
         return Err(GatewayError::RequestTooLarge.into());
     }
-    let path = if lambda.streams { &lambda.call.streaming_path } else { &lambda.call.path };
+    let head = invocation(inbound, &lambda.call, lambda.streams, &event, upstream, shard)?;
+    // Who does not say what he accepts, accepts everything.
+    let wants_binary = is_binary(accepted_type(inbound.head).unwrap_or(b"*/*"));
+    Ok(Invocation { request: head, wants_binary })
+}
+
+/// The request that invokes a function with an event and waits for what it answers, signed where its place wants that.
+/// (Lambda's API reference, `API_Invoke`.)
+///
+/// # Errors
+/// There are no credentials to sign it with.
+pub fn invocation(
+    inbound: &Inbound<'_>,
+    call: &FunctionCall,
+    streams: bool,
+    event: &[u8],
+    upstream: &Upstream,
+    shard: &Shard,
+) -> Result<Vec<u8>, Failed> {
+    let path = if streams { &call.streaming_path } else { &call.path };
     let mut head = Vec::with_capacity(HEAD_BYTES + event.len());
     head.extend_from_slice(b"POST ");
     head.extend_from_slice(path.as_bytes());
@@ -132,18 +151,24 @@ fn prepare(
     head.extend_from_slice(api_id.as_bytes());
     // Never the client's own: how a function is invoked is not his to say.
     head.extend_from_slice(b"\r\nX-Amz-Invocation-Type: RequestResponse\r\n");
-    encode::field(TRACE_ID, &trace_id, &mut head);
+    encode::field(TRACE_ID, &trace_id(inbound), &mut head);
     encode::field("x-amzn-apigateway-api-id", api_id.as_bytes(), &mut head);
     encode::content_length(event.len() as u64, &mut head);
     head.extend_from_slice(b"\r\n");
-    if let Some(region) = &lambda.call.signed_for {
+    if let Some(region) = &call.signed_for {
         let scope = SignatureScope { region: region.clone(), service: "lambda".into() };
-        signed::sign(&mut head, &event, &scope, shard)?;
+        signed::sign(&mut head, event, &scope, shard)?;
     }
-    head.extend_from_slice(&event);
-    // Who does not say what he accepts, accepts everything.
-    let wants_binary = is_binary(accepted_type(inbound.head).unwrap_or(b"*/*"));
-    Ok(Invocation { request: head, wants_binary })
+    head.extend_from_slice(event);
+    Ok(head)
+}
+
+/// The event of a Lambda authorizer that sees the whole request, but for its body. (Guide,
+/// `api-gateway-lambda-authorizer-input`.)
+pub fn authorizer_event(inbound: &Inbound<'_>, method_arn: &str) -> Vec<u8> {
+    let trace_id = trace_id(inbound);
+    let event = Event { inbound, body: b"", is_binary: false, trace_id: &trace_id, operation_name: None };
+    event.to_authorizer(method_arn)
 }
 
 /// The client's, or one that begins here, in AWS's form: the time, and 96 bits that are the request's own.

@@ -362,7 +362,7 @@ pub(super) fn with_inbound<R>(
 }
 
 /// Why a mapping did not work out, as the client and as the log hear it.
-pub(super) struct Failed {
+pub struct Failed {
     error: GatewayError,
     note: Option<String>,
     detail: Option<ErrorDetail>,

@@ -433,6 +433,8 @@ impl Relay {
         while !self.incoming.is_done() {
             buffer = self.sized(buffer);
             shard.wheel.arm(&to_origin.timer, shard.settings.upstream.response_idle_timeout_ms, Expiry::End);
+            // The client has taken what there was: how long the origin pauses is not its fault.
+            shard.wheel.watch_for(&connection.timer, to_origin.stream.socket());
             let (read, returned) = to_origin.stream.reader.read(buffer, None).await;
             buffer = returned;
             if !read.is_ok_and(|read| read > 0) {
@@ -477,6 +479,9 @@ impl Relay {
         to_origin: &upstream::Connection,
         shard: &Shard,
     ) -> Result<bool, RelayError> {
+        if connection.timer.peer_is_gone() {
+            return Err(RelayError::Client);
+        }
         if to_origin.timer.fired() {
             shard.recorder.count(Counter::UpstreamBodyTimeout);
             return Err(RelayError::Origin("the answer stalled"));

@@ -367,6 +367,17 @@ mod tests {
         assert!(found.contains(expected), "{json}: {found}");
     }
 
+    /// It names its headers in both maps: they are one.
+    #[test]
+    fn the_crates_fixture_is_an_answer() {
+        let json = std::fs::read("tests/events/example-apigw-response.json").expect("it is there");
+        let ProxyAnswer { status, headers, body, is_base64_encoded } = ProxyAnswer::parse(&json).expect("an answer");
+        assert_eq!((status, &*body, is_base64_encoded), (200, "Hello World", false));
+        let via: Vec<_> = headers.iter().filter(|(name, _)| name == "X-Forwarded-Port").collect();
+        assert_eq!(via, [&(Cow::Borrowed("X-Forwarded-Port"), Cow::Borrowed("443"))]);
+        assert_eq!(headers.len(), 17);
+    }
+
     /// `test_lambda_aws_proxy_response_format` and `test_aws_proxy_response_payload_format_validation` of LocalStack record
     /// most of these.
     #[test]

@@ -39,24 +39,21 @@ impl Event<'_, '_> {
         out
     }
 
+    /// What a Lambda authorizer gets of the request. Its maps are never `null`. (Guide, `api-gateway-lambda-authorizer-input`.)
+    pub fn to_authorizer(&self, method_arn: &str) -> Vec<u8> {
+        let mut out = Vec::with_capacity(EVENT_BYTES + 2 * self.inbound.head.bytes);
+        out.extend_from_slice(b"{\"type\":\"REQUEST\",\"methodArn\":");
+        string(method_arn.as_bytes(), &mut out);
+        out.push(b',');
+        self.write_head(b"{}", &mut out);
+        out.push(b'}');
+        out
+    }
+
     fn write(&self, out: &mut Vec<u8>) {
-        let facts = self.inbound.facts;
-        out.extend_from_slice(b"{\"resource\":");
-        string(resource_path(facts).as_bytes(), out);
-        out.extend_from_slice(b",\"path\":");
-        string(self.path().as_bytes(), out);
-        out.extend_from_slice(b",\"httpMethod\":");
-        string(self.inbound.head.method.as_bytes(), out);
-        self.write_headers(out);
-        self.write_query(out);
-        self.write_path_parameters(out);
-        out.extend_from_slice(b",\"stageVariables\":");
-        let variables = facts.stage.map_or(&[][..], |stage| &stage.variables);
-        let variables = variables.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-        map(variables, out);
-        out.extend_from_slice(b",\"requestContext\":{");
-        self.write_context(out);
-        out.extend_from_slice(b"},\"body\":");
+        out.push(b'{');
+        self.write_head(b"null", out);
+        out.extend_from_slice(b",\"body\":");
         match self.body {
             [] => out.extend_from_slice(b"null"),
             body if self.is_binary => base64(body, out),
@@ -65,6 +62,27 @@ impl Event<'_, '_> {
         out.extend_from_slice(b",\"isBase64Encoded\":");
         let encoded = self.is_binary && !self.body.is_empty();
         out.extend_from_slice(if encoded { b"true}" } else { b"false}" });
+    }
+
+    /// All but the body; `nothing` is written for maps without a member.
+    fn write_head(&self, nothing: &[u8], out: &mut Vec<u8>) {
+        let facts = self.inbound.facts;
+        out.extend_from_slice(b"\"resource\":");
+        string(resource_path(facts).as_bytes(), out);
+        out.extend_from_slice(b",\"path\":");
+        string(self.path().as_bytes(), out);
+        out.extend_from_slice(b",\"httpMethod\":");
+        string(self.inbound.head.method.as_bytes(), out);
+        self.write_headers(out);
+        self.write_query(nothing, out);
+        self.write_path_parameters(nothing, out);
+        out.extend_from_slice(b",\"stageVariables\":");
+        let variables = facts.stage.map_or(&[][..], |stage| &stage.variables);
+        let variables = variables.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        map(variables, nothing, out);
+        out.extend_from_slice(b",\"requestContext\":{");
+        self.write_context(out);
+        out.push(b'}');
     }
 
     fn path(&self) -> &str {
@@ -122,10 +140,13 @@ impl Event<'_, '_> {
         out.push(b'}');
     }
 
-    fn write_query(&self, out: &mut Vec<u8>) {
+    fn write_query(&self, nothing: &[u8], out: &mut Vec<u8>) {
         let pairs: Vec<(Vec<u8>, Vec<u8>)> = query_pairs(self.inbound.target.query).collect();
         if pairs.is_empty() {
-            out.extend_from_slice(b",\"queryStringParameters\":null,\"multiValueQueryStringParameters\":null");
+            out.extend_from_slice(b",\"queryStringParameters\":");
+            out.extend_from_slice(nothing);
+            out.extend_from_slice(b",\"multiValueQueryStringParameters\":");
+            out.extend_from_slice(nothing);
             return;
         }
         let pairs = &pairs[..];
@@ -135,9 +156,10 @@ impl Event<'_, '_> {
         out.extend_from_slice(b",\"queryStringParameters\":");
         map(
             (0..pairs.len()).filter(first).map(|at| {
-                let last = values(at).last().map_or(&b""[..], |value| value);
+                let last = values(at).next_back().map_or(&b""[..], |value| value);
                 (&pairs[at].0[..], last)
             }),
+            nothing,
             out,
         );
         out.extend_from_slice(b",\"multiValueQueryStringParameters\":{");
@@ -155,7 +177,7 @@ impl Event<'_, '_> {
     }
 
     /// As they were matched, with their escapes.
-    fn write_path_parameters(&self, out: &mut Vec<u8>) {
+    fn write_path_parameters(&self, nothing: &[u8], out: &mut Vec<u8>) {
         let inbound = self.inbound;
         let names = route::parameter_names(resource_path(inbound.facts)).zip(0u8..);
         out.extend_from_slice(b",\"pathParameters\":");
@@ -163,7 +185,7 @@ impl Event<'_, '_> {
             let value = inbound.parameters.value(inbound.path, index);
             (name.as_bytes(), value.trim_end_matches('/').as_bytes())
         });
-        map(values, out);
+        map(values, nothing, out);
     }
 
     fn write_context(&self, out: &mut Vec<u8>) {
@@ -244,7 +266,7 @@ fn write_authorizer(facts: &Facts<'_>, out: &mut Vec<u8>) {
     };
     if !identity.claims.is_empty() {
         member("claims", out);
-        map(identity.claims.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())), out);
+        map(identity.claims.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())), b"{}", out);
     }
     for (name, value) in &identity.context {
         member(name, out);
@@ -267,8 +289,8 @@ fn separate(position: usize, out: &mut Vec<u8>) {
     }
 }
 
-/// An object of texts; `null` for none.
-fn map<'p>(pairs: impl Iterator<Item = (&'p [u8], &'p [u8])>, out: &mut Vec<u8>) {
+/// An object of texts.
+fn map<'p>(pairs: impl Iterator<Item = (&'p [u8], &'p [u8])>, nothing: &[u8], out: &mut Vec<u8>) {
     let mut empty = true;
     for (name, value) in pairs {
         out.push(if empty { b'{' } else { b',' });
@@ -277,7 +299,7 @@ fn map<'p>(pairs: impl Iterator<Item = (&'p [u8], &'p [u8])>, out: &mut Vec<u8>)
         out.push(b':');
         string(value, out);
     }
-    out.extend_from_slice(if empty { b"null" } else { b"}" });
+    out.extend_from_slice(if empty { nothing } else { b"}" });
 }
 
 fn value(fact: Fact<'_>, out: &mut Vec<u8>) {

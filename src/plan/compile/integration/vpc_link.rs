@@ -46,9 +46,11 @@ impl Context<'_, '_, '_> {
         };
         let Some(url) = self.compilation.compiler.vpc_link(&link, target.as_deref()) else {
             let message = format!("nobody says where the VPC link `{link}` leads");
-            let help = "give it an address in the settings, by its id, its name or the ARN of its target: \
-                        `vpc_links`, such as `{ link = \"http://10.0.0.5:8080\" }`";
-            self.refuse_or_deny("connectionId", message, help);
+            let help = format!(
+                "give it an address in the settings, by its id, its name or the ARN of its target: `vpc_links`, such as \
+                 `{{ {link} = \"http://10.0.0.5:8080\" }}`"
+            );
+            self.refuse_or_deny("connectionId", message, &help);
             return None;
         };
         match uri::parse(&url) {

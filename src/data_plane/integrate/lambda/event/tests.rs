@@ -4,7 +4,8 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use aws_lambda_events::apigw::ApiGatewayProxyRequest;
+use aws_lambda_events::apigw::{ApiGatewayCustomAuthorizerRequestTypeRequest, ApiGatewayProxyRequest};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::*;
@@ -58,12 +59,26 @@ impl Default for Case {
     }
 }
 
+/// The method that an authorizer is asked about.
+const ARN: &str = "arn:aws:execute-api:us-east-1:123456789012:abc123/prod/GET/a";
+
 fn get(target: &str, fields: &str) -> Case {
     Case { raw: format!("GET {target} HTTP/1.1\r\nHost: abc.example.com\r\n{fields}\r\n"), ..Case::default() }
 }
 
 fn ids() -> RequestIds {
     IdSource::new(1).ids()
+}
+
+fn certificate() -> ClientCertificate {
+    ClientCertificate {
+        pem: "-----BEGIN CERTIFICATE-----".into(),
+        subject_dn: "CN=me".into(),
+        issuer_dn: "CN=ca".into(),
+        serial_number: "7".into(),
+        not_before: "May 28 12:30:02 2019 GMT".into(),
+        not_after: "Aug  5 09:36:04 2021 GMT".into(),
+    }
 }
 
 fn stage() -> StagePlan {
@@ -95,8 +110,26 @@ fn stage() -> StagePlan {
     }
 }
 
+/// The event as JSON; the type of the crate can read it.
+#[track_caller]
+fn read_as<T: DeserializeOwned>(json: &[u8]) -> Value {
+    let read = serde_json::from_slice::<T>(json);
+    let text = String::from_utf8_lossy(json);
+    assert!(read.is_ok(), "{:?}: {text}", read.err());
+    serde_json::from_slice(json).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
 impl Case {
     fn event(&self) -> Value {
+        read_as::<ApiGatewayProxyRequest>(&self.written(|event| event.to_json()))
+    }
+
+    /// The event of an authorizer that sees the whole request.
+    fn authorizer_event(&self) -> Value {
+        read_as::<ApiGatewayCustomAuthorizerRequestTypeRequest>(&self.written(|event| event.to_authorizer(ARN)))
+    }
+
+    fn written(&self, write: impl FnOnce(&Event<'_, '_>) -> Vec<u8>) -> Vec<u8> {
         let limits = HeadLimits { target_bytes_max: 4000, header_bytes_max: 8000, header_fields_max: 100 };
         let mut space = FieldSpace::new();
         let head = request(self.raw.as_bytes(), &limits, &mut space).expect("a valid head").expect("a complete head");
@@ -157,11 +190,7 @@ impl Case {
         let (body, is_binary) = (self.body, self.is_binary);
         let event =
             Event { inbound: &inbound, body, is_binary, trace_id: b"Root=1-2-3", operation_name: self.operation_name };
-        let json = event.to_json();
-        let read = serde_json::from_slice::<ApiGatewayProxyRequest>(&json);
-        let text = String::from_utf8_lossy(&json);
-        assert!(read.is_ok(), "{:?}: {text}", read.err());
-        serde_json::from_slice(&json).unwrap_or_else(|error| panic!("{error}: {text}"))
+        write(&event)
     }
 
     /// Checks members by their pointers; `null` also where there is none.
@@ -213,25 +242,83 @@ fn an_event_has_the_members_that_the_service_gives_it() {
     assert_eq!(case.event(), expected);
 }
 
+fn fixture(name: &str) -> Value {
+    let path = format!("tests/events/example-apigw-{name}.json");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    serde_json::from_str(&text).expect("JSON")
+}
+
+/// The paths of all members that a recorded event has, but for those that requests bring with them.
+fn members(value: &Value, at: &str, found: &mut Vec<String>) {
+    let brought = ["/headers", "/multiValueHeaders", "/queryStringParameters", "/multiValueQueryStringParameters"];
+    let made = ["/pathParameters", "/stageVariables", "/requestContext/authorizer"];
+    let Value::Object(object) = value else { return };
+    for (name, value) in object {
+        let at = format!("{at}/{name}");
+        if !brought.contains(&at.as_str()) && !made.contains(&at.as_str()) {
+            members(value, &at, found);
+        }
+        found.push(at);
+    }
+}
+
+/// A request that has everything.
+fn full() -> Case {
+    let identity = Identity { principal_id: Some("me".into()), ..Identity::default() };
+    Case {
+        with_key: true,
+        operation_name: Some("Op"),
+        authorized: Some(Authorized { identity: Rc::new(identity), ..Authorized::default() }),
+        certificate: Some(certificate()),
+        ..get("/prod/a?q=1", "")
+    }
+}
+
 #[test]
 fn the_crates_own_fixtures_have_no_other_members() {
-    let event = Case { with_key: true, operation_name: Some("Op"), ..Case::default() }.event();
-    let context = event["requestContext"].as_object().expect("an object");
-    let identity = context["identity"].as_object().expect("an object");
-    for name in ["request", "request-multi-value-parameters", "console-test-request", "restapi-openapi-request"] {
-        let path = format!("tests/events/example-apigw-{name}.json");
-        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
-        let fixture: Value = serde_json::from_str(&text).expect("JSON");
-        for (member, _) in fixture.as_object().expect("an object") {
-            assert!(event.get(member).is_some(), "{name}: {member}");
-        }
-        for (member, _) in fixture["requestContext"].as_object().expect("an object") {
-            assert!(context.contains_key(member) || member == "authorizer", "{name}: requestContext.{member}");
-        }
-        for (member, _) in fixture["requestContext"]["identity"].as_object().expect("an object") {
-            assert!(identity.contains_key(member), "{name}: identity.{member}");
+    let of_functions = [
+        "request",
+        "request-catch-all",
+        "request-multi-value-parameters",
+        "console-request",
+        "console-test-request",
+        "restapi-openapi-request",
+        "sam-rest-request",
+    ];
+    let of_authorizers = ["custom-auth-request-type-request"];
+    let (event, asked) = (full().event(), full().authorizer_event());
+    let all = of_functions.map(|name| (name, &event)).into_iter().chain(of_authorizers.map(|name| (name, &asked)));
+    for (name, event) in all {
+        let mut expected = Vec::new();
+        members(&fixture(name), "", &mut expected);
+        assert!(expected.len() > 15, "{name} has {expected:?}");
+        // Two that the crate's authors made up, and one that only SAM's emulator has.
+        let odd = ["/otherField", "/requestContext/identity/otherField", "/version"];
+        for member in expected.into_iter().filter(|member| !odd.contains(&member.as_str())) {
+            assert!(event.pointer(&member).is_some(), "{name} has {member}, and we have not: {event:#}");
         }
     }
+}
+
+/// The guide's example, which the crate has as well, has `{}` where an event for a function has `null`.
+#[test]
+fn an_authorizer_sees_all_but_the_body() {
+    let body = b"secret";
+    let case = Case { body, resource: "/a", ..get("/prod/a", "X-A: 1\r\nX-A: 2\r\n") };
+    let mut expected = case.event();
+    let members = expected.as_object_mut().expect("an object");
+    assert_eq!(members.remove("body"), Some(json!("secret")));
+    assert_eq!(members.remove("isBase64Encoded"), Some(json!(false)));
+    for name in ["queryStringParameters", "multiValueQueryStringParameters", "pathParameters"] {
+        assert_eq!(members.insert(name.to_owned(), json!({})), Some(Value::Null), "{name}");
+    }
+    members.extend([("type".to_owned(), json!("REQUEST")), ("methodArn".to_owned(), json!(ARN))]);
+    assert_eq!(case.authorizer_event(), expected);
+
+    let event = get("/prod/a?q=1&q=2", "").authorizer_event();
+    assert_eq!(event["multiValueQueryStringParameters"], json!({ "q": ["1", "2"] }));
+    assert_eq!(event["pathParameters"], json!({ "proxy": "a" }));
+    assert_eq!(fixture("custom-auth-request-type-request")["pathParameters"], json!({}));
 }
 
 #[test]
@@ -429,15 +516,7 @@ fn authorizers_have_their_say() {
         ("/requestContext/identity/apiKey", json!("secret")),
         ("/requestContext/identity/apiKeyId", json!("k1")),
     ]);
-    let certificate = ClientCertificate {
-        pem: "-----BEGIN CERTIFICATE-----".into(),
-        subject_dn: "CN=me".into(),
-        issuer_dn: "CN=ca".into(),
-        serial_number: "7".into(),
-        not_before: "May 28 12:30:02 2019 GMT".into(),
-        not_after: "Aug  5 09:36:04 2021 GMT".into(),
-    };
-    Case { certificate: Some(certificate), ..Case::default() }.check(&[(
+    Case { certificate: Some(certificate()), ..Case::default() }.check(&[(
         "/requestContext/identity/clientCert",
         json!({
             "clientCertPem": "-----BEGIN CERTIFICATE-----", "subjectDN": "CN=me", "issuerDN": "CN=ca", "serialNumber": "7",
