@@ -206,10 +206,13 @@ impl<'a> Asking<'a> {
             Says::Token { .. } | Says::Allows => false,
         };
         let latency_ms = self.started.elapsed().as_millis() as u64;
+        // Nobody is asked about a token.
+        let was_asked = !matches!(decision.says, Says::Token { .. });
+        let integration_latency_ms = answered.map_or(0, |answered| answered.integration_latency_ms);
         let authorized = Authorized {
             identity: Rc::clone(&decision.identity),
             latency_ms,
-            integration_latency_ms: Some(answered.map_or(0, |answered| answered.integration_latency_ms)),
+            integration_latency_ms: was_asked.then_some(integration_latency_ms),
             status: answered.and_then(|answered| answered.status),
             may_invalidate,
         };

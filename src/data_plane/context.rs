@@ -294,12 +294,14 @@ impl<'e> Facts<'e> {
 /// What templates see. The one number is the epoch's milliseconds; statuses and latencies are an access log's alone.
 impl Context for Facts<'_> {
     fn variable(&self, name: &str) -> Variable<'_> {
+        // `$context.authorizer.claims['custom:name']`; a Lambda authorizer may say something by that name itself.
+        if name == "authorizer.claims" && self.has_claims() {
+            return Variable::Group;
+        }
         let Some(variable) = ContextVariable::named(name) else {
             return if ContextVariable::is_group(name) { Variable::Group } else { Variable::Missing };
         };
         match self.fact(&variable) {
-            // `$context.authorizer.claims['custom:name']`
-            Fact::None if name == "authorizer.claims" && self.has_claims() => Variable::Group,
             Fact::None => Variable::Missing,
             Fact::Text(text) => Variable::Text(String::from_utf8_lossy(text)),
             Fact::Number(number) => i64::try_from(number).map_or(Variable::Missing, Variable::Int),

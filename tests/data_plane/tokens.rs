@@ -11,6 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
+use crate::harness::function::{Invoked, functions, lambda};
 use crate::harness::gateway::Start;
 use crate::harness::{Api, Backend, Client, Driver, Gateway, Message, mock, wait_until};
 
@@ -638,6 +639,8 @@ fn claims_are_told_to_templates_headers_and_logs(driver: Driver) {
         "integration.request.header.x-tenant": "context.authorizer.claims.custom:tenant",
         "integration.request.header.x-none": "context.authorizer.claims.none",
     });
+    let mut line = crate::harness::http_proxy(backend.url());
+    line["requestParameters"] = json!({ "integration.request.header.x-line": "context.authorizer.claims.custom:line" });
     let said = r#"$context.authorizer.claims.sub|$context.authorizer.claims.email_verified|$context.authorizer.claims.groups|$context.authorizer.claims['cognito:groups']|$context.authorizer.claims.none"#;
     let mapped = json!({
         "type": "mock", "requestTemplates": { "application/json": "{\"statusCode\": 200}" },
@@ -647,12 +650,24 @@ fn claims_are_told_to_templates_headers_and_logs(driver: Driver) {
     let api = locked(json!({ "type": "cognito_user_pools", "providerARNs": [POOL] }))
         .route("GET /proxy", integration)
         .on("GET /proxy", "security", locks.clone())
+        .route("GET /line", line)
+        .on("GET /line", "security", locks.clone())
+        .route("GET /fn", lambda("f"))
+        .on("GET /fn", "security", locks.clone())
         .route("GET /mapped", mapped)
         .on("GET /mapped", "security", locks)
         .with("x-tollgate-stages", json!({ "default": { "accessLogSettings": {
             "format": r#"{"id":"$context.requestId","sub":"$context.authorizer.claims.sub","principal":"$context.authorizer.principalId","error":"$context.authorizer.error"}"#,
         } } }));
-    let gateway = gateway(&api, driver).set("jwt.cognito_endpoint", keys.server.url()).start();
+    let functions = functions(|_, event| {
+        let told = event["requestContext"]["authorizer"].to_string();
+        Invoked::Result(json!({ "statusCode": 200, "body": told }))
+    });
+    let gateway = gateway(&api, driver)
+        .set("jwt.cognito_endpoint", keys.server.url())
+        .set("aws.credentials", "off")
+        .set("aws.endpoints", format!("lambda={}", functions.url()))
+        .start();
     let token = signer.token(&pool_claims(&[
         ("email_verified", json!(true)),
         ("groups", json!(["a", "b"])),
@@ -670,8 +685,16 @@ fn claims_are_told_to_templates_headers_and_logs(driver: Driver) {
         assert_eq!(seen.values("x-none").collect::<String>(), "", "{round}");
         assert_eq!(with_token(&gateway, "/mapped", &token).text(), "somebody|true|a,b|a,b|", "{round}");
     }
+    // A claim does not end a header's line.
+    with_token(&gateway, "/line", &token);
+    assert!(!backend.last().has("x-evil"), "{}", backend.last().head);
+    let told: Value = serde_json::from_str(with_token(&gateway, "/fn", &token).text()).expect("JSON");
+    assert_eq!(told.as_object().expect("an object").keys().collect::<Vec<_>>(), ["claims"]);
+    let told = &told["claims"];
+    assert_eq!((&told["cognito:groups"], &told["email_verified"]), (&json!("a,b"), &json!("true")));
+    assert!(told["exp"].as_str().is_some_and(|time| time.contains(" UTC 2")), "{told}");
     assert_eq!(with_token(&gateway, "/mapped", "x.y.z").status(), 401);
-    let lines = gateway.log(6);
+    let lines = gateway.log(8);
     let subs: Vec<&str> = lines.iter().filter_map(|line| line["sub"].as_str()).collect();
     assert_eq!((subs[subs.len() - 2], subs[subs.len() - 1]), ("somebody", "-"), "{lines:?}");
 }

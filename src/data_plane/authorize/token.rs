@@ -129,8 +129,7 @@ fn identity(verified: &Verified, is_user_pool: bool) -> Identity {
     };
     let claims =
         verified.claims.iter().map(|(name, value)| (name.as_str().into(), claim(name, value).into())).collect();
-    // A user pool's tokens come with their claims alone.
-    let principal_id = verified.claims.get("sub").filter(|_| !is_user_pool).map(|sub| text(sub).into());
+    let principal_id = verified.claims.get("sub").map(|sub| text(sub).into());
     Identity { principal_id, claims, ..Identity::default() }
 }
 

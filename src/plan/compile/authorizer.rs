@@ -278,8 +278,11 @@ impl Context<'_, '_, '_> {
             return self.refuse("identitySource", "nothing says whom a decision is about", help);
         }
         // Otherwise a token would be looked for where none can be.
-        let is_token = self.authorizer.authorizer_type != AuthorizerType::Request;
-        if is_token && !matches!(sources[..], [ValueSource::Header(_)]) {
+        let takes_token = match self.authorizer.authorizer_type {
+            AuthorizerType::Token | AuthorizerType::CognitoUserPools | AuthorizerType::Jwt => true,
+            AuthorizerType::Request | AuthorizerType::Http | AuthorizerType::Basic => false,
+        };
+        if takes_token && !matches!(sources[..], [ValueSource::Header(_)]) {
             let help = "write one header: `identitySource: method.request.header.Authorization`";
             return self.refuse("identitySource", "a token stands in one header, and nowhere else", help);
         }

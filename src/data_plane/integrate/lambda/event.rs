@@ -272,7 +272,8 @@ fn write_authorizer(facts: &Facts<'_>, out: &mut Vec<u8>) {
         member(name, out);
         string(value.as_bytes(), out);
     }
-    if let Some(principal_id) = &identity.principal_id {
+    // A token's claims come alone.
+    if let Some(principal_id) = identity.principal_id.as_ref().filter(|_| identity.claims.is_empty()) {
         member("principalId", out);
         string(principal_id.as_bytes(), out);
     }

@@ -494,7 +494,8 @@ fn authorizers_have_their_say() {
         "/requestContext/authorizer",
         json!({ "tier": "gold", "count": "7", "quote": "\"", "principalId": "me", "integrationLatency": 12 }),
     )]);
-    let claims = Identity { claims: vec![pair("sub", "s1"), pair("groups", "[\"a\"]")], ..Identity::default() };
+    let claims = vec![pair("sub", "s1"), pair("groups", "[\"a\"]")];
+    let claims = Identity { principal_id: Some("s1".into()), claims, ..Identity::default() };
     Case { authorized: authorized(claims, None), ..Case::default() }
         .check(&[("/requestContext/authorizer", json!({ "claims": { "sub": "s1", "groups": "[\"a\"]" } }))]);
     let iam = IamIdentity {
