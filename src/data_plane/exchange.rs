@@ -381,10 +381,7 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
             match asking.decide() {
                 Permission::Granted(authorized, proof) => Ok((authorized, proof)),
                 Permission::Refused(refused) => Err(refused),
-                Permission::Ask(question) => {
-                    connection.served -= u64::from(waited.is_none());
-                    return Step::Ask(Box::new((question, ids)));
-                }
+                Permission::Ask(question) => return Step::Ask(Box::new((question, ids))),
             }
         }
         (Ok(_) | Err(_), _) => Ok((None, None)),

@@ -213,8 +213,9 @@ impl Shard {
     }
 
     /// The keys to verify tokens with; whoever begins to verify one does so with these to the end.
-    pub fn key_sets(&self) -> Arc<KeySets> {
-        Arc::clone(&self.key_sets.borrow())
+    /// What tokens are verified with, for as long as `read` looks at it: to share it would be work for all shards' caches.
+    pub fn with_key_sets<R>(&self, read: impl FnOnce(&KeySets) -> R) -> R {
+        read(&self.key_sets.borrow())
     }
 
     pub fn is_draining(&self) -> bool {

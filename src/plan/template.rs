@@ -84,6 +84,15 @@ impl Text {
         Ok(Text { parts })
     }
 
+    /// Whether a template engine would go on behind a reference: `$context.authorizer.claims['custom:name']`, `$a.get(1)`.
+    pub fn reaches_further(source: &str) -> bool {
+        source.match_indices('$').any(|(at, _)| {
+            let rest = &source[at..];
+            let is_closed = rest.starts_with("${") || rest.starts_with("$!{");
+            !is_closed && reference(rest).is_some_and(|(_, after)| after.starts_with(['[', '(']))
+        })
+    }
+
     /// The text, where it has no variables.
     pub fn as_literal(&self) -> Option<&str> {
         match self.parts.as_slice() {
@@ -195,6 +204,18 @@ mod tests {
                 .collect::<String>()
         });
         assert_eq!(shown.as_deref().map_err(String::as_str), expected, "{source}");
+    }
+
+    #[test]
+    fn what_an_engine_would_read_on() {
+        for source in ["$context.authorizer.claims['a:b']", "x $!context.a[0]", "$context.get('a')", "$5 $a.b(1)"] {
+            assert!(Text::reaches_further(source), "{source}");
+        }
+        for source in
+            ["", "$", "$5[0]", "$context.a ['b']", "${context.a}['b']", "[$context.a]", "($context.a)", "$a.[0]"]
+        {
+            assert!(!Text::reaches_further(source), "{source}");
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::plan::integration::{
 };
 use crate::plan::mock_status::mock_status;
 use crate::plan::protection::ProtectionIndex;
-use crate::plan::template::{BodyTemplate, ValueSource};
+use crate::plan::template::{BodyTemplate, Text, ValueSource};
 use crate::vtl;
 
 /// AWS's default, and its limits: that of answers which are not streamed is a setting.
@@ -428,7 +428,7 @@ impl Context<'_, '_, '_> {
         for (content_type, template) in &response.response_templates {
             self.refuse_large_template(template, &pointer.child("responseTemplates").child(content_type));
             // Most templates are text with a variable or two, which need no engine. A backslash escapes in VTL.
-            let plain = Some(template).filter(|template| !template.contains('\\'));
+            let plain = Some(template).filter(|text| !text.contains('\\') && !Text::reaches_further(text));
             let template = match plain.and_then(|template| expression::template(template, self.variables).ok()) {
                 Some(text) => Some(BodyTemplate::Text(text)),
                 None => {

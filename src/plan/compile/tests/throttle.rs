@@ -29,8 +29,10 @@ fn callers_are_asked_before_all_together() {
     let shown = |method: &crate::plan::MethodPlan| -> Vec<String> {
         let shown = |rule: &crate::plan::throttle::Rule| match &rule.limit {
             RuleLimit::PerKey { key: RuleKey::ClientIp, rate } => format!("clientIp {}", rate.burst()),
-            RuleLimit::PerKey { key: RuleKey::Header(name), rate } => format!("{name} {}", rate.burst()),
-            RuleLimit::PerKey { key: RuleKey::Claim(name) | RuleKey::Authorizer(name), rate } => {
+            RuleLimit::PerKey {
+                key: RuleKey::Header(name) | RuleKey::Claim(name) | RuleKey::Authorizer(name),
+                rate,
+            } => {
                 format!("{name} {}", rate.burst())
             }
             RuleLimit::Rate(rate) => format!("{}", rate.burst()),
