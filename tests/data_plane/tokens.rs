@@ -694,9 +694,12 @@ fn claims_are_told_to_templates_headers_and_logs(driver: Driver) {
     assert_eq!((&told["cognito:groups"], &told["email_verified"]), (&json!("a,b"), &json!("true")));
     assert!(told["exp"].as_str().is_some_and(|time| time.contains(" UTC 2")), "{told}");
     assert_eq!(with_token(&gateway, "/mapped", "x.y.z").status(), 401);
-    let lines = gateway.log(8);
-    let subs: Vec<&str> = lines.iter().filter_map(|line| line["sub"].as_str()).collect();
-    assert_eq!((subs[subs.len() - 2], subs[subs.len() - 1]), ("somebody", "-"), "{lines:?}");
+    // Of the last call nobody is named.
+    wait_until("the last line", || {
+        let lines = gateway.log(1);
+        let named = lines.iter().filter(|line| line["sub"] == "somebody").count();
+        named == 7 && lines.last().is_some_and(|line| line["sub"] == "-")
+    });
 }
 
 fn an_audience_that_a_deployment_takes_away(driver: Driver) {
