@@ -18,6 +18,7 @@ ACCESS_LOG = {
     "huge": "Response payload size exceeded maximum allowed payload size",
     "hangs": "Task timed out after 2.00 seconds",
     "ends": "Runtime exited with error: exit status 7",
+    "half": "Runtime exited with error: exit status 9",
     "killed": "Runtime exited with error: signal: killed",
     "eats": "customer function error",
     "raises": "no such pet",
@@ -78,3 +79,11 @@ def test_a_function_that_does_not_start_is_named_in_the_log(gateway):
     line = "the function does not start: its process ends (exit status 1); `tollgate functions logs broken` has more"
     wait_until("a line of the log", lambda: line in gateway.text())
     assert gateway.get("/python/x").status == 200
+
+
+def test_a_function_that_is_off_and_one_that_is_not_there(gateway):
+    assert answered(gateway.get("/off")) == (500, {"message": "Internal server error"})
+    assert answered(gateway.get("/nobody")) == (500, {"message": "Internal server error"})
+    for status in [429, 404]:
+        line = f"Lambda invocation failed with status: {status}."
+        wait_until(line, lambda: line in gateway.text())
