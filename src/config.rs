@@ -4,7 +4,7 @@
 //! stronger. Every problem of every source is reported at once.
 //!
 //! - `table`: the one list of settings; `define`: the macro that makes types and rows of it.
-//! - `kind`, `choice`, `address`, `credentials`, `functions`, `iam`, `endpoints`, `targets`, `special`: the types of values,
+//! - `kind`, `choice`, `address`, `credentials`, `functions`, `iam`, `basic_auth`, `endpoints`, `targets`, `special`: the types of values,
 //!   how each is read and shown.
 //! - `value`: what was written, with its place; `file` and `environment` read it; flags arrive as [`Flags`].
 //! - `rules`: what must hold between settings.
@@ -12,6 +12,7 @@
 //! - [`report`]: `tollgate config` and the reference page.
 
 mod address;
+mod basic_auth;
 mod choice;
 mod credentials;
 mod define;
@@ -30,6 +31,7 @@ mod targets;
 mod value;
 mod vpc;
 
+pub use basic_auth::{BasicUser, read_basic_users};
 pub use choice::{
     BasePath, ClientAuth, CredentialsSource, Driver, KeyScope, LogLevel, Parity, ThrottleHeaders, UnderscoreTwins,
     Unresolved, Unsupported,
@@ -41,8 +43,8 @@ pub use iam::{IamUser, PolicySource, read_users};
 pub use problem::{Problem, Problems, Source, did_you_mean};
 pub use special::{AuditDestination, CertificateFiles, LogDestination, SHARDS_MAX, ShardCount, StageVariables};
 pub use table::{
-    AccessLog, Aws, Config, Forwarding, Functions, Iam, Jwt, Lambda, Limits, Log, Management, Quota, Runtime, Shutdown,
-    Throttle, Tls, Upstream,
+    AccessLog, Aws, BasicAuth, Config, Forwarding, Functions, Iam, Jwt, Lambda, Limits, Log, Management, Quota,
+    Runtime, Shutdown, Throttle, Tls, Upstream,
 };
 pub use targets::{FunctionTarget, FunctionTargets, VpcLinks};
 pub use value::{Node, Place};

@@ -8,6 +8,7 @@
 
 pub mod access;
 pub mod aws;
+mod basic_auth;
 mod bind;
 pub mod fetch;
 mod functions;
@@ -110,7 +111,8 @@ pub fn serve(
     let (keeper, fresh) = start_keeper(config, disk, Arc::clone(&meters), Arc::clone(&fleet), truststores.clone())?;
     give_memory_back();
     let usage_sync = start_usage_sync(config, &meters, &registry)?;
-    let management = management(config, keeper.clone(), &registry, &infos)?;
+    let known = Arc::<test_invoke::Known>::default();
+    let management = management(config, keeper.clone(), &registry, &infos, Arc::clone(&known))?;
     let builder = builder(keeper, config);
 
     let settings = Arc::new(settings(config, shards)?);
@@ -160,8 +162,13 @@ pub fn serve(
     runtime.block_on(async {
         let lookup = SystemLookup::new(std::time::Duration::from_millis(config.upstream.dns_timeout_ms))?;
         let lookup: Arc<dyn Lookup> = Arc::new(lookup);
-        let fleet: Arc<dyn Fleet> =
-            Arc::new(Shards { handles: fleet, kept: Mutex::default(), tls: server_tls.clone(), truststores });
+        let fleet: Arc<dyn Fleet> = Arc::new(Shards {
+            handles: fleet,
+            kept: Mutex::default(),
+            known: Arc::clone(&known),
+            tls: server_tls.clone(),
+            truststores,
+        });
         let control = Control {
             fleet: Arc::clone(&fleet),
             registry,
@@ -287,6 +294,7 @@ fn management(
     keeper: KeeperHandle,
     registry: &Arc<Registry>,
     infos: &[ListenerInfo],
+    known: Arc<test_invoke::Known>,
 ) -> Result<Management, String> {
     let access = Access::new(access::access_settings(&config.management)?);
     if let Some(warning) = access.warning() {
@@ -296,7 +304,7 @@ fn management(
         keeper,
         access,
         random: Box::new(SystemRandom),
-        test_invoker: Arc::new(test_invoke::TestInvoke::new(config)?),
+        test_invoker: Arc::new(test_invoke::TestInvoke::beside(config, known)?),
         compile_options: compile::Options { root: true, ..managed_options(config) },
         audit: AuditLog::open(access::audit_target(&config.management.audit_log), Arc::clone(registry))?,
         definition_bytes_max: usize::try_from(config.management.definition_bytes_max).unwrap_or(usize::MAX),
@@ -484,6 +492,7 @@ fn settings(config: &Config, shards: usize) -> Result<Settings, String> {
             signing_keys_max: config.iam.signing_keys_max as usize,
         },
         identities: Arc::new(identities(config)?),
+        passwords: Arc::new(basic_auth::passwords(&config.basic_auth)?),
         account_id: config.account_id.as_str().into(),
         vpc_endpoints: VpcEndpoints::new(config.vpc.endpoints.iter().map(|described| {
             let endpoint =
@@ -606,6 +615,8 @@ impl LogSink for Sink {
 struct Shards {
     handles: Arc<Vec<ShardHandle>>,
     kept: Mutex<Kept>,
+    /// For tests of methods and authorizers.
+    known: Arc<test_invoke::Known>,
     /// Which names have mutual TLS is told the listeners before the shards: a client that is asked for a certificate too
     /// early is one that will be.
     tls: Option<Arc<ServerTls>>,
@@ -667,11 +678,12 @@ impl Fleet for Shards {
                 free_unused(&mut kept.plans);
                 free_unused(&mut kept.clients);
             }
+            Delivery::KeySets(sets) => self.known.note_key_sets(sets),
+            Delivery::AwsCredentials(credentials) => self.known.note_credentials(credentials),
             Delivery::Addresses(_)
             | Delivery::Health(_)
-            | Delivery::AwsCredentials(_)
-            | Delivery::KeySets(_)
             | Delivery::FlushCache(_)
+            | Delivery::FlushAuthorizers(_)
             | Delivery::Drain => {}
         }
         drop(kept);

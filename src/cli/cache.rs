@@ -1,4 +1,5 @@
-//! `tollgate cache flush`: makes a stage forget the answers that it has kept (AWS's FlushStageCache).
+//! `tollgate cache flush`: makes a stage forget the answers that it has kept (AWS's FlushStageCache), or what its authorizers
+//! have decided (FlushStageAuthorizersCache).
 
 use clap::{Args, Subcommand};
 
@@ -23,6 +24,7 @@ pub enum CacheAction {
 Examples:
   tollgate cache flush --api pets --stage prod
   tollgate cache flush --api pets                the only stage
+  tollgate cache flush --api pets --authorizers  what its authorizers have decided
 
 A canary's answers go too. Until they are kept again, every request is the
 backend's to answer.
@@ -35,6 +37,9 @@ pub struct FlushArgs {
     /// The stage [default: the only one]
     #[arg(long, value_name = "NAME")]
     pub stage: Option<String>,
+    /// Forget what the stage's authorizers have decided, in place of the answers
+    #[arg(long)]
+    pub authorizers: bool,
     #[command(flatten)]
     pub admin: AdminArgs,
 }
@@ -50,7 +55,11 @@ pub fn run(args: &CacheArgs, environment: &Environment) -> Result<String, String
 fn flush(args: &FlushArgs, environment: &Environment) -> Result<String, String> {
     let managed = Managed::find(&args.admin, environment, &args.api)?;
     let stage = managed.stage(args.stage.as_deref())?;
-    let target = managed.path(&format!("/stages/{}/cache/data", encoded(&stage.name)));
+    let (what, told) = match args.authorizers {
+        true => ("authorizers", "what authorizers have decided is forgotten"),
+        false => ("data", "the cache is empty"),
+    };
+    let target = managed.path(&format!("/stages/{}/cache/{what}", encoded(&stage.name)));
     managed.admin.bytes(Ask { method: "DELETE", target, ..Ask::default() })?;
-    Ok(format!("{}, {}: the cache is empty\n", managed.title(), stage.name))
+    Ok(format!("{}, {}: {told}\n", managed.title(), stage.name))
 }

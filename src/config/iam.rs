@@ -200,7 +200,7 @@ pub fn read_users(path: &Path, text: &str, users_max: u32) -> Result<Vec<IamUser
 
 /// "Names of users … can be up to 64 characters. You can use … alphanumeric … plus, equal, comma, period, at, underscore, and
 /// hyphen" (IAM quotas).
-const USER_NAME: TextRule = TextRule {
+pub(super) const USER_NAME: TextRule = TextRule {
     holds: |text| {
         let word = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte);
         (1..=64).contains(&text.len()) && text.bytes().all(word)

@@ -155,8 +155,9 @@ fn duplicate_credentials(config: &Config) -> Vec<Broken> {
     let ids = access_keys.iter().map(|key| ("management.access_keys", key.id.as_str()));
     let names = tokens.iter().map(|token| ("management.tokens", token.name.as_str()));
     let users = config.iam.users.iter().map(|user| ("iam.users", user.access_key_id.as_str()));
+    let basic = config.basic_auth.users.iter().map(|user| ("basic_auth.users", user.name.as_str()));
     let mut seen = HashSet::new();
-    let twice = ids.chain(names).chain(users).filter(|credential| !seen.insert(*credential));
+    let twice = ids.chain(names).chain(users).chain(basic).filter(|credential| !seen.insert(*credential));
     twice.map(|(key, name)| Broken { keys: [key, key], message: format!("{name:?} is given twice") }).collect()
 }
 

@@ -1,5 +1,6 @@
 //! The table of settings. To add one is to add a row; `docs/settings.md` is printed from it.
 
+use super::basic_auth::BasicUser;
 use super::choice::{
     BasePath, ClientAuth, CredentialsSource, Driver, LogLevel, Parity, ThrottleHeaders, UnderscoreTwins, Unresolved,
     Unsupported,
@@ -327,6 +328,18 @@ settings! {
         /// For how many access keys each shard keeps the key that it has derived of a secret for the day, 400 bytes each:
         /// whoever calls again is verified in half the time.
         signing_keys_max: u32 = 16_384 => Facts::count(1, 10_000_000);
+    }
+
+    /// Users who show a password, for authorizers of the type `basic`.
+    basic_auth: BasicAuth {
+        /// The users: a name, and a password as `secret` or in a `secret_file`. `tollgate config` shows no password.
+        users: Vec<BasicUser> = Vec::new() => Facts::plain();
+        /// A file with more of them, as a list `users`; in TOML, YAML or JSON.
+        users_file: Option<PathBuf> = None => Facts::plain();
+        /// The largest such file.
+        users_file_bytes_max: u64 = 16_777_216 => Facts::bytes(1_024, GIB);
+        /// The most users, in the settings and in the file.
+        users_max: u32 = 10_000 => Facts::count(1, 10_000_000);
     }
 
     /// AWS's services as backends: integrations of the types `AWS` and `AWS_PROXY`.

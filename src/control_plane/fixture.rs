@@ -116,6 +116,10 @@ impl Fleet for FakeFleet {
                 flush.note_done();
                 format!("flush {}/{}", flush.api_id, flush.stage)
             }
+            Delivery::FlushAuthorizers(flush) => {
+                flush.note_done();
+                format!("flush authorizers {}/{}", flush.api_id, flush.stage)
+            }
             Delivery::Harvest => {
                 self.harvests.fetch_add(1, Ordering::Relaxed);
                 return;

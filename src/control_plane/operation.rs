@@ -107,6 +107,8 @@ pub enum Reply {
     TestInvocation(Box<TestInvocation>),
     /// Nothing is answered, when every shard has forgotten what the stage has cached: the caller has to tell them.
     CacheFlush(StageName),
+    /// The same of what the stage's authorizers have decided.
+    AuthorizersFlush(StageName),
 }
 
 /// A stage whose cache is to be emptied.
@@ -136,6 +138,8 @@ pub struct TestInvocation {
     pub path_with_query_string: String,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
+    /// Not the method is tried, but its authorizer.
+    pub asks_authorizer: bool,
 }
 
 impl<'c> Call<'c> {

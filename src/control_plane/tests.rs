@@ -32,7 +32,9 @@ use crate::plan::clients::Clients;
 use crate::plan::clients::digest::Secret;
 use crate::plan::integration::Origin;
 use crate::plan::key_sets::address::HttpAddress;
-use crate::plan::test_invocation::{TestInvocation, TestInvocationError, TestInvocationRequest, TestInvoker};
+use crate::plan::test_invocation::{
+    TestAuthorization, TestInvocation, TestInvocationError, TestInvocationRequest, TestInvoker,
+};
 
 /// Knows every name under `.good`.
 struct Good;
@@ -126,6 +128,14 @@ fn setup(unresolved: Unresolved, files: Vec<PathBuf>) -> Setup {
 fn management() -> (Management, mpsc::UnboundedSender<Fresh>, mpsc::UnboundedReceiver<Fresh>) {
     struct Never;
     impl TestInvoker for Never {
+        fn invoke_authorizer(
+            &self,
+            _: Plan,
+            _: &TestInvocationRequest,
+        ) -> Result<TestAuthorization, TestInvocationError> {
+            Err(TestInvocationError::Failed("no test here invokes".to_owned()))
+        }
+
         fn invoke(&self, _: Plan, _: &TestInvocationRequest) -> Result<TestInvocation, TestInvocationError> {
             Err(TestInvocationError::Failed("no test here invokes".to_owned()))
         }

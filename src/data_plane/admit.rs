@@ -76,7 +76,10 @@ pub fn admit<'b>(
         Err(refusal) => return Admission { by_key: None, verdict: Err(refusal) },
     };
     let caller = by_key.as_ref().map(|admitted| &admitted.caller);
-    let (called, asking) = (Called { stage, method, caller }, Asking { head, source_ip });
+    let (called, asking) = (
+        Called { stage, method, caller },
+        Asking { head, source_ip, identity: authorized.map(|authorized| &*authorized.identity) },
+    );
     let taken = shard.limits.take(live, &called, asking, now).map_err(|throttled| refusal(&throttled, shard));
     let verdict = taken.and_then(|under_way| {
         caller.map_or(Ok(()), |caller| count(live, caller, shard, now))?;
@@ -94,6 +97,7 @@ fn refusal(throttled: &Throttled, shard: &Shard) -> Refusal {
         ThrottledBy::UsagePlanMethod => (Counter::ThrottledByUsagePlanMethod, "usage_plan_method"),
         ThrottledBy::ClientIp => (Counter::ThrottledByClientIp, "client_ip"),
         ThrottledBy::Header => (Counter::ThrottledByHeader, "header"),
+        ThrottledBy::Authorized => (Counter::ThrottledByAuthorized, "authorized"),
         ThrottledBy::Api => (Counter::ThrottledByApi, "api"),
         ThrottledBy::Operation => (Counter::ThrottledByOperation, "operation"),
         ThrottledBy::Concurrency => (Counter::ThrottledByConcurrency, "concurrency"),

@@ -10,17 +10,20 @@
 //!
 //! - [`decisions`]: what was decided, kept; `says`: what a decision says of a request.
 //! - [`ask`]: somebody is asked; `answer`: what a Lambda authorizer's function answered.
-//! - `iam`: who has signed the request; `token`: whose token it has.
+//! - `service`: what an HTTP service is told, and what it answered.
+//! - `iam`: who has signed the request; `token`: whose token it has; `basic`: whose password.
 //! - `facts`: what policies may ask of a request.
 //!
 //! What cannot be decided denies.
 
 mod answer;
 pub mod ask;
+mod basic;
 pub mod decisions;
 mod facts;
 mod iam;
 mod says;
+mod service;
 mod token;
 
 use std::cell::OnceCell;
@@ -32,7 +35,6 @@ use crate::plan::authorizer::{Authorization, Authorizer, AuthorizerIndex, Author
 use crate::plan::template::ValueSource;
 use crate::plan::{MethodIndex, StageIndex, StagePlan};
 use crate::policy::{self, Action, Policy, Principal, Verdict};
-use crate::sign::BodyHash;
 use crate::stats::Counter;
 
 use super::cache::key;
@@ -45,13 +47,13 @@ use super::shard::Shard;
 use ask::{Answered, Question};
 use decisions::Decision;
 use facts::RequestFacts;
-use iam::Signed;
+pub use iam::Proof;
 use says::Says;
 
 /// What comes of it.
 pub enum Permission {
-    /// `None` where nobody asked who calls. The proof of a signature that covers a body is complete when that is there.
-    Granted(Option<Authorized>, Option<Box<BodyHash>>),
+    /// `None` where nobody asked who calls, and where the proof of a signature waits for the body that it covers.
+    Granted(Option<Authorized>, Option<Box<Proof>>),
     Refused(Refused),
     /// Somebody has to be asked first.
     Ask(Question),
@@ -89,10 +91,10 @@ pub struct Asking<'a> {
 const ARN_BYTES_MAX: usize = 1600;
 
 impl<'a> Asking<'a> {
-    /// Whether anything is asked. A method is tried without it, as in AWS's test console.
+    /// Whether anything is asked. A method is tried without it, as in AWS's test console, unless the authorizer is tried.
     pub fn is_needed(stage: &StagePlan, method: MethodIndex, shard: &Shard) -> bool {
         let asked = stage.method(method).authorization != Authorization::None || stage.resource_policy.is_some();
-        asked && shard.trace.is_none()
+        asked && shard.trace.as_ref().is_none_or(|trace| trace.asks_authorizer)
     }
 
     pub fn decide(&self) -> Permission {
@@ -112,10 +114,7 @@ impl<'a> Asking<'a> {
                 self.allowed(policy::decide(policy::Authorization::None, verdict), None, &arn)?;
                 Ok(Permission::Granted(None, None))
             }
-            Authorization::Iam => {
-                let Signed { authorized, proof } = self.by_signature(stage, &arn)?;
-                Ok(Permission::Granted(Some(authorized), proof))
-            }
+            Authorization::Iam => self.by_signature(stage, &arn),
             Authorization::By { authorizer, scopes } => self.by_authorizer(stage, *authorizer, scopes, &arn),
         }
     }
@@ -148,6 +147,10 @@ impl<'a> Asking<'a> {
             self.allowed(policy::Decision::ExplicitDeny, None, arn)?;
         }
         self.check_sources(authorizer)?;
+        if let AuthorizerKind::Basic { challenge } = &authorizer.kind {
+            let decision = self.by_password(challenge)?;
+            return self.judge(&decision, None, arn, of_api, None);
+        }
         if let Some(answered) = self.answered {
             self.shard.recorder.count(Counter::AuthorizerAsked);
             let decision = answered.outcome.as_ref().map_err(Clone::clone)?;
@@ -183,6 +186,8 @@ impl<'a> Asking<'a> {
         answered: Option<&Answered>,
     ) -> Result<Permission, Refused> {
         match &decision.says {
+            // Who tries an authorizer wants to see its policy, not what it comes to.
+            Says::Policy(_) if self.shard.trace.is_some() => {}
             Says::Policy(policy) => self.judge_policy(policy, Action::Invoke, arn, of_api)?,
             Says::Token { verified, issuer, .. } => {
                 let (issuers, scopes) = wanted.ok_or(GatewayError::AuthorizerConfiguration)?;
@@ -190,6 +195,9 @@ impl<'a> Asking<'a> {
                 self.judge_token(of_api, arn)?;
             }
             Says::Allows => self.judge_token(of_api, arn)?,
+        }
+        if let Some(trace) = &self.shard.trace {
+            trace.authorized(&decision.identity);
         }
         let may_invalidate = match &decision.says {
             Says::Policy(policy) => {
@@ -278,7 +286,11 @@ impl<'a> Asking<'a> {
     fn check_sources(&self, authorizer: &Authorizer) -> Result<(), Refused> {
         let there = |source: &ValueSource| match authorizer.kind {
             // Others on the way may have read either of two tokens.
-            AuthorizerKind::Token { .. } | AuthorizerKind::Jwt(_) => self.only_header(source).is_some(),
+            AuthorizerKind::Token { .. } | AuthorizerKind::Jwt(_) | AuthorizerKind::Basic { .. } => {
+                self.only_header(source).is_some()
+            }
+            AuthorizerKind::Http(_) if matches!(source, ValueSource::Header(_)) => self.only_header(source).is_some(),
+            AuthorizerKind::Http(_) => self.has(source),
             AuthorizerKind::Request { .. } => self.has(source),
         };
         if authorizer.demands_sources() && !authorizer.sources.iter().all(there) {
@@ -339,6 +351,10 @@ impl<'a> Asking<'a> {
             if let ValueSource::Static(text) = source {
                 key::part(text.as_bytes(), out);
             }
+        }
+        // Last, so that it needs no length.
+        if let AuthorizerKind::Http(service) = &authorizer.kind {
+            service::told(service, self.inbound, out);
         }
     }
 }

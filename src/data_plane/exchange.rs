@@ -20,13 +20,12 @@ use crate::plan::integration::Integration;
 use crate::plan::route::PathParameters;
 use crate::plan::validation::{ValidatedParts, Validator};
 use crate::plan::{MethodIndex, MethodPlan, StageIndex, StagePlan};
-use crate::sign::BodyHash;
 use crate::stats::Counter;
 
 use super::access_log::{Outcome, begin_line};
 use super::admit::{self, Admission};
 use super::authorize::ask::Question;
-use super::authorize::{Asking, Permission, Refused};
+use super::authorize::{Asking, Permission, Proof, Refused};
 use super::body::{BodyError, Incoming, Outgoing};
 use super::cache::filling::Caching;
 use super::cache::{self, Entered, Turn};
@@ -67,8 +66,8 @@ pub struct Exchange {
     pub caller: Option<Caller>,
     /// Of a method that demands authorization.
     pub authorized: Option<Authorized>,
-    /// What is left to prove of its signature when its body is there. Nothing is done for it before.
-    pub proof: Option<Box<BodyHash>>,
+    /// What is left to prove of its signature when its body is there. Nothing is done for it before, and nobody is named.
+    pub proof: Option<Box<Proof>>,
     pub ids: RequestIds,
     pub started: Instant,
     pub minor: u8,
@@ -167,6 +166,16 @@ impl Exchange {
             api_key: admit::api_key_facts(shard, self.caller.as_ref(), self.remembered.part(5)),
             authorized: self.authorized.as_ref(),
             client_certificate: self.verified.as_ref().map(|verified| &verified.certificate),
+        }
+    }
+
+    /// Who has called is known only now, with the whole of the request.
+    pub fn identify(&mut self, authorized: Authorized, shard: &Shard) {
+        self.authorized = Some(authorized);
+        if let Some(mut line) = self.line.take() {
+            line.clear();
+            begin_line(self.log_format(shard), &self.facts(shard), &mut line);
+            self.line = Some(line);
         }
     }
 
@@ -372,10 +381,7 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
             match asking.decide() {
                 Permission::Granted(authorized, proof) => Ok((authorized, proof)),
                 Permission::Refused(refused) => Err(refused),
-                Permission::Ask(question) => {
-                    connection.served -= u64::from(waited.is_none());
-                    return Step::Ask(Box::new((question, ids)));
-                }
+                Permission::Ask(question) => return Step::Ask(Box::new((question, ids))),
             }
         }
         (Ok(_) | Err(_), _) => Ok((None, None)),

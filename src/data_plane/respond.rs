@@ -215,6 +215,8 @@ pub struct ErrorDetail {
     pub limit: Option<Box<LimitDetail>>,
     /// `x-amzn-ErrorType`, where there are several of a kind.
     pub error_type: Option<&'static str>,
+    /// `WWW-Authenticate`: how the client may say who it is.
+    pub challenge: Option<Box<str>>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -332,6 +334,12 @@ pub fn write_error(
     encode::field("x-amzn-ErrorType", error_type.as_bytes(), out);
     if let Some(limit) = detail.and_then(|detail| detail.limit.as_ref()) {
         limit.write(configured, out);
+    }
+    if let Some(challenge) = detail.and_then(|detail| detail.challenge.as_ref()) {
+        let headers = configured.map_or(&[][..], |response| &response.headers);
+        if !headers.iter().any(|header| header.name.eq_ignore_ascii_case("www-authenticate")) {
+            encode::field("WWW-Authenticate", challenge.as_bytes(), out);
+        }
     }
     for header in configured.map_or(&[][..], |response| &response.headers) {
         let mut value = Vec::new();

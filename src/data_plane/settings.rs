@@ -10,6 +10,8 @@ use crate::plan::identity::Identities;
 use crate::plan::vpc::VpcEndpoints;
 use crate::policy::Policy;
 
+use super::passwords::Passwords;
+
 /// All of it is the same for all shards and does not change while they run.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -43,6 +45,8 @@ pub struct Settings {
     pub authorizers: AuthorizerSettings,
     /// Who may sign requests.
     pub identities: Arc<Identities<Policy>>,
+    /// Of those who may call methods with a `basic` authorizer.
+    pub passwords: Arc<Passwords>,
     /// `$context.accountId`.
     pub account_id: Box<str>,
     /// Which clients come from which VPC.

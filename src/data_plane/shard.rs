@@ -19,15 +19,16 @@ use crate::net::runtime::{sleep_ms, spawn};
 use crate::net::stream::Stream;
 use crate::net::tls::ClientTls;
 use crate::net::tls::server::ListenerTls;
-use crate::plan::Plan;
 use crate::plan::clients::Clients;
-use crate::plan::delivery::{AddressBook, Delivery, Unhealthy};
+use crate::plan::delivery::{AddressBook, CacheFlush, Delivery, Unhealthy};
 use crate::plan::key_sets::KeySets;
+use crate::plan::{Plan, StagePlan};
 use crate::policy::Policy;
 use crate::stats::{Counter, Recorder};
 
 use super::access_log::{AccessLog, Handed};
 use super::authorize::decisions::Decisions;
+use super::authorize::write_stage_key;
 use super::aws_signer::AwsSigner;
 use super::cache::store::{self, Adopted, Remains, Stores};
 use super::cache::{KeyRoom, Refreshes};
@@ -212,8 +213,9 @@ impl Shard {
     }
 
     /// The keys to verify tokens with; whoever begins to verify one does so with these to the end.
-    pub fn key_sets(&self) -> Arc<KeySets> {
-        Arc::clone(&self.key_sets.borrow())
+    /// What tokens are verified with, for as long as `read` looks at it: to share it would be work for all shards' caches.
+    pub fn with_key_sets<R>(&self, read: impl FnOnce(&KeySets) -> R) -> R {
+        read(&self.key_sets.borrow())
     }
 
     pub fn is_draining(&self) -> bool {
@@ -290,11 +292,28 @@ impl Shard {
                 self.recorder.count(Counter::CacheFlushes);
                 flush.note_done();
             }
+            Delivery::FlushAuthorizers(flush) => {
+                self.forget_decisions(&flush);
+                self.recorder.count(Counter::AuthorizerFlushes);
+                flush.note_done();
+            }
             Delivery::Harvest => {
                 self.recorder.harvest();
                 self.count_log(self.access_log.flush());
             }
             Delivery::Drain => self.drain(),
+        }
+    }
+
+    /// Of the stage in every region that has one of the name. Who is being asked just now may have been asked before the
+    /// flush: its answer counts for those who wait for it, and is not kept.
+    fn forget_decisions(&self, flush: &CacheFlush) {
+        let live = self.live();
+        let of_flush = |stage: &&Arc<StagePlan>| *stage.api_id == *flush.api_id && *stage.stage == *flush.stage;
+        for stage in live.plan.stages.iter().filter(of_flush) {
+            let mut beginning = Vec::new();
+            write_stage_key(&stage.region, &stage.api_id, &stage.stage, &mut beginning);
+            self.decisions.flush(&beginning);
         }
     }
 
@@ -461,11 +480,12 @@ pub async fn run(parts: ShardParts, bound: Vec<Bound>, ready: impl FnOnce()) -> 
 pub async fn run_traced(
     parts: ShardParts,
     plan: Arc<Plan>,
-    addresses: Arc<AddressBook>,
+    deliveries: Vec<Delivery>,
     client: OwnedFd,
+    asks_authorizer: bool,
 ) -> std::io::Result<Noted> {
-    let shard = Shard::new(parts, Some(Box::default()));
-    shard.take(Delivery::Addresses(addresses));
+    let shard = Shard::new(parts, Some(Box::new(Trace::new(asks_authorizer))));
+    deliveries.into_iter().for_each(|delivery| shard.take(delivery));
     shard.take(Delivery::Plan(plan));
     let panics = shard.recorder.clone();
     spawn(tick(Rc::clone(&shard)), move || panics.count(Counter::Panics));

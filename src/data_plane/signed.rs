@@ -27,13 +27,18 @@ struct State<P> {
 /// declared.
 #[derive(Debug)]
 pub struct Signed<P> {
-    /// `$context.identity.accessKey`
-    pub access_key_id: String,
+    pub signer: Signer<P>,
     pub body: BodyHash,
+}
+
+/// Whose access key it is.
+#[derive(Debug)]
+pub struct Signer<P> {
+    access_key_id: String,
     identities: Arc<Identities<P>>,
 }
 
-impl<P> Signed<P> {
+impl<P> Signer<P> {
     pub fn identity(&self) -> &Identity<P> {
         self.identities.find(&self.access_key_id).expect("whoever signed was found among them")
     }
@@ -66,7 +71,8 @@ impl<P> Signatures<P> {
         let key = keys.key(&claim.access_key_id, &identity.secret, &claim.date, claim.scope());
         let known = Known { key: &key, session_token: identity.session_token.as_deref() };
         let body = verify_head(request, &claim, known, now, self.skew_seconds)?;
-        Ok(Signed { access_key_id: claim.access_key_id, body, identities: Arc::clone(identities) })
+        let signer = Signer { access_key_id: claim.access_key_id, identities: Arc::clone(identities) };
+        Ok(Signed { signer, body })
     }
 }
 
@@ -126,7 +132,7 @@ mod tests {
         hasher.update(body);
         let sha256 = hasher.finish();
         let judged = signatures.check_head(&request(&headers), Some(REGION), now()).and_then(|signed| {
-            let arn = signed.identity().user_arn.to_string();
+            let arn = signed.signer.identity().user_arn.to_string();
             signed.body.check(&sha256).map(|()| arn)
         });
         assert_eq!(judged, expected.map(str::to_owned));
@@ -181,7 +187,7 @@ mod tests {
             headers: &[("host", b"a")],
             body: b"",
         };
-        let judged = signatures.check_head(&request, None, now()).map(|signed| signed.access_key_id);
+        let judged = signatures.check_head(&request, None, now()).map(|signed| signed.signer.access_key_id);
         assert_eq!(judged, Err(SignError::MissingAuthenticationToken));
     }
 }

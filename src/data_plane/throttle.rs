@@ -113,6 +113,7 @@ pub enum ThrottledBy {
     UsagePlanMethod,
     ClientIp,
     Header,
+    Authorized,
     /// A rule for all requests of a stage.
     Api,
     /// A rule for all requests of a method.

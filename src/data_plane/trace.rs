@@ -8,11 +8,16 @@ use std::cell::RefCell;
 use crate::plan::integration::Origin;
 
 use super::exchange::{Ended, Exchange};
+use super::identity::Identity;
 use super::respond::GatewayError;
 
 /// The notes on a traced shard's only exchange.
 #[derive(Default)]
-pub struct Trace(RefCell<Noted>);
+pub struct Trace {
+    noted: RefCell<Noted>,
+    /// A method is tried without its authorizer, unless it is that which is tried.
+    pub asks_authorizer: bool,
+}
 
 /// In the order in which it comes about; what did not come about is empty.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +35,10 @@ pub struct Noted {
     pub why: Option<String>,
     pub request_id: String,
     pub integration_us: Option<u64>,
+    /// Whom the authorizer knows the caller as.
+    pub authorized: Option<Box<Identity>>,
+    /// What the authorizer's function answered.
+    pub authorizer_answer: Option<Vec<u8>>,
 }
 
 #[derive(Clone, Debug)]
@@ -43,26 +52,38 @@ pub struct EndpointRequest {
 }
 
 impl Trace {
+    pub fn new(asks_authorizer: bool) -> Trace {
+        Trace { asks_authorizer, ..Trace::default() }
+    }
+
     pub fn take(&self) -> Noted {
-        self.0.take()
+        self.noted.take()
     }
 
     pub fn sending(&self, origin: &Origin, request: &[u8], whole: bool) {
         let scheme = if origin.tls { "https" } else { "http" };
         let origin = format!("{scheme}://{}", origin.authority);
-        self.0.borrow_mut().endpoint_request = Some(EndpointRequest { origin, bytes: request.to_vec(), whole });
+        self.noted.borrow_mut().endpoint_request = Some(EndpointRequest { origin, bytes: request.to_vec(), whole });
     }
 
     pub fn received(&self, head: &[u8]) {
-        self.0.borrow_mut().endpoint_response_head = Some(head.to_vec());
+        self.noted.borrow_mut().endpoint_response_head = Some(head.to_vec());
     }
 
     pub fn received_body(&self, body: &[u8]) {
-        self.0.borrow_mut().endpoint_response_body = Some(body.to_vec());
+        self.noted.borrow_mut().endpoint_response_body = Some(body.to_vec());
+    }
+
+    pub fn authorizer_answered(&self, body: &[u8]) {
+        self.noted.borrow_mut().authorizer_answer = Some(body.to_vec());
+    }
+
+    pub fn authorized(&self, identity: &Identity) {
+        self.noted.borrow_mut().authorized = Some(Box::new(identity.clone()));
     }
 
     pub fn ended(&self, exchange: &Exchange, ended: &Ended) {
-        let mut noted = self.0.borrow_mut();
+        let mut noted = self.noted.borrow_mut();
         let detail = exchange.detail.as_deref();
         noted.request_id = String::from_utf8_lossy(exchange.ids.request()).into_owned();
         noted.integration_us = ended.integration_us;

@@ -342,6 +342,11 @@ pub struct Authorizer {
     pub authorizer_result_ttl_in_seconds: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwt_configuration: Option<JwtConfiguration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_configuration: Option<HttpConfiguration>,
+    /// Not AWS's: what clients are told that they have to show a password for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub realm: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -353,6 +358,30 @@ pub enum AuthorizerType {
     CognitoUserPools,
     /// Any issuer's tokens, which AWS has for HTTP APIs.
     Jwt,
+    /// Not AWS's: an HTTP service that is asked about each request.
+    Http,
+    /// Not AWS's: names and passwords.
+    Basic,
+}
+
+/// Not AWS's: how an HTTP service is asked whether a request may go on, and what its answer says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct HttpConfiguration {
+    /// `GET`, if it says nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_method: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout_in_millis: Option<i32>,
+    /// What the service is shown of the request; `Authorization` and `Cookie`, if it says nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_headers: Option<Vec<String>>,
+    /// Fields of the answer that become `$context.authorizer` properties.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub context_headers: Vec<String>,
+    /// The field of the answer that becomes `$context.authorizer.principalId`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub principal_id_header: Option<String>,
 }
 
 /// Whose tokens are taken. (API reference of HTTP APIs, `JWTConfiguration`.)

@@ -18,7 +18,7 @@ pub struct Unknown {
 }
 
 /// Every extension that AWS or this gateway knows, wherever it belongs.
-const EXTENSIONS: [(&str, &str); 29] = [
+const EXTENSIONS: [(&str, &str); 30] = [
     ("x-amazon-apigateway-any-method", "a path"),
     ("x-amazon-apigateway-api-key-source", "the document's root"),
     ("x-amazon-apigateway-auth", "an operation"),
@@ -41,6 +41,7 @@ const EXTENSIONS: [(&str, &str); 29] = [
     ("x-amazon-apigateway-tag-value", "a tag"),
     ("x-tollgate-access-log-format", "the document's root"),
     ("x-tollgate-api-id", "the document's root"),
+    ("x-tollgate-authorizer", "a security scheme"),
     ("x-tollgate-cache", "an integration"),
     ("x-tollgate-stage-name", "the document's root"),
     ("x-tollgate-stage-variables", "the document's root"),
@@ -334,7 +335,7 @@ pub const SECURITY_SCHEME: Keys = Keys {
         "deprecated",
         "oauth2MetadataUrl",
     ],
-    extensions: &["x-amazon-apigateway-authorizer", "x-amazon-apigateway-authtype"],
+    extensions: &["x-amazon-apigateway-authorizer", "x-amazon-apigateway-authtype", "x-tollgate-authorizer"],
 };
 
 pub const TAG: Keys = Keys {
@@ -423,6 +424,22 @@ pub const AUTHORIZER: Keys = Keys::new(
         "identityValidationExpression",
         "authorizerResultTtlInSeconds",
         "providerARNs",
+    ],
+);
+
+pub const OWN_AUTHORIZER: Keys = Keys::new(
+    "`x-tollgate-authorizer`",
+    &[
+        "type",
+        "uri",
+        "httpMethod",
+        "identitySource",
+        "authorizerResultTtlInSeconds",
+        "timeoutInMillis",
+        "requestHeaders",
+        "contextHeaders",
+        "principalIdHeader",
+        "realm",
     ],
 );
 

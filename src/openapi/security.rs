@@ -2,7 +2,10 @@
 //!
 //! A scheme that nothing enforces is an error where an operation uses it. API Gateway passes over such schemes and
 //! leaves the operation open, which its users learn from an intruder.
+//! [`own`] has the authorizers that are not AWS's.
 //! (Guide, `api-gateway-swagger-extensions-authorizer`, `-authtype`, `-auth`; `api-gateway-known-issues`.)
+
+mod own;
 
 use std::collections::HashMap;
 
@@ -52,6 +55,23 @@ fn scheme<'d>(
     authorizers: &mut Vec<Authorizer>,
 ) -> SecurityScheme {
     let auth_type = reader.string(object, "x-amazon-apigateway-authtype");
+    if let Some(entry) = object.entry(own::KEY) {
+        if object.get("x-amazon-apigateway-authorizer").is_some() {
+            let message = format!("the scheme has an `x-amazon-apigateway-authorizer` and an `{}`", own::KEY);
+            reader.error_with_help(entry.key_position, message, "take one of them away");
+        }
+        let Some(mut authorizer) = own::authorizer(reader, name, &entry.value) else {
+            return SecurityScheme::Unenforced;
+        };
+        if authorizer.identity_source.is_none() && authorizer.authorizer_type == AuthorizerType::Http {
+            authorizer.identity_source =
+                credentials(reader, object).map(|name| format!("method.request.header.{name}"));
+        }
+        reader.stands_at(Pointer::authorizer(name), entry.key_position);
+        let scheme = SecurityScheme::Authorizer(AuthorizationType::Custom, authorizer.id.clone());
+        authorizers.push(authorizer);
+        return scheme;
+    }
     if let Some(entry) = object.entry("x-amazon-apigateway-authorizer") {
         let Some(mut authorizer) = authorizer(reader, name, &entry.value) else { return SecurityScheme::Unenforced };
         authorizer.auth_type = auth_type.map(str::to_owned);
@@ -60,7 +80,11 @@ fn scheme<'d>(
         }
         reader.stands_at(Pointer::authorizer(name), entry.key_position);
         let authorization_type = match authorizer.authorizer_type {
-            AuthorizerType::Token | AuthorizerType::Request | AuthorizerType::Jwt => AuthorizationType::Custom,
+            AuthorizerType::Token
+            | AuthorizerType::Request
+            | AuthorizerType::Jwt
+            | AuthorizerType::Http
+            | AuthorizerType::Basic => AuthorizationType::Custom,
             AuthorizerType::CognitoUserPools => AuthorizationType::CognitoUserPools,
         };
         let scheme = SecurityScheme::Authorizer(authorization_type, authorizer.id.clone());
@@ -79,6 +103,12 @@ fn scheme<'d>(
 fn header<'d>(reader: &mut Reader<'d>, object: &'d Mapping) -> Option<&'d str> {
     let in_header = object.get("in").and_then(Node::as_str) == Some("header");
     reader.string(object, "name").filter(|name| in_header && *name != "Unused")
+}
+
+/// The header that a scheme's credentials are in: that which it names, or `Authorization` of OpenAPI's `type: http`.
+fn credentials<'d>(reader: &mut Reader<'d>, object: &'d Mapping) -> Option<&'d str> {
+    let of_http = object.get("type").and_then(Node::as_str) == Some("http");
+    header(reader, object).or(of_http.then_some("Authorization"))
 }
 
 fn authorizer<'d>(reader: &mut Reader<'d>, name: &str, node: &'d Node) -> Option<Authorizer> {
@@ -110,6 +140,8 @@ fn authorizer<'d>(reader: &mut Reader<'d>, name: &str, node: &'d Node) -> Option
         identity_validation_expression: text(reader, "identityValidationExpression"),
         authorizer_result_ttl_in_seconds: reader.integer(object, "authorizerResultTtlInSeconds"),
         jwt_configuration: jwt_configuration(reader, object),
+        http_configuration: None,
+        realm: None,
     })
 }
 
@@ -141,8 +173,16 @@ pub fn apply<'d>(
     }
     for requirement in reader.sequence(operation, "security") {
         let Some(schemes) = reader.mapping(requirement, "a security requirement") else { continue };
+        let mut locks = 0;
         for entry in schemes.entries() {
             let Some(scheme) = find(reader, document, entry) else { continue };
+            locks += usize::from(matches!(scheme, SecurityScheme::AwsIam | SecurityScheme::Authorizer(..)));
+            if locks > 1 {
+                let message = format!("the operation demands `{}` and another authorization", entry.key);
+                let help = "a method has one: of two, only the last would be enforced";
+                reader.passed_over(entry.key_position, message, help);
+                locks = 1;
+            }
             match scheme {
                 SecurityScheme::ApiKey => {
                     method.api_key_required = true;

@@ -249,6 +249,10 @@ paths:
     assert_eq!(method(&imported).authorizer_id.as_ref(), Some(&imported.definition.authorizers[0].id));
     check(&with("basic"), &["16:19: nothing enforces the security scheme `basic`"]);
     check(&with("lamda"), &["16:19: there is no security scheme `lamda`"]);
+    // All of one requirement are demanded at once; of several requirements, one.
+    check(&with("lambda: [], sigv4"), &["16:31: the operation demands `sigv4` and another authorization"]);
+    check(&with("lambda: [], key"), &[]);
+    check(&with("lambda: []}, {sigv4"), &[]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use crate::jwt::{TokenUse, Verifier};
 
+use super::OriginIndex;
 use super::key_sets::KeySource;
 use super::lambda::FunctionCall;
 use super::template::ValueSource;
@@ -45,6 +46,28 @@ pub enum AuthorizerKind {
     Request { function: FunctionCall },
     /// An issuer's token; of several issuers, one has to take it.
     Jwt(Box<[Issuer]>),
+    /// An HTTP service that is told what is asked for.
+    Http(Box<HttpService>),
+    /// A name and a password. `challenge`: what clients without one are answered in `WWW-Authenticate`.
+    Basic { challenge: Box<str> },
+}
+
+/// How an HTTP service is asked whether a request may go on. Beyond AWS; see `docs/authorizers.md`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct HttpService {
+    pub origin: OriginIndex,
+    /// `GET` or `POST`.
+    pub http_method: &'static str,
+    /// Path and query.
+    pub target: Box<str>,
+    /// `None`: that of the settings.
+    pub timeout_ms: Option<u64>,
+    /// Fields of the client's that the service is shown, in lower case.
+    pub request_headers: Box<[Box<str>]>,
+    /// Fields of its answer, and what they are called in `$context.authorizer`.
+    pub context_headers: Box<[(Box<str>, Box<str>)]>,
+    /// The field of its answer that says who calls.
+    pub principal_id_header: Option<Box<str>>,
 }
 
 /// Whose tokens an authorizer takes.
@@ -69,17 +92,22 @@ impl Authorizer {
     pub fn key_sources(&self) -> impl Iterator<Item = &KeySource> {
         let issuers = match &self.kind {
             AuthorizerKind::Jwt(issuers) => &issuers[..],
-            AuthorizerKind::Token { .. } | AuthorizerKind::Request { .. } => &[],
+            AuthorizerKind::Token { .. }
+            | AuthorizerKind::Request { .. }
+            | AuthorizerKind::Http(_)
+            | AuthorizerKind::Basic { .. } => &[],
         };
         issuers.iter().map(|issuer| &issuer.keys)
     }
 
-    /// Whether a request without one of the sources is refused unasked: always, but for a function that sees the whole
-    /// request and whose decisions are not kept. (Guide, `configure-api-gateway-lambda-authorization`.)
+    /// Whether a request without one of the sources is refused unasked: always, but for a function or a service that sees
+    /// the whole request and whose decisions are not kept. (Guide, `configure-api-gateway-lambda-authorization`.)
     pub fn demands_sources(&self) -> bool {
         match self.kind {
             AuthorizerKind::Token { .. } | AuthorizerKind::Jwt(_) => true,
-            AuthorizerKind::Request { .. } => self.ttl_ms > 0,
+            AuthorizerKind::Request { .. } | AuthorizerKind::Http(_) => self.ttl_ms > 0,
+            // Who has no password is told how to show one.
+            AuthorizerKind::Basic { .. } => false,
         }
     }
 }

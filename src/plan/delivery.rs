@@ -42,13 +42,15 @@ pub enum Delivery {
     KeySets(Arc<KeySets>),
     /// Forget the answers that a stage has kept.
     FlushCache(Arc<CacheFlush>),
+    /// Forget what a stage's authorizers have decided.
+    FlushAuthorizers(Arc<CacheFlush>),
     /// Hand over what the access log has buffered, and the latency histograms.
     Harvest,
     /// Stop accepting, finish what is in flight, close connections as they fall idle.
     Drain,
 }
 
-/// A stage's cache to be emptied, and how many shards have done it.
+/// A stage's cache of answers or of decisions to be emptied, and how many shards have done it.
 #[derive(Debug)]
 pub struct CacheFlush {
     pub api_id: Arc<str>,

@@ -1,5 +1,5 @@
 //! A method tried without a gateway that serves it: what `tollgate test-invoke` and AWS's TestInvokeMethod ask for and
-//! get. (Guide, `how-to-test-method`.)
+//! get. (Guide, `how-to-test-method`.) And an authorizer, for TestInvokeAuthorizer.
 //!
 //! Who asks and who runs it are on different planes, hence [`TestInvoker`].
 
@@ -32,6 +32,20 @@ pub struct TestInvocation {
     pub latency_ms: u64,
 }
 
+/// What came of an authorizer. (API reference, `API_TestInvokeAuthorizer`.)
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TestAuthorization {
+    /// What the client would have been answered; 0 where the authorizer has decided, whatever its policy says.
+    pub client_status: u16,
+    pub log: String,
+    pub latency_ms: u64,
+    pub principal_id: Option<String>,
+    /// As the function answered it.
+    pub policy: Option<String>,
+    pub context: Vec<(String, String)>,
+    pub claims: Vec<(String, String)>,
+}
+
 /// Why nothing was tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TestInvocationError {
@@ -51,6 +65,16 @@ pub trait TestInvoker: Send + Sync {
     /// # Errors
     /// [`TestInvocationError`]; that the method answered with an error is none.
     fn invoke(&self, plan: Plan, request: &TestInvocationRequest) -> Result<TestInvocation, TestInvocationError>;
+
+    /// Has the method's authorizer decide about the request, and goes no further.
+    ///
+    /// # Errors
+    /// As [`invoke`](TestInvoker::invoke).
+    fn invoke_authorizer(
+        &self,
+        plan: Plan,
+        request: &TestInvocationRequest,
+    ) -> Result<TestAuthorization, TestInvocationError>;
 }
 
 impl fmt::Display for TestInvocationError {
@@ -115,6 +139,29 @@ struct Answer<'a> {
     multi_value_headers: serde_json::Map<String, serde_json::Value>,
     log: &'a str,
     latency: u64,
+}
+
+impl TestAuthorization {
+    /// TestInvokeAuthorizer's answer.
+    pub fn to_json(&self) -> serde_json::Value {
+        let TestAuthorization { client_status, log, latency_ms, principal_id, policy, context, claims } = self;
+        let mut answer = serde_json::json!({ "clientStatus": client_status, "log": log, "latency": latency_ms });
+        if let Some(principal_id) = principal_id {
+            answer["principalId"] = principal_id.as_str().into();
+        }
+        if let Some(policy) = policy {
+            answer["policy"] = policy.as_str().into();
+        }
+        if !context.is_empty() {
+            let lists = context.iter().map(|(name, value)| (name.clone(), vec![value.as_str()].into()));
+            answer["authorization"] = serde_json::Value::Object(lists.collect());
+        }
+        if !claims.is_empty() {
+            let texts = claims.iter().map(|(name, value)| (name.clone(), value.as_str().into()));
+            answer["claims"] = serde_json::Value::Object(texts.collect());
+        }
+        answer
+    }
 }
 
 impl TestInvocation {

@@ -58,4 +58,8 @@ pub enum RuleKey {
     ClientIp,
     /// All values of a field, whole. Requests without it are one caller.
     Header(Box<str>),
+    /// `$context.authorizer.claims.NAME`. Callers without it are one caller, and so for the next.
+    Claim(Box<str>),
+    /// `$context.authorizer.NAME`, `principalId` among them.
+    Authorizer(Box<str>),
 }

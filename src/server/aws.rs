@@ -79,7 +79,9 @@ fn user_id(arn: &str) -> String {
     format!("AIDA{}", &hash[..17])
 }
 
-fn read(path: &Path, bytes_max: u64) -> Result<String, String> {
+/// # Errors
+/// The file cannot be read, or is longer.
+pub fn read(path: &Path, bytes_max: u64) -> Result<String, String> {
     let mut text = String::new();
     let opened = File::open(path).map(|file| file.take(bytes_max.saturating_add(1)));
     let read = opened.and_then(|mut file| file.read_to_string(&mut text));

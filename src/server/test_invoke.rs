@@ -4,6 +4,8 @@
 //! (throttling, keys, access logs) does not apply, as with AWS's test console.
 
 mod answer;
+mod authorizer;
+mod known;
 mod log;
 
 use std::io::{self, Read, Write};
@@ -27,13 +29,16 @@ use crate::meter::Meters;
 use crate::net::mailbox::Mailbox;
 use crate::net::runtime::{Driver, Runtime};
 use crate::net::tls::ClientTls;
-use crate::plan::delivery::AddressBook;
+use crate::plan::delivery::{AddressBook, Delivery};
 use crate::plan::integration::Integration;
 use crate::plan::select::{Selector, StageAddress};
-use crate::plan::test_invocation::{TestInvocation, TestInvocationError, TestInvocationRequest, TestInvoker};
+use crate::plan::test_invocation::{
+    TestAuthorization, TestInvocation, TestInvocationError, TestInvocationRequest, TestInvoker,
+};
 use crate::plan::{MethodPlan, Plan, StageIndex, StagePlan};
 use crate::stats::Registry;
 use answer::{Answer, Cut};
+pub use known::Known;
 use log::Steps;
 
 /// What AWS has for `$context.domainName` in a test.
@@ -47,16 +52,26 @@ pub struct TestInvoke {
     settings: Arc<Settings>,
     client_tls: Arc<ClientTls>,
     dns_timeout: Duration,
+    known: Arc<Known>,
 }
 
 impl TestInvoke {
     /// # Errors
     /// The settings name certificate authorities that cannot be read, or a log format that is none.
     pub fn new(config: &Config) -> Result<TestInvoke, String> {
+        TestInvoke::beside(config, Arc::default())
+    }
+
+    /// The same where shards serve: a test knows what they know.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn beside(config: &Config, known: Arc<Known>) -> Result<TestInvoke, String> {
         Ok(TestInvoke {
             settings: Arc::new(super::settings(config, 1)?),
             client_tls: Arc::new(ClientTls::load(config.tls.upstream_ca_file.as_deref())?),
             dns_timeout: Duration::from_millis(config.upstream.dns_timeout_ms),
+            known,
         })
     }
 }
@@ -71,10 +86,13 @@ impl TestInvoker for TestInvoke {
         plan.generation = plan.generation.max(1);
         let plan = Arc::new(plan);
         let method = plan.stage(StageIndex(0)).method(route.method);
-        let (addresses, unresolved) =
-            self.resolve(plan.stage(StageIndex(0)), method).map_err(TestInvocationError::Failed)?;
+        let stage = plan.stage(StageIndex(0));
+        let host = of_integration(stage, method);
+        let (addresses, unresolved) = self.resolve(host).map_err(TestInvocationError::Failed)?;
         let started = Instant::now();
-        let exchanged = self.exchange(Arc::clone(&plan), addresses, wire, patience(method), request);
+        let tried =
+            Tried { wire, patience: patience(method), is_head: request.http_method == "HEAD", asks_authorizer: false };
+        let exchanged = self.exchange(Arc::clone(&plan), addresses, tried);
         let (answer, mut noted) = exchanged.map_err(TestInvocationError::Failed)?;
         let latency_ms = started.elapsed().as_millis() as u64;
         noted.why = unresolved.filter(|_| noted.endpoint_response_head.is_none()).or(noted.why);
@@ -83,6 +101,22 @@ impl TestInvoker for TestInvoke {
         let Answer { status, headers, body, .. } = answer;
         Ok(TestInvocation { status, headers, body, log, latency_ms })
     }
+
+    fn invoke_authorizer(
+        &self,
+        plan: Plan,
+        request: &TestInvocationRequest,
+    ) -> Result<TestAuthorization, TestInvocationError> {
+        authorizer::invoke(self, plan, request)
+    }
+}
+
+/// A request on its way.
+struct Tried {
+    wire: Vec<u8>,
+    patience: Duration,
+    is_head: bool,
+    asks_authorizer: bool,
 }
 
 /// Where the request leads.
@@ -184,44 +218,44 @@ fn patience(method: &MethodPlan) -> Duration {
     }
 }
 
+/// The host of the method's origin.
+fn of_integration<'p>(stage: &'p StagePlan, method: &MethodPlan) -> Option<&'p str> {
+    let origin = match &method.integration {
+        Integration::Http(http) => http.origin,
+        Integration::Lambda(lambda) => lambda.call.origin,
+        Integration::Mock(_) | Integration::Denied(_) => return None,
+    };
+    Some(&stage.origin(origin).host)
+}
+
 impl TestInvoke {
-    /// The addresses of the method's origin, or why there are none.
-    fn resolve(&self, stage: &StagePlan, method: &MethodPlan) -> Result<(AddressBook, Option<String>), String> {
-        let origin = match &method.integration {
-            Integration::Http(http) => http.origin,
-            Integration::Lambda(lambda) => lambda.call.origin,
-            Integration::Mock(_) | Integration::Denied(_) => return Ok((AddressBook::new(), None)),
-        };
-        let host = &stage.origin(origin).host;
-        if host.parse::<IpAddr>().is_ok() {
+    /// The addresses of the host that is asked, or why there are none.
+    fn resolve(&self, host: Option<&str>) -> Result<(AddressBook, Option<String>), String> {
+        let Some(host) = host.filter(|host| host.parse::<IpAddr>().is_err()) else {
             return Ok((AddressBook::new(), None));
-        }
+        };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| format!("cannot look `{host}` up: {error}"))?;
         let lookup = SystemLookup::new(self.dns_timeout)?;
         Ok(match runtime.block_on(lookup.addresses(host)) {
-            Found::Found { addresses, .. } => (AddressBook::from([(host.clone(), addresses.into())]), None),
+            Found::Found { addresses, .. } => (AddressBook::from([(host.into(), addresses.into())]), None),
             Found::None { reason } | Found::Failed { reason } => {
                 (AddressBook::new(), Some(format!("cannot resolve `{host}`: {reason}")))
             }
         })
     }
 
-    fn exchange(
-        &self,
-        plan: Arc<Plan>,
-        addresses: AddressBook,
-        wire: Vec<u8>,
-        patience: Duration,
-        request: &TestInvocationRequest,
-    ) -> Result<(Answer, Noted), String> {
+    fn exchange(&self, plan: Arc<Plan>, addresses: AddressBook, tried: Tried) -> Result<(Answer, Noted), String> {
+        let Tried { wire, patience, is_head, asks_authorizer } = tried;
+        let mut deliveries = vec![Delivery::Addresses(Arc::new(addresses))];
+        deliveries.extend(self.known.deliveries());
         let problem = |error: io::Error| format!("cannot start the test's shard: {error}");
         let (client, server) = UnixStream::pair().map_err(problem)?;
         let parts = self.parts().map_err(problem)?;
         let shard = move || -> io::Result<Noted> {
             // Not io_uring: its operations may outlive the loop that started them, and this one ends.
             let (mut runtime, _) = Runtime::build(Driver::Epoll, 0)?;
-            runtime.block_on(run_traced(parts(), plan, Arc::new(addresses), OwnedFd::from(server)))
+            runtime.block_on(run_traced(parts(), plan, deliveries, OwnedFd::from(server), asks_authorizer))
         };
         let shard = std::thread::Builder::new().name("test-invoke".to_owned()).spawn(shard).map_err(problem)?;
         let bytes_max = usize::try_from(self.settings.body_bytes_max).unwrap_or(usize::MAX);
@@ -231,7 +265,7 @@ impl TestInvoke {
         let (bytes, cut) = read.map_err(|error| format!("the exchange broke off: {error}"))?;
         // That its client went away is then no news.
         noted.why = noted.why.filter(|_| cut.is_none());
-        let answer = Answer::parse(&bytes, request.http_method == "HEAD", cut);
+        let answer = Answer::parse(&bytes, is_head, cut);
         Ok((answer.ok_or("the exchange ended without an answer")?, noted))
     }
 

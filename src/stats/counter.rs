@@ -66,9 +66,11 @@ counters! {
         ThrottledByUsagePlan r#"scope="usage_plan""#,
         ThrottledByUsagePlanMethod r#"scope="usage_plan_method""#,
         ThrottledByQuota r#"scope="quota""#,
-        /// A rule of `x-tollgate-throttle`, and so the four after it.
+        /// A rule of `x-tollgate-throttle`, and so the five after it.
         ThrottledByClientIp r#"scope="client_ip""#,
         ThrottledByHeader r#"scope="header""#,
+        /// By what an authorizer has said of the caller.
+        ThrottledByAuthorized r#"scope="authorized""#,
         ThrottledByApi r#"scope="api""#,
         ThrottledByOperation r#"scope="operation""#,
         ThrottledByConcurrency r#"scope="concurrency""#,
@@ -174,6 +176,7 @@ counters! {
         /// A client wanted a new answer.
         CacheRefreshes r#"result="refresh""#,
     }
+    "authorizer_flushes_total" "Flushes of what a stage's authorizers have decided, one for each shard." { AuthorizerFlushes "", }
     "cache_flushes_total" "Flushes of a stage's cache, one for each shard." { CacheFlushes "", }
     "panics_total" "Panics caught; each ended one connection." { Panics "", }
     "config_reloads_total" "Attempts to publish a configuration, by result." {

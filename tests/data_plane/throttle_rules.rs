@@ -302,7 +302,7 @@ fn misspelt_rules_are_refused(driver: Driver) {
         (json!({ "rateLimt": 5, "burstLimit": 5 }), "did you mean `rateLimit`?"),
         (
             json!({ "rateLimit": 5, "burstLimit": 5, "per": "claim:sub" }),
-            "`claim:sub`: no authorizer of this version gives claims",
+            "nobody says anything of this method's callers: it has no authorizer",
         ),
         (
             json!({ "rateLimit": 5, "burstLimit": 5, "per": "clientip" }),

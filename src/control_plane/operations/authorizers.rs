@@ -7,13 +7,16 @@ mod checks;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::rest_apis;
+use super::{methods, rest_apis, vpc_links};
 use crate::control_plane::exception::Exception;
-use crate::control_plane::operation::{Call, Reply};
+use crate::control_plane::operation::{Call, Reply, TestInvocation};
 use crate::control_plane::page::page_below;
 use crate::control_plane::patch::{Op, Patch, Rule, patched};
 use crate::control_plane::store::Store;
-use crate::model::{Authorizer, AuthorizerId, OrderedMap};
+use crate::model::{
+    ApiDefinition, AuthorizationType, Authorizer, AuthorizerId, AuthorizerType, Integration, IntegrationResponse,
+    IntegrationType, Method, MethodResponse, OrderedMap, Resource, ResourceId, Stage,
+};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -50,7 +53,7 @@ pub fn create_authorizer(store: &mut Store, call: &Call<'_>) -> Result<Reply, Ex
         authorizer_result_ttl_in_seconds: input
             .authorizer_result_ttl_in_seconds
             .or_else(|| checks::default_ttl_s(authorizer_type)),
-        jwt_configuration: None,
+        ..Authorizer::default()
     };
     checks::check(&authorizer)?;
     check_name(store, call, &authorizer)?;
@@ -117,25 +120,84 @@ pub fn delete_authorizer(store: &mut Store, call: &Call<'_>) -> Result<Reply, Ex
     Ok(Reply::Empty)
 }
 
-/// What a test may bring; as long as no authorizer runs, nothing reads it but the check of its shape.
+/// What a test may bring. (API reference, `API_TestInvokeAuthorizer`.)
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[expect(dead_code, reason = "the members are there to be known")]
 struct TestInvoke {
     headers: Option<OrderedMap<String>>,
     multi_value_headers: Option<OrderedMap<Vec<String>>>,
     path_with_query_string: Option<String>,
     body: Option<String>,
     stage_variables: Option<OrderedMap<String>>,
+    /// Known, and without effect: what a context has is a request's own.
+    #[expect(dead_code, reason = "the member is there to be known")]
     additional_context: Option<OrderedMap<String>>,
 }
 
-/// What a client would be answered: 500, as methods with an authorizer are deployed and denied.
+/// Has the authorizer decide about a request to a method that nobody else has. The API's own policy is not asked.
 pub fn test_invoke_authorizer(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exception> {
-    let authorizer = of(store, call)?;
-    call.input::<TestInvoke>()?;
-    let log = format!("Execution failed: this version does not run authorizers, '{}' neither", authorizer.name);
-    Ok(Reply::Json(json!({ "clientStatus": 500, "log": log, "latency": 0 })))
+    let input: TestInvoke = call.input()?;
+    let authorizer = of(store, call)?.clone();
+    let mut rest_api = rest_apis::of(store, call)?.clone();
+    rest_api.policy = None;
+    let definition = ApiDefinition {
+        rest_api,
+        resources: guarded(&authorizer),
+        authorizers: vec![authorizer],
+        ..ApiDefinition::default()
+    };
+    let stage = Stage {
+        stage_name: "test-invoke-stage".to_owned(),
+        variables: input.stage_variables.unwrap_or_default(),
+        ..Stage::default()
+    };
+    let path = input.path_with_query_string.filter(|path| !path.is_empty());
+    Ok(Reply::TestInvocation(Box::new(TestInvocation {
+        definition,
+        stage,
+        vpc_link_names: vpc_links::names(store, call.region),
+        http_method: "GET".to_owned(),
+        path_with_query_string: path.unwrap_or_else(|| "/".to_owned()),
+        headers: methods::headers(input.headers.unwrap_or_default(), input.multi_value_headers.unwrap_or_default()),
+        body: input.body.unwrap_or_default().into_bytes(),
+        asks_authorizer: true,
+    })))
+}
+
+/// Every path, with one method that has the authorizer and asks no backend.
+fn guarded(authorizer: &Authorizer) -> Vec<Resource> {
+    let authorization_type = match authorizer.authorizer_type {
+        AuthorizerType::CognitoUserPools => AuthorizationType::CognitoUserPools,
+        AuthorizerType::Token
+        | AuthorizerType::Request
+        | AuthorizerType::Jwt
+        | AuthorizerType::Http
+        | AuthorizerType::Basic => AuthorizationType::Custom,
+    };
+    let template = ("application/json".to_owned(), "{\"statusCode\": 200}".to_owned());
+    let response = IntegrationResponse { status_code: "200".to_owned(), ..IntegrationResponse::default() };
+    let integration = Integration {
+        integration_type: IntegrationType::Mock,
+        request_templates: OrderedMap::from_iter([template]),
+        integration_responses: OrderedMap::from_iter([("200".to_owned(), response)]),
+        ..Integration::default()
+    };
+    let method = Method {
+        http_method: "ANY".to_owned(),
+        authorization_type,
+        authorizer_id: Some(authorizer.id.clone()),
+        method_responses: OrderedMap::from_iter([("200".to_owned(), MethodResponse::default())]),
+        method_integration: Some(integration),
+        ..Method::default()
+    };
+    let resource = |id: &str, parent: Option<&str>, part: Option<&str>, path: &str| Resource {
+        id: ResourceId(id.to_owned()),
+        parent_id: parent.map(|id| ResourceId(id.to_owned())),
+        path_part: part.map(str::to_owned),
+        path: path.to_owned(),
+        resource_methods: OrderedMap::from_iter([("ANY".to_owned(), method.clone())]),
+    };
+    vec![resource("root", None, None, "/"), resource("below", Some("root"), Some("{proxy+}"), "/{proxy+}")]
 }
 
 /// (API reference, `patch-operations`, UpdateAuthorizer.)
@@ -233,7 +295,6 @@ mod tests {
 
     use super::super::fixture::{Desk, patch_body};
     use super::*;
-    use crate::model::{Method, Resource};
 
     const URI: &str = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/\
                        arn:aws:lambda:us-east-1:123456789012:function:auth/invocations";
@@ -255,8 +316,12 @@ mod tests {
         let changed = desk.patch(&own, &["replace /name second", "replace /authorizerResultTtlInSeconds 0"]);
         assert_eq!((&changed["name"], &changed["authorizerResultTtlInSeconds"]), (&json!("second"), &json!(0)));
         assert_eq!(desk.call("GET", &path, Value::Null), json!({ "item": [changed] }));
-        let tested = desk.call("POST", &own, json!({ "headers": { "Authorization": "x" } }));
-        assert_eq!(tested["clientStatus"], 500);
+        let test = json!({ "headers": { "Authorization": "x" }, "pathWithQueryString": "/a?b=c" });
+        let Ok((200, Reply::TestInvocation(tried))) = desk.try_call("POST", &own, test.to_string().as_bytes()) else {
+            panic!("a test is to be made")
+        };
+        assert!(tried.asks_authorizer && tried.definition.authorizers.len() == 1);
+        assert_eq!((&*tried.path_with_query_string, tried.headers.len()), ("/a?b=c", 1));
         desk.call("DELETE", &own, Value::Null);
         for method in ["GET", "DELETE", "POST"] {
             let refused = desk.refusal(method, &own, Value::Null);

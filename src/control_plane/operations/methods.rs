@@ -9,7 +9,7 @@ pub mod responses;
 pub mod test_invoke;
 
 pub use responses::{delete_method_response, get_method_response, put_method_response, update_method_response};
-pub use test_invoke::test_invoke_method;
+pub use test_invoke::{headers, test_invoke_method};
 
 use serde::Deserialize;
 use serde_json::{Value, json};

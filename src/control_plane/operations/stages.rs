@@ -166,9 +166,11 @@ pub fn flush_stage_cache(store: &mut Store, call: &Call<'_>) -> Result<Reply, Ex
     Ok(Reply::CacheFlush(StageName { api_id, stage }))
 }
 
-/// No stage caches what authorizers say yet: there is nothing to flush.
+/// As with [`flush_stage_cache`].
 pub fn flush_stage_authorizers_cache(store: &mut Store, call: &Call<'_>) -> Result<Reply, Exception> {
-    of(store, call).map(|_| Reply::Empty)
+    let stage = of(store, call)?;
+    let (api_id, stage) = (call.parameter("restapi_id").to_owned(), stage.stage_name.clone());
+    Ok(Reply::AuthorizersFlush(StageName { api_id, stage }))
 }
 
 /// Stores a new or changed stage, and shows it.

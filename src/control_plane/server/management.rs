@@ -19,7 +19,7 @@ use crate::control_plane::operation::{self, File, Operation, Reply, StageName, T
 use crate::control_plane::operations::OPERATIONS;
 use crate::plan::compile::{self, StageSource};
 use crate::plan::delivery::{CacheFlush, Delivery};
-use crate::plan::test_invocation::{TestInvocationError, TestInvocationRequest};
+use crate::plan::test_invocation::{TestAuthorization, TestInvocationError, TestInvocationRequest};
 
 /// The first segments of AWS's paths: what is below is the management API's, whatever the rest.
 const ROOTS: [&str; 13] = [
@@ -98,7 +98,11 @@ async fn answer(
         Reply::Empty => status.into_response(),
         Reply::Json(value) => json_response(status, &value),
         Reply::File(file) => file_response(status, file),
-        Reply::CacheFlush(stage) => match flush_cache(admin, &stage).await {
+        Reply::CacheFlush(stage) => match flush(admin, &stage, Delivery::FlushCache).await {
+            Ok(()) => status.into_response(),
+            Err(exception) => return Err(refused(&exception)),
+        },
+        Reply::AuthorizersFlush(stage) => match flush(admin, &stage, Delivery::FlushAuthorizers).await {
             Ok(()) => status.into_response(),
             Err(exception) => return Err(refused(&exception)),
         },
@@ -179,11 +183,11 @@ fn text<'p>(parts: &'p request::Parts, name: &str) -> Option<&'p str> {
 /// How long shards may take to forget what a stage has cached. They do between two requests.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(5);
 
-/// FlushStageCache: ends when every shard has done it.
-async fn flush_cache(admin: &Admin, stage: &StageName) -> Result<(), Exception> {
+/// FlushStageCache, FlushStageAuthorizersCache: ends when every shard has done it.
+async fn flush(admin: &Admin, stage: &StageName, delivery: fn(Arc<CacheFlush>) -> Delivery) -> Result<(), Exception> {
     let flush = Arc::new(CacheFlush::new(&stage.api_id, &stage.stage));
     let fleet = &admin.state.fleet;
-    fleet.deliver_to_all(&Delivery::FlushCache(Arc::clone(&flush)));
+    fleet.deliver_to_all(&delivery(Arc::clone(&flush)));
     let done = async {
         while flush.shards_done() < fleet.shards() {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -195,24 +199,38 @@ async fn flush_cache(admin: &Admin, stage: &StageName) -> Result<(), Exception> 
     })
 }
 
-/// TestInvokeMethod: compiles the one method, and runs it beside the control thread.
+/// TestInvokeMethod, TestInvokeAuthorizer: compiles the one method, and runs it beside the control thread.
 async fn try_method(admin: &Admin, invocation: TestInvocation) -> Result<Value, Exception> {
-    let TestInvocation { definition, stage, vpc_link_names, http_method, path_with_query_string, headers, body } =
-        invocation;
+    let TestInvocation {
+        definition, stage, vpc_link_names, http_method, path_with_query_string, headers, body, ..
+    } = invocation;
+    let asks_authorizer = invocation.asks_authorizer;
     let source = StageSource { definition: &definition, stage: &stage, canary: None };
     let options = compile::Options { vpc_link_names, ..admin.management.compile_options.clone() };
-    let plan = compile::compile(&[source], &options, 1).map_err(|problems| {
-        let unservable = crate::control_plane::serving::Unservable { stage_name: stage.stage_name.clone(), problems };
-        Exception::bad_request(unservable.to_text())
-    })?;
+    let compiled = compile::compile(&[source], &options, 1).map_err(|problems| {
+        crate::control_plane::serving::Unservable { stage_name: stage.stage_name.clone(), problems }.to_text()
+    });
+    let plan = match compiled {
+        Ok(plan) => plan,
+        // As a client would be answered.
+        Err(why) if asks_authorizer => {
+            let log = format!("Execution failed due to configuration error: {why}");
+            return Ok(TestAuthorization { client_status: 500, log, ..TestAuthorization::default() }.to_json());
+        }
+        Err(why) => return Err(Exception::bad_request(why)),
+    };
     let request = TestInvocationRequest { http_method, path_with_query_string, headers, body };
     let invoker = Arc::clone(&admin.management.test_invoker);
     // A test takes as long as its integration; others wait for a place among those that run.
     let place = admin.management.test_places.acquire().await;
-    let tried = tokio::task::spawn_blocking(move || invoker.invoke(plan, &request)).await;
+    let tried = tokio::task::spawn_blocking(move || match asks_authorizer {
+        true => invoker.invoke_authorizer(plan, &request).map(|done| done.to_json()),
+        false => invoker.invoke(plan, &request).map(|done| done.to_json()),
+    });
+    let tried = tried.await;
     drop(place);
     match tried {
-        Ok(Ok(done)) => Ok(done.to_json()),
+        Ok(Ok(done)) => Ok(done),
         Ok(Err(TestInvocationError::Failed(reason))) => Err(Exception::new(ExceptionKind::ServiceUnavailable, reason)),
         Ok(Err(error)) => Err(Exception::bad_request(error.to_string())),
         Err(error) => {

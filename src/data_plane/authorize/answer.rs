@@ -16,6 +16,8 @@ use crate::policy::{Limits, Policy};
 pub enum Fault {
     /// The function said that it does not know the caller: 401.
     Unauthorized,
+    /// An HTTP service said that the caller may not: 403.
+    Denied,
     /// The function failed, or could not be invoked: 500, `AUTHORIZER_FAILURE`.
     Failed(String),
     /// It answered, and not as an authorizer has to: 500, `AUTHORIZER_CONFIGURATION_ERROR`.

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use crate::plan::StageIndex;
-use crate::plan::authorizer::{AuthorizerIndex, AuthorizerKind};
+use crate::plan::authorizer::{AuthorizerIndex, AuthorizerKind, HttpService};
 use crate::plan::lambda::FunctionCall;
 use crate::policy::Limits;
 use crate::stats::Counter;
@@ -18,7 +18,7 @@ use super::super::respond::GatewayError;
 use super::super::shard::Shard;
 use super::answer::{self, Fault};
 use super::decisions::{Decision, Turn};
-use super::{Asking, Refused};
+use super::{Asking, Refused, service};
 
 /// What is to be asked for a request.
 pub struct Question {
@@ -65,7 +65,15 @@ pub fn question(
             (function, event)
         }
         AuthorizerKind::Request { function } => (function, lambda::authorizer_event(inbound, arn)),
-        AuthorizerKind::Jwt(_) => return Err(GatewayError::AuthorizerConfiguration.into()),
+        AuthorizerKind::Http(service) => {
+            let host_line = &live.upstream(stage, service.origin).host_line;
+            let mut request = Vec::with_capacity(1024);
+            service::request(service, host_line, inbound, &mut request);
+            return Ok(Question { live: Rc::clone(live), stage, authorizer, key, request, started });
+        }
+        AuthorizerKind::Jwt(_) | AuthorizerKind::Basic { .. } => {
+            return Err(GatewayError::AuthorizerConfiguration.into());
+        }
     };
     let upstream = live.upstream(stage, function.origin);
     let request = lambda::invocation(inbound, function, false, &event, upstream, shard).map_err(|_| Refused {
@@ -103,8 +111,11 @@ impl Question {
     async fn decided_once(&self, key: &Rc<[u8]>, shard: &Shard) -> (Result<Rc<Decision>, Refused>, Option<u16>) {
         let flight = match shard.decisions.turn(key) {
             Turn::Lead(leading) => {
+                let flushes = shard.decisions.flushes();
                 let (outcome, status) = self.decided(shard).await;
-                if let Ok(decision) = &outcome {
+                if let Ok(decision) = &outcome
+                    && shard.decisions.flushes() == flushes
+                {
                     let ttl_ms = self.live.plan.stage(self.stage).authorizer(self.authorizer).ttl_ms;
                     shard.decisions.keep(Rc::clone(key), Rc::clone(decision), shard.now_ms() + ttl_ms);
                 }
@@ -132,9 +143,26 @@ impl Question {
                     .and_then(|answer| read(&answer, shard));
                 (decision.map(Rc::new).map_err(|fault| refused(fault, shard)), status)
             }
-            // Nobody is asked about a token.
-            AuthorizerKind::Jwt(_) => (Err(GatewayError::AuthorizerConfiguration.into()), None),
+            AuthorizerKind::Http(service) => {
+                let answer = self.ask_service(service, shard).await;
+                let status = answer.as_ref().ok().map(|answer| answer.status);
+                let decision = answer
+                    .map_err(|error| Fault::Failed(format!("the authorizer's service: {}", error.message())))
+                    .and_then(|answer| service::decision(service, &answer));
+                (decision.map(Rc::new).map_err(|fault| refused(fault, shard)), status)
+            }
+            // Nobody is asked about a token or a password.
+            AuthorizerKind::Jwt(_) | AuthorizerKind::Basic { .. } => {
+                (Err(GatewayError::AuthorizerConfiguration.into()), None)
+            }
         }
+    }
+
+    async fn ask_service(&self, service: &HttpService, shard: &Shard) -> Result<CallAnswer, CallError> {
+        let settings = &shard.settings.authorizers;
+        let timeout_ms = service.timeout_ms.unwrap_or(settings.timeout_ms);
+        let request = CallRequest { bytes: self.request.clone(), idempotent: true, timeout_ms };
+        call(self.live.upstream(self.stage, service.origin), request, settings.answer_bytes_max, shard).await
     }
 
     async fn invoke(&self, function: &FunctionCall, shard: &Shard) -> Result<CallAnswer, CallError> {
@@ -146,6 +174,9 @@ impl Question {
 }
 
 fn read(answer: &CallAnswer, shard: &Shard) -> Result<Decision, Fault> {
+    if let Some(trace) = &shard.trace {
+        trace.authorizer_answered(&answer.body);
+    }
     if answer.field("x-amz-function-error").is_some() {
         return Err(answer::failure(&answer.body));
     }
@@ -160,6 +191,7 @@ fn read(answer: &CallAnswer, shard: &Shard) -> Result<Decision, Fault> {
 fn refused(fault: Fault, shard: &Shard) -> Refused {
     let (counter, error, note) = match fault {
         Fault::Unauthorized => (Counter::AuthorizerUnauthorized, GatewayError::Unauthorized, None),
+        Fault::Denied => (Counter::AuthorizerDenied, GatewayError::AccessDenied, None),
         Fault::Failed(note) => (Counter::AuthorizerFailed, GatewayError::AuthorizerFailure, Some(note)),
         Fault::Malformed(note) => (Counter::AuthorizerFailed, GatewayError::AuthorizerConfiguration, Some(note)),
     };

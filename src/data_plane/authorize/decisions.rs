@@ -4,7 +4,7 @@
 //! all that describes it, and every identity source. What was decided is asked again at each request: a policy for this
 //! request's method and path, a token for its time.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -49,6 +49,8 @@ pub struct Decisions {
     flights: RefCell<HashMap<Rc<[u8]>, Rc<Flight>, RandomState>>,
     /// Room for a key, used again for each request.
     room: RefCell<Vec<u8>>,
+    /// How often something was flushed.
+    flushes: Cell<u64>,
 }
 
 /// A place among those who ask: the others wait until it is dropped.
@@ -77,7 +79,12 @@ impl Decisions {
         const DECISION_BYTES: u64 = 1024;
         let items = usize::try_from(bytes_max / DECISION_BYTES).unwrap_or(usize::MAX).clamp(16, 1 << 16);
         let entries = Cache::with(items, bytes_max, Weight, RandomState::new(), DefaultLifecycle::default());
-        Decisions { entries: RefCell::new(entries), flights: RefCell::default(), room: RefCell::default() }
+        Decisions {
+            entries: RefCell::new(entries),
+            flights: RefCell::default(),
+            room: RefCell::default(),
+            flushes: Cell::new(0),
+        }
     }
 
     /// Gives room for a key to `write` and then what is kept under it to `read`.
@@ -107,6 +114,12 @@ impl Decisions {
     /// Forgets what was decided for a stage: all keys that begin so.
     pub fn flush(&self, beginning: &[u8]) {
         self.entries.borrow_mut().retain(|key, _| !key.starts_with(beginning));
+        self.flushes.set(self.flushes.get() + 1);
+    }
+
+    /// What was asked at another count of flushes is not kept: it may be what was to be forgotten.
+    pub fn flushes(&self) -> u64 {
+        self.flushes.get()
     }
 
     /// There are no more of them than requests.

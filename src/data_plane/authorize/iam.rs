@@ -2,8 +2,8 @@
 //! `api-gateway-control-access-using-iam-policies-to-invoke-api`.)
 //!
 //! Who is not signed for this service and region is nobody here. Where the signature covers a body that has not come yet,
-//! everything that needs no body is decided, and the rest of the proof goes along with the request: its integration is not
-//! begun before [`BodyHash::check`] has seen the body.
+//! the rest of the [`Proof`] goes along with the request: until it is complete the request is nobody's, and its integration
+//! is not begun.
 
 use std::rc::Rc;
 
@@ -16,13 +16,24 @@ use crate::stats::Counter;
 
 use super::super::identity::{Authorized, IamIdentity, Identity};
 use super::super::respond::{ErrorDetail, GatewayError};
-use super::super::signed;
-use super::{Asking, Refused};
+use super::super::signed::Signed;
+use super::{Asking, Permission, Refused};
 
-/// Who signed, and what is left to prove of it.
-pub struct Signed {
-    pub authorized: Authorized,
-    pub proof: Option<Box<BodyHash>>,
+/// What is left to prove of a signature, and what then comes of it.
+pub struct Proof {
+    body: BodyHash,
+    then: Result<Authorized, Refused>,
+}
+
+impl Proof {
+    /// Who called, now that the SHA-256 of the body is known.
+    ///
+    /// # Errors
+    /// It is not the body that was signed; or it is, and whoever signed it may not call.
+    pub fn complete(self, sha256: &[u8; 32]) -> Result<Authorized, Refused> {
+        self.body.check(sha256)?;
+        self.then
+    }
 }
 
 impl From<SignError> for Refused {
@@ -36,10 +47,25 @@ impl From<SignError> for Refused {
 }
 
 impl Asking<'_> {
-    pub(super) fn by_signature(&self, stage: &StagePlan, arn: &str) -> Result<Signed, Refused> {
-        let signer = self.signer(stage).map_err(|error| self.stranger(error))?;
-        let user = signer.identity();
-        let head = self.inbound.head;
+    /// Whoever has not signed is not told what the user may do: the proof comes first.
+    pub(super) fn by_signature(&self, stage: &StagePlan, arn: &str) -> Result<Permission, Refused> {
+        let Signed { signer, body } = self.signer(stage).map_err(|error| self.stranger(error))?;
+        if self.inbound.head.framing == Framing::None {
+            body.check(&EMPTY_SHA256).map_err(|error| self.stranger(error))?;
+            return Ok(Permission::Granted(Some(self.by_user(stage, signer.identity(), arn)?), None));
+        }
+        let then = self.by_user(stage, signer.identity(), arn);
+        // The signature holds, whatever the body.
+        if body.is_declared()
+            && let Err(refused) = then
+        {
+            return Err(refused);
+        }
+        Ok(Permission::Granted(None, Some(Box::new(Proof { body, then }))))
+    }
+
+    /// What the user who signed may do.
+    fn by_user(&self, stage: &StagePlan, user: &User<Policy>, arn: &str) -> Result<Authorized, Refused> {
         let iam = IamIdentity {
             access_key: user.access_key_id.clone(),
             account_id: user.account_id.clone(),
@@ -52,12 +78,7 @@ impl Asking<'_> {
             self.names_cache_control() && self.judge_user(stage, user, &identity, Action::InvalidateCache, arn).is_ok();
         let latency_ms = self.started.elapsed().as_millis() as u64;
         let identity = Rc::new(identity);
-        let authorized = Authorized { identity, latency_ms, may_invalidate, ..Authorized::default() };
-        if head.framing == Framing::None {
-            signer.body.check(&EMPTY_SHA256).map_err(|error| self.stranger(error))?;
-            return Ok(Signed { authorized, proof: None });
-        }
-        Ok(Signed { authorized, proof: Some(Box::new(signer.body)) })
+        Ok(Authorized { identity, latency_ms, may_invalidate, ..Authorized::default() })
     }
 
     fn stranger(&self, error: SignError) -> Refused {
@@ -66,7 +87,7 @@ impl Asking<'_> {
     }
 
     /// Whose access key the request is signed with.
-    fn signer(&self, stage: &StagePlan) -> Result<signed::Signed<Policy>, SignError> {
+    fn signer(&self, stage: &StagePlan) -> Result<Signed<Policy>, SignError> {
         let head = self.inbound.head;
         // As it was sent: what is signed is not what was made of it.
         let (path, query) = head.target.split_once('?').unwrap_or((head.target, ""));

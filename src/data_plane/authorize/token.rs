@@ -1,13 +1,14 @@
 //! JSON Web Tokens: Cognito's user pools, and any other issuer. Nobody is asked: the keys are here, or the token is refused.
 //! A token that was verified is kept by its text, until it runs out or the issuer's keys change.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::jwt::jws::Token;
-use crate::jwt::{JwtError, Verified};
+use crate::jwt::{JwtError, KeySet, Verified};
 use crate::plan::authorizer::{Authorizer, Issuer};
 use crate::stats::Counter;
 
@@ -16,6 +17,14 @@ use super::super::respond::{ErrorDetail, GatewayError};
 use super::decisions::Decision;
 use super::says::Says;
 use super::{Asking, Refused};
+
+/// A token that counts, and why.
+struct Trusted {
+    verified: Verified,
+    keys: Arc<KeySet>,
+    issuer: usize,
+    revision: u64,
+}
 
 impl Asking<'_> {
     /// What the token says, if it counts now.
@@ -34,13 +43,14 @@ impl Asking<'_> {
         let token = bearer(self.token(authorizer).unwrap_or_default());
         let verified = Token::parse(token, issuers.first().map_or(0, |issuer| issuer.verifier.token_bytes_max))
             .and_then(|token| self.verify(&token, issuers, now_s));
-        let (says, verified) = verified.map_err(|error| self.refused(error))?;
+        let Trusted { verified, keys, issuer, revision } = verified.map_err(|error| self.refused(error))?;
         self.shard.recorder.count(Counter::AuthorizerAsked);
         let identity = identity(&verified);
         // What is kept of it: the claims, twice.
         let bytes = token.len() as u64 * 4;
         let expires_at_s = verified.expires_at_s;
-        let decision = Rc::new(Decision { says: says(verified), identity: Rc::new(identity), bytes });
+        let says = Says::Token { verified, keys, issuer, revision: Cell::new(revision) };
+        let decision = Rc::new(Decision { says, identity: Rc::new(identity), bytes });
         if let Some(key) = key {
             let left_ms = u64::try_from(expires_at_s.saturating_sub(now_s)).unwrap_or(0).saturating_mul(1000);
             // An hour later it is verified once more, whatever it says.
@@ -51,41 +61,43 @@ impl Asking<'_> {
     }
 
     fn still_counts(&self, decision: &Decision, issuers: &[Issuer], now_s: i64) -> bool {
-        let Says::Token { verified, keys, issuer } = &decision.says else { return false };
+        let Says::Token { verified, keys, issuer, revision } = &decision.says else { return false };
         let Some(issuer) = issuers.get(*issuer) else { return false };
-        let known = self.shard.key_sets();
-        let same_keys = known.of(&issuer.keys).is_some_and(|now| Arc::ptr_eq(&now.keys, keys));
+        let same_keys = self.shard.with_key_sets(|known| {
+            let seen = revision.get() == known.revision;
+            let same = seen || known.of(&issuer.keys).is_some_and(|now| Arc::ptr_eq(&now.keys, keys));
+            if same {
+                revision.set(known.revision);
+            }
+            same
+        });
         same_keys && issuer.verifier.recheck(verified, now_s).is_ok()
     }
 
     /// By the first issuer whose token it is.
-    fn verify<'i>(
-        &self,
-        token: &Token<'_>,
-        issuers: &'i [Issuer],
-        now_s: i64,
-    ) -> Result<(impl FnOnce(Verified) -> Says + use<'i>, Verified), JwtError> {
-        let known = self.shard.key_sets();
-        let mut why = JwtError::NoKeys;
-        for (number, issuer) in issuers.iter().enumerate() {
-            let Some(source) = known.of(&issuer.keys) else { continue };
-            match issuer.verifier.verify_parsed(token, &source.keys, now_s) {
-                Ok(verified) => {
-                    let keys = Arc::clone(&source.keys);
-                    return Ok((move |verified| Says::Token { verified, keys, issuer: number }, verified));
-                }
-                Err(error) => {
-                    if error.wants_newer_keys() {
-                        source.ask_for_newer();
+    fn verify(&self, token: &Token<'_>, issuers: &[Issuer], now_s: i64) -> Result<Trusted, JwtError> {
+        self.shard.with_key_sets(|known| {
+            let mut why = JwtError::NoKeys;
+            for (number, issuer) in issuers.iter().enumerate() {
+                let Some(source) = known.of(&issuer.keys) else { continue };
+                match issuer.verifier.verify_parsed(token, &source.keys, now_s) {
+                    Ok(verified) => {
+                        let (keys, revision) = (Arc::clone(&source.keys), known.revision);
+                        return Ok(Trusted { verified, keys, issuer: number, revision });
                     }
-                    // Of several pools, the one that knows the key says what is wrong with the token.
-                    if number == 0 || !error.wants_newer_keys() {
-                        why = error;
+                    Err(error) => {
+                        if error.wants_newer_keys() {
+                            source.ask_for_newer();
+                        }
+                        // Of several pools, the one that knows the key says what is wrong with the token.
+                        if number == 0 || !error.wants_newer_keys() {
+                            why = error;
+                        }
                     }
                 }
             }
-        }
-        Err(why)
+            Err(why)
+        })
     }
 
     fn refused(&self, error: JwtError) -> Refused {

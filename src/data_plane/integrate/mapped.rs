@@ -110,10 +110,13 @@ impl Collect {
     }
 
     /// Whether the body is the one that was signed.
-    fn check_signature(&mut self) -> Result<(), Refused> {
+    fn check_signature(&mut self, shard: &Shard) -> Result<(), Refused> {
         let (proof, hasher) = (self.exchange.proof.take(), self.hasher.take());
         match (proof, hasher) {
-            (Some(proof), Some(hasher)) => Ok(proof.check(&hasher.finish())?),
+            (Some(proof), Some(hasher)) => {
+                self.exchange.identify(proof.complete(&hasher.finish())?, shard);
+                Ok(())
+            }
             (None, _) => Ok(()),
             (Some(_), None) => Err(GatewayError::InvalidSignature.into()),
         }
@@ -159,7 +162,7 @@ pub async fn run(connection: &mut Connection, mut collect: Box<Collect>) -> Endi
     if let Err(failure) = read_body(connection, &mut collect).await {
         return end_early(connection, collect.exchange, failure).await;
     }
-    if let Err(refused) = collect.check_signature() {
+    if let Err(refused) = collect.check_signature(&connection.shard) {
         let mut exchange = collect.exchange;
         exchange.detail = refused.detail;
         return conclude(connection, exchange, Err(refused.error), None).await;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use ahash::RandomState;
 
 use super::{Limits, Throttled, ThrottledBy};
+use crate::data_plane::identity::Identity;
 use crate::http::head::RequestHead;
 use crate::limit::{Concurrency, Entered, KeyedTaken, Lease};
 use crate::plan::StagePlan;
@@ -19,6 +20,8 @@ use crate::plan::throttle::{Rule, RuleIndex, RuleKey, RuleLimit};
 pub struct Asking<'r> {
     pub head: &'r RequestHead<'r, 'r>,
     pub source_ip: IpAddr,
+    /// Whom an authorizer has let in.
+    pub identity: Option<&'r Identity>,
 }
 
 /// What belongs to a stage's rules on this shard.
@@ -78,6 +81,7 @@ impl LiveRules {
                 let by = match key {
                     RuleKey::ClientIp => ThrottledBy::ClientIp,
                     RuleKey::Header(_) => ThrottledBy::Header,
+                    RuleKey::Claim(_) | RuleKey::Authorizer(_) => ThrottledBy::Authorized,
                 };
                 taken.map(TakenOf::PerKey).map_err(|wait| Throttled::rate(by, *rate, wait))
             }
@@ -97,7 +101,8 @@ impl LiveRules {
     }
 }
 
-/// Over all values of a field, each with its length; over none where there is no such field.
+/// Over all values of a field, each with its length; over none where there is no such field. What nobody has said is not
+/// the same as an empty text.
 fn hash(hasher: &RandomState, seed: u64, key: &RuleKey, asking: Asking<'_>) -> u64 {
     let mut hasher = hasher.build_hasher();
     seed.hash(&mut hasher);
@@ -109,6 +114,14 @@ fn hash(hasher: &RandomState, seed: u64, key: &RuleKey, asking: Asking<'_>) -> u
         RuleKey::Header(name) => {
             let fields = asking.head.fields.iter().filter(|field| field.name.eq_ignore_ascii_case(name));
             fields.for_each(|field| field.value.hash(&mut hasher));
+        }
+        RuleKey::Claim(name) => asking.identity.and_then(|identity| identity.claim(name)).hash(&mut hasher),
+        RuleKey::Authorizer(name) => {
+            let said = asking.identity.and_then(|identity| match &**name {
+                "principalId" => identity.principal_id.as_deref(),
+                name => identity.property(name),
+            });
+            said.hash(&mut hasher);
         }
     }
     hasher.finish()

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::super::documentation::Subject;
-use super::Exporter;
 use super::object::Object;
-use crate::model::{AuthorizationType, Authorizer, AuthorizerType, Method};
+use super::{ExportType, Exporter};
+use crate::model::{AuthorizationType, Authorizer, AuthorizerType, HttpConfiguration, Method};
 
 /// What the schemes are called that are no authorizers: as at AWS, unless an authorizer has that name.
 pub struct SchemeNames {
@@ -46,10 +46,17 @@ impl Exporter<'_> {
     }
 
     fn authorizer_scheme(&self, authorizer: &Authorizer) -> Object {
+        if matches!(authorizer.authorizer_type, AuthorizerType::Http | AuthorizerType::Basic) {
+            return self.own_scheme(authorizer);
+        }
         let header = single_header(authorizer);
         let mut scheme = header_scheme(header.unwrap_or("Unused"));
         let default = match authorizer.authorizer_type {
-            AuthorizerType::Token | AuthorizerType::Request | AuthorizerType::Jwt => "custom",
+            AuthorizerType::Token
+            | AuthorizerType::Request
+            | AuthorizerType::Jwt
+            | AuthorizerType::Http
+            | AuthorizerType::Basic => "custom",
             AuthorizerType::CognitoUserPools => "cognito_user_pools",
         };
         self.put_auth_type(&mut scheme, authorizer.auth_type.as_deref().unwrap_or(default));
@@ -64,6 +71,50 @@ impl Exporter<'_> {
                 extension.take("identitySource");
             }
             scheme.put("x-amazon-apigateway-authorizer", extension);
+        }
+        if let Some(properties) = self.documentation.of(&Subject::authorizer(&authorizer.name)) {
+            scheme.put_described(properties, &["description"]);
+        }
+        scheme
+    }
+
+    /// An authorizer that is not AWS's: its members stand beside each other.
+    fn own_scheme(&self, authorizer: &Authorizer) -> Object {
+        let mut scheme = match authorizer.authorizer_type {
+            AuthorizerType::Basic if self.options.export_type == ExportType::Swagger => {
+                let mut scheme = Object::new();
+                scheme.put("type", "basic");
+                scheme
+            }
+            AuthorizerType::Basic => {
+                let mut scheme = Object::new();
+                scheme.put("type", "http");
+                scheme.put("scheme", "basic");
+                scheme
+            }
+            _ => header_scheme(single_header(authorizer).unwrap_or("Unused")),
+        };
+        if self.options.extensions.authorizers {
+            let HttpConfiguration {
+                http_method,
+                timeout_in_millis,
+                request_headers,
+                context_headers,
+                principal_id_header,
+            } = authorizer.http_configuration.clone().unwrap_or_default();
+            let mut extension = Object::new();
+            extension.put("type", json!(authorizer.authorizer_type));
+            extension.lower("type");
+            extension.put_some("uri", authorizer.authorizer_uri.as_deref());
+            extension.put_some("httpMethod", http_method);
+            extension.put_some("identitySource", authorizer.identity_source.as_deref());
+            extension.put_some("authorizerResultTtlInSeconds", authorizer.authorizer_result_ttl_in_seconds);
+            extension.put_some("timeoutInMillis", timeout_in_millis);
+            extension.put_some("requestHeaders", request_headers);
+            extension.put_filled("contextHeaders", context_headers);
+            extension.put_some("principalIdHeader", principal_id_header);
+            extension.put_some("realm", authorizer.realm.as_deref());
+            scheme.put("x-tollgate-authorizer", extension);
         }
         if let Some(properties) = self.documentation.of(&Subject::authorizer(&authorizer.name)) {
             scheme.put_described(properties, &["description"]);

@@ -157,7 +157,6 @@ fn authorizers() -> Vec<Authorizer> {
     let authorizer = |id: &str, name: &str, authorizer_type, identity_source: &str| Authorizer {
         id: AuthorizerId(id.to_owned()),
         name: name.to_owned(),
-        jwt_configuration: None,
         authorizer_type,
         provider_arns: vec!["arn:aws:cognito-idp:eu-west-1:1:userpool/x".to_owned()],
         auth_type: text("custom"),
@@ -166,6 +165,7 @@ fn authorizers() -> Vec<Authorizer> {
         identity_source: text(identity_source),
         identity_validation_expression: text("^x-[a-z]+"),
         authorizer_result_ttl_in_seconds: Some(60),
+        ..Authorizer::default()
     };
     vec![
         authorizer("auth01", "by token", AuthorizerType::Token, "method.request.header.X-Token"),

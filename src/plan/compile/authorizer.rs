@@ -1,5 +1,7 @@
 //! Authorizers, and what methods demand of their callers. A door that is described as locked is never served open: what
-//! cannot be enforced is refused, or denies.
+//! cannot be enforced is refused, or denies. [`own`] has those that are not AWS's.
+
+mod own;
 
 use std::collections::HashMap;
 
@@ -113,6 +115,8 @@ fn compile(
         AuthorizerType::Request => AuthorizerKind::Request { function: context.function()? },
         AuthorizerType::CognitoUserPools => AuthorizerKind::Jwt(context.user_pools()?),
         AuthorizerType::Jwt => AuthorizerKind::Jwt([context.issuer()?].into()),
+        AuthorizerType::Http => context.http_service()?,
+        AuthorizerType::Basic => context.basic()?,
     };
     let sources = context.sources()?;
     Some(Authorizer {
@@ -131,8 +135,19 @@ impl Context<'_, '_, '_> {
         None
     }
 
+    fn ttl_s(&self) -> i32 {
+        let default = match self.authorizer.authorizer_type {
+            AuthorizerType::Http | AuthorizerType::Basic => 0,
+            AuthorizerType::Token
+            | AuthorizerType::Request
+            | AuthorizerType::CognitoUserPools
+            | AuthorizerType::Jwt => TTL_S_DEFAULT,
+        };
+        self.authorizer.authorizer_result_ttl_in_seconds.unwrap_or(default)
+    }
+
     fn ttl_ms(&mut self) -> Option<u64> {
-        let ttl_s = self.authorizer.authorizer_result_ttl_in_seconds.unwrap_or(TTL_S_DEFAULT);
+        let ttl_s = self.ttl_s();
         if !(0..=TTL_S_MAX).contains(&ttl_s) {
             let message = format!("a decision cannot be kept for {ttl_s} seconds");
             let help = format!("it is between 0, which keeps none, and {TTL_S_MAX}");
@@ -254,12 +269,19 @@ impl Context<'_, '_, '_> {
         }
         let needs_one = match self.authorizer.authorizer_type {
             AuthorizerType::Token | AuthorizerType::CognitoUserPools | AuthorizerType::Jwt => true,
-            AuthorizerType::Request => self.authorizer.authorizer_result_ttl_in_seconds != Some(0),
+            AuthorizerType::Request | AuthorizerType::Http => self.ttl_s() != 0,
+            AuthorizerType::Basic => false,
         };
         if sources.is_empty() && needs_one {
             let help = "write `identitySource: method.request.header.Authorization`; a `request` authorizer without one \
                         needs `authorizerResultTtlInSeconds: 0`";
             return self.refuse("identitySource", "nothing says whom a decision is about", help);
+        }
+        // Otherwise a token would be looked for where none can be.
+        let is_token = self.authorizer.authorizer_type != AuthorizerType::Request;
+        if is_token && !matches!(sources[..], [ValueSource::Header(_)]) {
+            let help = "write one header: `identitySource: method.request.header.Authorization`";
+            return self.refuse("identitySource", "a token stands in one header, and nowhere else", help);
         }
         Some(sources)
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::Compilation;
 use crate::limit::Rate;
-use crate::model::{Method, Pointer, RestApi, ThrottleRule};
+use crate::model::{AuthorizationType, Method, Pointer, RestApi, ThrottleRule};
 use crate::plan::throttle::{Rule, RuleIndex, RuleKey, RuleLimit};
 
 const KEY: &str = "x-tollgate-throttle";
@@ -41,6 +41,16 @@ pub fn of_method(
 ) -> Box<[RuleIndex]> {
     let name = format!("{} {path}", method.http_method);
     let mut rules = compile(compilation, &method.throttle, &name, &pointer.child(KEY));
+    let is_open = method.authorization_type == AuthorizationType::None;
+    let asks_authorizer = |index: &RuleIndex| {
+        let limit = &compilation.rules.list[usize::from(index.0)].limit;
+        matches!(limit, RuleLimit::PerKey { key: RuleKey::Claim(_) | RuleKey::Authorizer(_), .. })
+    };
+    if is_open && rules.iter().any(asks_authorizer) {
+        let message = "nobody says anything of this method's callers: it has no authorizer";
+        let help = "give it one by `security`, or tell callers apart by `clientIp`";
+        compilation.refuse(pointer.child(KEY), message).help(help);
+    }
     rules.extend(&compilation.rules.of_api);
     rules.sort_by_key(|index| match compilation.rules.list[usize::from(index.0)].limit {
         RuleLimit::PerKey { .. } => 0,
@@ -83,6 +93,8 @@ fn kind(limit: &RuleLimit) -> String {
     match limit {
         RuleLimit::PerKey { key: RuleKey::ClientIp, .. } => "clientIp".to_owned(),
         RuleLimit::PerKey { key: RuleKey::Header(name), .. } => format!("header:{name}"),
+        RuleLimit::PerKey { key: RuleKey::Claim(name), .. } => format!("claim:{name}"),
+        RuleLimit::PerKey { key: RuleKey::Authorizer(name), .. } => format!("authorizer:{name}"),
         RuleLimit::Rate(_) => "rate".to_owned(),
         RuleLimit::Concurrency(_) => "concurrency".to_owned(),
     }
@@ -140,7 +152,14 @@ fn at_a_time(
 }
 
 fn key(compilation: &mut Compilation<'_>, per: &str, pointer: &Pointer) -> Option<RuleKey> {
-    const HELP: &str = "it is `clientIp` or `header:NAME`; without `per`, the limit is for all together";
+    const HELP: &str = "it is `clientIp`, `header:NAME`, `claim:NAME` or `context.authorizer.NAME`; without `per`, the \
+                        limit is for all together";
+    if let Some(name) = per.strip_prefix("context.authorizer.").filter(|name| !name.is_empty()) {
+        return Some(match name.strip_prefix("claims.") {
+            Some(claim) => RuleKey::Claim(claim.into()),
+            None => RuleKey::Authorizer(name.into()),
+        });
+    }
     if per == "clientIp" {
         return Some(RuleKey::ClientIp);
     }
@@ -150,11 +169,7 @@ fn key(compilation: &mut Compilation<'_>, per: &str, pointer: &Pointer) -> Optio
             compilation.refuse(pointer.clone(), format!("`{name}` cannot be a header's name")).help(HELP);
             None
         }
-        Some(("claim", _)) => {
-            let message = format!("`{per}`: no authorizer of this version gives claims");
-            compilation.refuse(pointer.clone(), message).help(HELP);
-            None
-        }
+        Some(("claim", name)) if !name.is_empty() => Some(RuleKey::Claim(name.into())),
         Some(_) | None => {
             compilation.refuse(pointer.clone(), format!("`{per}` is nothing to tell callers apart by")).help(HELP);
             None

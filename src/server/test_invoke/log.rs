@@ -32,9 +32,9 @@ pub struct Steps<'s> {
 }
 
 /// A line for each thing that happens.
-struct Log {
-    text: String,
-    time: String,
+pub struct Log {
+    pub text: String,
+    pub time: String,
 }
 
 /// Longer events are cut. (Guide, `api-gateway-known-issues`.) The prefix with the time does not count: published logs
@@ -42,7 +42,7 @@ struct Log {
 const EVENT_BYTES_MAX: usize = 1024;
 
 impl Log {
-    fn line(&mut self, event: impl AsRef<str>) {
+    pub fn line(&mut self, event: impl AsRef<str>) {
         let event = event.as_ref();
         let kept = &event[..event.floor_char_boundary(EVENT_BYTES_MAX)];
         let cut = if kept.len() < event.len() { " [TRUNCATED]" } else { "" };
@@ -239,7 +239,7 @@ fn map(pairs: &[(String, String)]) -> String {
 }
 
 /// As [`map`], with all values of a name, and secrets masked.
-fn headers(headers: &[(String, String)]) -> String {
+pub fn headers(headers: &[(String, String)]) -> String {
     let mut joined: Vec<(String, String)> = Vec::new();
     for (name, value) in headers {
         let value = if is_secret(name) { masked(value) } else { value.clone() };
@@ -266,7 +266,7 @@ fn masked(value: &str) -> String {
     value.chars().enumerate().map(|(at, character)| if at < hidden { '*' } else { character }).collect()
 }
 
-fn body(bytes: &[u8]) -> Cow<'_, str> {
+pub fn body(bytes: &[u8]) -> Cow<'_, str> {
     std::str::from_utf8(bytes).map_or("[Binary Data]".into(), Into::into)
 }
 
@@ -276,7 +276,7 @@ fn owned(fields: &[Field<'_>]) -> Vec<(String, String)> {
 }
 
 /// `Tue May 30 01:22:45 UTC 2023`
-fn date(time_ms: u64) -> String {
+pub fn date(time_ms: u64) -> String {
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let (days, second) = (time_ms / 86_400_000, time_ms / 1000 % 86_400);

@@ -12,7 +12,9 @@ pub fn type_named(name: &str) -> Result<AuthorizerType, Exception> {
         "TOKEN" => Ok(AuthorizerType::Token),
         "REQUEST" => Ok(AuthorizerType::Request),
         "COGNITO_USER_POOLS" => Ok(AuthorizerType::CognitoUserPools),
-        "JWT" => Err(Exception::bad_request("Authorizers of the type JWT are made by importing an OpenAPI document")),
+        "JWT" | "HTTP" | "BASIC" => Err(Exception::bad_request(format!(
+            "Authorizers of the type {name} are made by importing an OpenAPI document"
+        ))),
         other => Err(Exception::bad_request(format!(
             "1 validation error detected: Value '{other}' at 'type' failed to satisfy constraint: Member must satisfy \
              enum value set: [TOKEN, REQUEST, COGNITO_USER_POOLS, JWT]"
@@ -23,7 +25,11 @@ pub fn type_named(name: &str) -> Result<AuthorizerType, Exception> {
 /// `authType` where nobody says otherwise.
 pub fn auth_type(authorizer_type: AuthorizerType) -> &'static str {
     match authorizer_type {
-        AuthorizerType::Token | AuthorizerType::Request | AuthorizerType::Jwt => "custom",
+        AuthorizerType::Token
+        | AuthorizerType::Request
+        | AuthorizerType::Jwt
+        | AuthorizerType::Http
+        | AuthorizerType::Basic => "custom",
         AuthorizerType::CognitoUserPools => "cognito_user_pools",
     }
 }
@@ -32,7 +38,7 @@ pub fn auth_type(authorizer_type: AuthorizerType) -> &'static str {
 pub fn default_ttl_s(authorizer_type: AuthorizerType) -> Option<i32> {
     match authorizer_type {
         AuthorizerType::Token | AuthorizerType::Request => Some(300),
-        AuthorizerType::CognitoUserPools | AuthorizerType::Jwt => None,
+        AuthorizerType::CognitoUserPools | AuthorizerType::Jwt | AuthorizerType::Http | AuthorizerType::Basic => None,
     }
 }
 
@@ -62,6 +68,8 @@ pub fn check(authorizer: &Authorizer) -> Result<(), Exception> {
         }
         // Of an imported document, which was checked as a whole.
         AuthorizerType::Jwt => check_header(authorizer),
+        // So are these, and their members cannot be changed here but for what was checked above.
+        AuthorizerType::Http | AuthorizerType::Basic => Ok(()),
     }
 }
 

@@ -46,7 +46,7 @@ pub fn checked(store: &Store, call: &Call<'_>, mut method: Method) -> Result<Met
 
 fn check_authorizer(store: &Store, call: &Call<'_>, method: &mut Method) -> Result<(), Exception> {
     let fits = |kind| match method.authorization_type {
-        AuthorizationType::Custom => matches!(kind, AuthorizerType::Token | AuthorizerType::Request),
+        AuthorizationType::Custom => kind != AuthorizerType::CognitoUserPools,
         AuthorizationType::CognitoUserPools => kind == AuthorizerType::CognitoUserPools,
         AuthorizationType::None | AuthorizationType::AwsIam => false,
     };

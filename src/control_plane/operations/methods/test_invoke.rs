@@ -52,11 +52,12 @@ pub fn test_invoke_method(store: &mut Store, call: &Call<'_>) -> Result<Reply, E
         path_with_query_string: path.unwrap_or_else(|| resource.path.clone()),
         headers: headers(input.headers.unwrap_or_default(), input.multi_value_headers.unwrap_or_default()),
         body: input.body.unwrap_or_default().into_bytes(),
+        asks_authorizer: false,
     })))
 }
 
 /// One line a value; of a header that is in both, the many.
-fn headers(single: OrderedMap<String>, many: OrderedMap<Vec<String>>) -> Vec<(String, String)> {
+pub fn headers(single: OrderedMap<String>, many: OrderedMap<Vec<String>>) -> Vec<(String, String)> {
     let is_many = |name: &str| many.keys().any(|known| known.eq_ignore_ascii_case(name));
     let mut headers: Vec<(String, String)> = single.into_iter().filter(|(name, _)| !is_many(name)).collect();
     for (name, values) in many {

@@ -181,7 +181,12 @@ fn what_concerns_the_whole_api_denies_all_of_it() {
     } });
     definition.rest_api.policy = Some(policy.to_string());
     let why = "this gateway cannot tell the condition key `aws:MultiFactorAuthPresent`";
-    check_stage(&definition, &stage(), &all(why), &["/restApi/policy/Statement/Condition/Bool/aws:MultiFactorAuthPresent"]);
+    check_stage(
+        &definition,
+        &stage(),
+        &all(why),
+        &["/restApi/policy/Statement/Condition/Bool/aws:MultiFactorAuthPresent"],
+    );
 }
 
 #[test]

@@ -29,7 +29,12 @@ fn callers_are_asked_before_all_together() {
     let shown = |method: &crate::plan::MethodPlan| -> Vec<String> {
         let shown = |rule: &crate::plan::throttle::Rule| match &rule.limit {
             RuleLimit::PerKey { key: RuleKey::ClientIp, rate } => format!("clientIp {}", rate.burst()),
-            RuleLimit::PerKey { key: RuleKey::Header(name), rate } => format!("{name} {}", rate.burst()),
+            RuleLimit::PerKey {
+                key: RuleKey::Header(name) | RuleKey::Claim(name) | RuleKey::Authorizer(name),
+                rate,
+            } => {
+                format!("{name} {}", rate.burst())
+            }
             RuleLimit::Rate(rate) => format!("{}", rate.burst()),
             RuleLimit::Concurrency(max) => format!("at a time {max}"),
         };
@@ -72,7 +77,8 @@ fn what_cannot_be_held_is_refused_where_it_stands() {
     check(rate(1.0, -5, None), "/burstLimit: the limit cannot be used: a burst limit of -5; 0 or more is possible");
     check(at_a_time(0), "/concurrency: a concurrency of 0 cannot be used");
     check(at_a_time(-3), "/concurrency: a concurrency of -3 cannot be used");
-    check(rate(1.0, 1, Some("claim:sub")), "/per: `claim:sub`: no authorizer of this version gives claims");
+    check(rate(1.0, 1, Some("claim:")), "/per: `claim:` is nothing to tell callers apart by");
+    check(rate(1.0, 1, Some("context.authorizer.")), "/per: `context.authorizer.` is nothing to tell callers apart by");
     check(rate(1.0, 1, Some("header:")), "/per: `` cannot be a header's name");
     check(rate(1.0, 1, Some("header:X Y")), "/per: `X Y` cannot be a header's name");
     check(rate(1.0, 1, Some("ClientIP")), "/per: `ClientIP` is nothing to tell callers apart by");
