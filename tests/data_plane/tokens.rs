@@ -328,7 +328,7 @@ fn what_tokens_come_to(driver: Driver) {
         (
             "claim twice",
             ours.sign(
-                &format!(r#"{{"alg":"ES256","kid":"1"}}"#),
+                r#"{"alg":"ES256","kid":"1"}"#,
                 &format!(r#"{{"iss":"{ISSUER}","aud":"x","aud":"{AUDIENCE}","exp":{}}}"#, now_s + 600),
             ),
         ),
