@@ -296,7 +296,16 @@ impl<'a> Asking<'a> {
             AuthorizerKind::Http(_) => self.has(source),
             AuthorizerKind::Request { .. } => self.has(source),
         };
-        if authorizer.demands_sources() && !authorizer.sources.iter().all(there) {
+        // A service may read another of two tokens than the backend.
+        let is_ambiguous = |source: &ValueSource| match (&authorizer.kind, source) {
+            (AuthorizerKind::Http(_), ValueSource::Header(name)) => {
+                let named = self.inbound.head.fields.iter().filter(|field| field.name.eq_ignore_ascii_case(name));
+                named.count() > 1
+            }
+            _ => false,
+        };
+        let is_missing = authorizer.demands_sources() && !authorizer.sources.iter().all(there);
+        if is_missing || authorizer.sources.iter().any(is_ambiguous) {
             self.shard.recorder.count(Counter::AuthorizerNoIdentity);
             return Err(GatewayError::Unauthorized.into());
         }
@@ -317,6 +326,11 @@ impl<'a> Asking<'a> {
 
     fn only_header(&self, source: &ValueSource) -> Option<&'a [u8]> {
         let ValueSource::Header(name) = source else { return None };
+        self.only_field(name)
+    }
+
+    /// None where it comes twice: others on the way may have read either.
+    fn only_field(&self, name: &str) -> Option<&'a [u8]> {
         let mut fields = self.inbound.head.fields.iter().filter(|field| field.name.eq_ignore_ascii_case(name));
         let only = fields.next().filter(|field| !field.value.is_empty())?;
         fields.next().is_none().then_some(only.value)

@@ -1,7 +1,8 @@
 //! What `serve` cannot start with: a message with a remedy, an exit code, and nothing that listens.
 
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::time::Duration;
+use std::process::{Command, Stdio};
 
 use crate::harness::gateway::{Ended, Start};
 use crate::harness::tls::Identity;
@@ -86,23 +87,26 @@ fn a_second_gateway_does_not_take_half_of_the_connections() {
 fn addresses_that_are_about_to_be_free_are_waited_for() {
     let [clients, admin] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
     let addresses = [&clients, &admin].map(|taken| taken.local_addr().expect("bound").to_string());
-    let start = serve().without_flag("--listen").without_flag("--admin").set("listen_wait_ms", 20_000);
-    let start = start.arg("--listen").arg(&addresses[0]).arg("--admin").arg(&addresses[1]);
-    let mut taken = vec![clients, admin];
-    let freed = std::thread::spawn(move || {
-        while !taken.is_empty() {
-            std::thread::sleep(Duration::from_millis(300));
-            taken.remove(0);
-        }
-    });
-    let gateway = start.start();
-    freed.join().expect("it only waits");
-    assert_eq!([gateway.address().to_string(), gateway.admin.expect("it has one").to_string()], addresses);
-    assert_eq!(gateway.get("/a").status(), 200);
-    for (setting, address) in ["listen", "admin"].iter().zip(&addresses) {
+    let mut gateway = Command::new(env!("CARGO_BIN_EXE_tollgate"))
+        .args(["serve", "--listen", &addresses[0], "--admin", &addresses[1]])
+        .env("TOLLGATE_LISTEN_WAIT_MS", "60000")
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("the binary runs");
+    let mut lines = BufReader::new(gateway.stderr.take().expect("it is piped")).lines().map_while(Result::ok);
+    for (setting, (taken, address)) in ["listen", "admin"].iter().zip([clients, admin].into_iter().zip(&addresses)) {
         let waits = format!("{setting}: {address} is in use; waiting for it, ");
-        assert_eq!(gateway.output().matches(&waits).count(), 1, "{}", gateway.output());
+        assert!(lines.any(|line| line.contains(&waits)), "it did not wait for {setting}");
+        drop(taken);
     }
+    let started: Vec<String> = lines.by_ref().take_while(|line| !line.contains(" shards on ")).collect();
+    gateway.kill().expect("it is our child");
+    gateway.wait().expect("it was killed");
+    let told = |start: String| assert!(started.iter().any(|line| line.starts_with(&start)), "{started:?}");
+    told(format!("listening on http://{}", addresses[0]));
+    told(format!("admin on http://{}", addresses[1]));
+    assert!(!started.iter().any(|line| line.contains("waiting for it")), "once is enough: {started:?}");
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 
 def told(answer):
     """What the function behind was told."""
@@ -53,6 +55,27 @@ def test_a_request(gateway):
     unknown = [("bob", ""), ("bob", "?pass="), ("bob", "?pass=no"), (None, "?pass=sesame"), ("eve", "?pass=sesame")]
     for name, query in unknown:
         assert message(call("GET", name, query)) == UNAUTHORIZED
+
+
+FAULTS = {
+    "raises": "AuthorizerFailureException",
+    "ends": "AuthorizerFailureException",
+    "hangs": "AuthorizerFailureException",
+    "nonsense": "AuthorizerConfigurationException",
+    "nobody": "AuthorizerConfigurationException",
+    "nested": "AuthorizerConfigurationException",
+    "huge": None,
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_an_authorizer_that_fails_opens_nothing(gateway, fault):
+    # What has failed is not kept: it fails again. What is kept of others is not touched by it.
+    for _ in range(2):
+        refused = gateway.get("/faulty", {"Authorization": fault})
+        assert message(refused) == (500, None)
+        assert FAULTS[fault] in [None, *refused.header("x-amzn-ErrorType")]
+        assert told(gateway.get("/faulty", {"Authorization": "well"}))["principalId"] == "ann"
 
 
 def test_rust_reads_both_events(gateway):

@@ -15,35 +15,37 @@ def answered(answer):
 
 # What the function does, and what the access log says of it.
 ACCESS_LOG = {
-    "huge": "Response payload size exceeded maximum allowed payload size",
-    "hangs": "Task timed out after 2.00 seconds",
-    "ends": "Runtime exited with error: exit status 7",
-    "killed": "Runtime exited with error: signal: killed",
-    "eats": "customer function error",
-    "raises": "no such pet",
-    "recurses": "maximum recursion depth exceeded",
-    "malformed": "Malformed Lambda proxy response: invalid value",
-    "text": "Malformed Lambda proxy response: invalid type",
-    "unknown_member": "Malformed Lambda proxy response: unknown field `bodie`",
-    "no_json": "Unable to marshal response",
+    "faults/huge": "Response payload size exceeded maximum allowed payload size",
+    "slow/hangs": "Task timed out after 2.00 seconds",
+    "faults/ends": "Runtime exited with error: exit status 7",
+    "faults/half": "Runtime exited with error: exit status 9",
+    "faults/killed": "Runtime exited with error: signal: killed",
+    "faults/eats": "customer function error",
+    "faults/raises": "no such pet",
+    "faults/recurses": "maximum recursion depth exceeded",
+    "faults/malformed": "Malformed Lambda proxy response: invalid value",
+    "faults/text": "Malformed Lambda proxy response: invalid type",
+    "faults/unknown_member": "Malformed Lambda proxy response: unknown field `bodie`",
+    "faults/no_json": "Unable to marshal response",
 }
 
 
-@pytest.mark.parametrize("kind", ACCESS_LOG)
-def test_a_function_s_fault_is_a_502_and_its_next_caller_is_well(gateway, kind):
-    assert answered(gateway.get(f"/faults/{kind}")) == INTERNAL
-    assert gateway.get("/faults/well").body == b"well"
+@pytest.mark.parametrize("fault", ACCESS_LOG)
+def test_a_function_s_fault_is_a_502_and_its_next_caller_is_well(gateway, fault):
+    function, kind = fault.split("/")
+    assert answered(gateway.get(f"/{fault}")) == INTERNAL
+    assert gateway.get(f"/{function}/well").body == b"well"
     assert gateway.get("/python/x").status == 200
-    assert f"asked for {kind}" in gateway.function_log("faults")
-    wait_until("its line in the access log", lambda: any(is_of(kind, line) for line in gateway.text().splitlines()))
+    assert f"asked for {kind}" in gateway.function_log(function)
+    wait_until("its line in the access log", lambda: any(is_of(fault, line) for line in gateway.text().splitlines()))
 
 
-def is_of(kind, line):
+def is_of(fault, line):
     """Whether this line of the access log says that, and why, the function's caller got a 502."""
-    if f'"path":"/default/faults/{kind}"' not in line or not line.endswith("}"):
+    if f'"path":"/default/{fault}"' not in line or not line.endswith("}"):
         return False
     line = json.loads(line)
-    return line["status"] == 502 and ACCESS_LOG[kind] in line["error"]
+    return line["status"] == 502 and ACCESS_LOG[fault] in line["error"]
 
 
 @pytest.mark.parametrize("kind", ["garbage", "forks"])
@@ -66,11 +68,11 @@ def test_the_api_does_not_wait_longer_than_it_says(gateway):
 
 def test_others_are_served_while_all_of_a_function_hangs(gateway):
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        hanging = [pool.submit(gateway.get, "/faults/hangs") for _ in range(4)]
+        hanging = [pool.submit(gateway.get, "/slow/hangs") for _ in range(4)]
         assert [gateway.get("/python/x").status for _ in range(5)] == [200] * 5
         assert gateway.get("/express/items/1").json() == {"item": "1"}
         assert [answered(one.result()) for one in hanging] == [INTERNAL] * 4
-    assert gateway.get("/faults/well").body == b"well"
+    assert gateway.get("/slow/well").body == b"well"
 
 
 def test_a_function_that_does_not_start_is_named_in_the_log(gateway):
@@ -78,3 +80,11 @@ def test_a_function_that_does_not_start_is_named_in_the_log(gateway):
     line = "the function does not start: its process ends (exit status 1); `tollgate functions logs broken` has more"
     wait_until("a line of the log", lambda: line in gateway.text())
     assert gateway.get("/python/x").status == 200
+
+
+def test_a_function_that_is_off_and_one_that_is_not_there(gateway):
+    assert answered(gateway.get("/off")) == (500, {"message": "Internal server error"})
+    assert answered(gateway.get("/nobody")) == (500, {"message": "Internal server error"})
+    for status in [429, 404]:
+        line = f"Lambda invocation failed with status: {status}."
+        wait_until(line, lambda: line in gateway.text())

@@ -94,3 +94,13 @@ def test_express_answers_in_every_way(gateway):
     assert failed.status == 500 and b"nobody catches this" in failed.body
     bad = gateway.call("POST", "/express/json", {"Content-Type": "application/json"}, b"{")
     assert bad.status == 400
+
+
+def test_large_bodies_pass_and_larger_ones_are_refused(gateway):
+    headers = {"Content-Type": OCTETS, "Accept": OCTETS}
+    body = bytes(range(256)) * (16 << 10)
+    answer = gateway.call("POST", "/asgi/turned", headers, body)
+    assert (answer.status, answer.body == body[::-1]) == (200, True)
+    # As base64 it is more than the 6 MB that a function may be invoked with.
+    refused = gateway.call("POST", "/asgi/turned", headers, body + body[: 1 << 20])
+    assert (refused.status, refused.json()) == (413, {"message": "Request Too Long"})

@@ -5,7 +5,6 @@ use std::rc::Rc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::plan::template::ValueSource;
 use crate::stats::Counter;
 
 use super::super::identity::Identity;
@@ -17,7 +16,7 @@ use super::{Asking, Refused};
 impl Asking<'_> {
     /// Who has shown the password.
     pub(super) fn by_password(&self, challenge: &str) -> Result<Rc<Decision>, Refused> {
-        let Some(value) = self.only_header(&ValueSource::Header("authorization".into())) else {
+        let Some(value) = self.only_field("authorization") else {
             return Err(self.challenged(Counter::AuthorizerNoIdentity, challenge));
         };
         let shown = credentials(value).filter(|(name, password)| self.shard.settings.passwords.opens(name, password));

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use ahash::RandomState;
 
+use super::super::identity::Identity;
 use super::{Limits, Throttled, ThrottledBy};
-use crate::data_plane::identity::Identity;
 use crate::http::head::RequestHead;
 use crate::limit::{Concurrency, Entered, KeyedTaken, Lease};
 use crate::plan::StagePlan;
@@ -125,4 +125,42 @@ fn hash(hasher: &RandomState, seed: u64, key: &RuleKey, asking: Asking<'_>) -> u
         }
     }
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::head::{FieldSpace, HeadLimits, request};
+
+    #[test]
+    fn callers_are_told_apart_by_what_is_said_of_them() {
+        let limits = HeadLimits { target_bytes_max: 100, header_bytes_max: 1000, header_fields_max: 10 };
+        let mut space = FieldSpace::new();
+        let head =
+            request(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", &limits, &mut space).expect("a head").expect("complete");
+        let hasher = RandomState::new();
+        let source_ip = IpAddr::from([127, 0, 0, 1]);
+        let of = |key: &RuleKey, identity: Option<&Identity>| {
+            hash(&hasher, 1, key, Asking { head: &head, source_ip, identity })
+        };
+        let named = |name: &str, value: &str| vec![(name.into(), value.into())];
+        let ann = Identity {
+            principal_id: Some("ann".into()),
+            claims: named("sub", "ann"),
+            context: named("sub", "ben"),
+            ..Identity::default()
+        };
+        let ben = Identity { principal_id: Some("ben".into()), claims: named("sub", "ben"), ..Identity::default() };
+        let (nobody, empty) = (Identity::default(), Identity { claims: named("sub", ""), ..Identity::default() });
+        let sub = RuleKey::Claim("sub".into());
+        assert_eq!(of(&sub, Some(&ann)), of(&sub, Some(&ann.clone())));
+        assert_ne!(of(&sub, Some(&ann)), of(&sub, Some(&ben)));
+        assert_eq!(of(&sub, Some(&nobody)), of(&sub, None));
+        assert_ne!(of(&sub, Some(&nobody)), of(&sub, Some(&empty)));
+        let property = RuleKey::Authorizer("sub".into());
+        assert_ne!(of(&property, Some(&ann)), of(&property, Some(&ben)));
+        assert_eq!(of(&property, Some(&ben)), of(&property, None), "claims are no properties");
+        let principal = RuleKey::Authorizer("principalId".into());
+        assert_ne!(of(&principal, Some(&ann)), of(&principal, Some(&ben)));
+    }
 }

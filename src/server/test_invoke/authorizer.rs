@@ -30,8 +30,13 @@ pub fn invoke(
     plan.generation = plan.generation.max(1);
     let plan = Arc::new(plan);
     let stage = plan.stage(StageIndex(0));
-    let Authorization::By { authorizer, .. } = stage.method(route.method).authorization else {
-        return Err(failed("the method has no authorizer"));
+    let method = stage.method(route.method);
+    let Authorization::By { authorizer, .. } = method.authorization else {
+        // What cannot be asked answers nobody, here as on the method that has it.
+        let why = method.integration.denied().unwrap_or("the method has no authorizer");
+        let mut log = Log { text: String::new(), time: date(started_ms) };
+        log.line(format!("Execution failed due to configuration error: {why}"));
+        return Ok(TestAuthorization { client_status: 500, log: log.text, ..TestAuthorization::default() });
     };
     let authorizer = stage.authorizer(authorizer);
     let (addresses, unresolved) =

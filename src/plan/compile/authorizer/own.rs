@@ -146,9 +146,14 @@ impl Context<'_, '_, '_> {
     }
 
     pub(super) fn basic(&mut self) -> Option<AuthorizerKind> {
-        let realm = self.authorizer.realm.as_deref().unwrap_or(&self.source.definition.rest_api.name);
-        let fits = |byte: u8| (byte == b' ' || byte.is_ascii_graphic()) && byte != b'"' && byte != b'\\';
-        if realm.len() > 128 || !realm.bytes().all(fits) {
+        let fits = |realm: &str| {
+            let fits = |byte: u8| (byte == b' ' || byte.is_ascii_graphic()) && byte != b'"' && byte != b'\\';
+            realm.len() <= 128 && realm.bytes().all(fits)
+        };
+        let of_api = self.source.definition.rest_api.name.as_str();
+        let default = if fits(of_api) { of_api } else { "API" };
+        let realm = self.authorizer.realm.as_deref().unwrap_or(default);
+        if !fits(realm) {
             let help = "write up to 128 printable characters of ASCII without `\"` and `\\`";
             return self.refuse("realm", format!("`{realm}` cannot be a realm"), help);
         }

@@ -22,27 +22,27 @@ fn with_rules(of_api: &[ThrottleRule], of_method: &[ThrottleRule]) -> ApiDefinit
 
 #[test]
 fn callers_are_asked_before_all_together() {
-    let of_api = [at_a_time(9), rate(1.0, 1, None), rate(2.0, 2, Some("clientIp"))];
+    let [claim, authorizer] = ["claim:sub", "context.authorizer.tenant"].map(|per| rate(6.0, 6, Some(per)));
+    let of_api = [at_a_time(9), rate(1.0, 1, None), rate(2.0, 2, Some("clientIp")), claim, authorizer];
     let of_method = [rate(3.0, 3, None), rate(4.0, 4, Some("header:X-Tenant")), rate(5.0, 5, Some("clientIp"))];
     let plan = compiled(&with_rules(&of_api, &of_method)).expect("all can be served");
     let stage = &plan.stages[0];
     let shown = |method: &crate::plan::MethodPlan| -> Vec<String> {
         let shown = |rule: &crate::plan::throttle::Rule| match &rule.limit {
             RuleLimit::PerKey { key: RuleKey::ClientIp, rate } => format!("clientIp {}", rate.burst()),
-            RuleLimit::PerKey {
-                key: RuleKey::Header(name) | RuleKey::Claim(name) | RuleKey::Authorizer(name),
-                rate,
-            } => {
-                format!("{name} {}", rate.burst())
-            }
+            RuleLimit::PerKey { key: RuleKey::Header(name), rate } => format!("{name} {}", rate.burst()),
+            RuleLimit::PerKey { key: RuleKey::Claim(name), rate } => format!("claim {name} {}", rate.burst()),
+            RuleLimit::PerKey { key: RuleKey::Authorizer(name), rate } => format!("said {name} {}", rate.burst()),
             RuleLimit::Rate(rate) => format!("{}", rate.burst()),
             RuleLimit::Concurrency(max) => format!("at a time {max}"),
         };
         method.rules.iter().map(|index| shown(&stage.rules[usize::from(index.0)])).collect()
     };
-    assert_eq!(shown(&stage.methods[0]), ["x-tenant 4", "clientIp 5", "clientIp 2", "3", "1", "at a time 9"]);
-    assert_eq!(shown(&stage.methods[1]), ["clientIp 2", "1", "at a time 9"]);
-    assert_eq!(stage.rules.len(), 6);
+    let said = ["claim sub 6", "said tenant 6"];
+    let own = ["x-tenant 4", "clientIp 5", "clientIp 2", said[0], said[1], "3", "1", "at a time 9"];
+    assert_eq!(shown(&stage.methods[0]), own);
+    assert_eq!(shown(&stage.methods[1]), ["clientIp 2", said[0], said[1], "1", "at a time 9"]);
+    assert_eq!(stage.rules.len(), 8);
 }
 
 #[test]

@@ -1,4 +1,7 @@
-"""Authorizers that know two callers: Ann may do everything, Bob may read."""
+"""Authorizers that know two callers: Ann may do everything, Bob may read. And one that fails as it is told to."""
+
+import os
+import time
 
 CALLERS = {"ann": "*", "bob": "GET"}
 
@@ -24,6 +27,25 @@ def request(event, context):
         "address": event["requestContext"]["identity"]["sourceIp"],
     }
     return answer(name, event["methodArn"], said)
+
+
+def faulty(event, context):
+    match event["authorizationToken"]:
+        case "raises":
+            raise ValueError("no such caller")
+        case "ends":
+            os._exit(7)
+        case "hangs":
+            time.sleep(600)
+        case "nonsense":
+            return "Allow"
+        case "nobody":
+            return answer("ann", event["methodArn"], {}) | {"principalId": None}
+        case "nested":
+            return answer("ann", event["methodArn"], {"roles": ["admin"]})
+        case "huge":
+            return answer("ann", event["methodArn"], {"text": "x" * (5 << 20)})
+    return answer("ann", event["methodArn"], {})
 
 
 def answer(name, arn, context):
