@@ -171,7 +171,7 @@ pub fn get_api_keys(store: &mut Store, call: &Call<'_>) -> Result<Reply, Excepti
     let includes_values = asks_for(call, "includeValues");
     let shape = |key: ApiKey| if includes_values { json!(key) } else { without_value(json!(key)) };
     let (region, keys) = (call.region, &store.api_keys);
-    let (items, position) = match (name, customer) {
+    let (mut items, position) = match (name, customer) {
         (None, None) => {
             let all = |after: Option<&str>| keys.range(&[region], after).map(|(_, key)| (key.id.0.clone(), key));
             page_of_places(call, all, |_, key| Some(shape(key)))
@@ -185,6 +185,10 @@ pub fn get_api_keys(store: &mut Store, call: &Call<'_>) -> Result<Reply, Excepti
             |_, key| (customer.is_none() || customer == key.customer_id.as_deref()).then(|| shape(key)),
         ),
     }?;
+    // Pages are in the order of ids, which nobody has given; who looks for names sees those of a page in theirs.
+    if name.is_some() {
+        items.sort_by(|one, other| one["name"].as_str().cmp(&other["name"].as_str()));
+    }
     Ok(answer(items, position))
 }
 

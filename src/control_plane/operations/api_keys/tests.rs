@@ -60,7 +60,7 @@ fn keys_are_found_by_name_and_customer() {
         desk.call("POST", "/apikeys", json!({ "name": name, "customerId": customer }));
     }
     desk.call("POST", "/apikeys", json!({}));
-    // They are in the order of their ids.
+    // Pages are in the order of ids.
     let sorted = |mut names: Vec<&str>| {
         names.sort_unstable();
         names.join(" ")
@@ -68,6 +68,11 @@ fn keys_are_found_by_name_and_customer() {
     let found =
         |desk: &mut Desk, query: &str| sorted(names(&desk.call("GET", &format!("/apikeys?{query}"), Value::Null)));
     assert_eq!(found(&mut desk, "name=KEY"), "KEY1 KEY2");
+    assert_eq!(
+        names(&desk.call("GET", "/apikeys?name=KEY", Value::Null)),
+        ["KEY1", "KEY2"],
+        "a page is in their order"
+    );
     assert_eq!(found(&mut desk, "name=EY1"), "");
     assert_eq!(found(&mut desk, "name=KE&customerId=a"), "KE KEY2");
     assert_eq!(found(&mut desk, "customerId=a"), "KE KEY2 OTHER");
