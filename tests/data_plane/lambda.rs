@@ -296,7 +296,7 @@ fn functions_that_do_not_answer(driver: Driver) {
         }
     });
     let mut integration = lambda("orders");
-    integration["timeoutInMillis"] = json!(300);
+    integration["timeoutInMillis"] = json!(1500);
     let api = Api::new().route("ANY /{proxy+}", integration);
     let gateway = serve(&backend, &api, driver).start();
     let client = &mut gateway.connect();

@@ -212,7 +212,7 @@ fn what_answers_come_to(driver: Driver) {
     });
     for ttl_s in [0, 300] {
         let api = locked(json!({ "authorizerResultTtlInSeconds": ttl_s }));
-        let gateway = gateway(&api, &functions, driver).set("authorizers.timeout_ms", 300).start();
+        let gateway = gateway(&api, &functions, driver).set("authorizers.timeout_ms", 1_500).start();
         for (token, _, status, body) in cases.iter() {
             for round in 0..2 {
                 let answer = with_token(&gateway, "/a", token);
@@ -449,7 +449,7 @@ fn request_authorizers(driver: Driver) {
     });
     let sources = "method.request.header.X-Tenant, method.request.querystring.user,context.httpMethod";
     let api = locked(json!({ "type": "request", "identitySource": sources }));
-    let gateway = gateway(&api, &functions, driver).set("authorizers.timeout_ms", 300).start();
+    let gateway = gateway(&api, &functions, driver).set("authorizers.timeout_ms", 1_500).start();
     let client = &mut gateway.connect();
     let mut status = |line: &str, tenant: &str| send(client, line, &format!("x-tenant: {tenant}\r\n")).status();
     assert_eq!([status("GET /a", "blue"), status("GET /a?user=", "blue"), status("GET /a?user=u", "")], [401; 3]);

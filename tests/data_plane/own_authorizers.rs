@@ -92,7 +92,7 @@ fn what_services_answers_come_to(driver: Driver) {
     let service = obedient();
     for ttl_s in [0, 300] {
         let members =
-            json!({ "authorizerResultTtlInSeconds": ttl_s, "timeoutInMillis": 300, "contextHeaders": ["X-User"] });
+            json!({ "authorizerResultTtlInSeconds": ttl_s, "timeoutInMillis": 1500, "contextHeaders": ["X-User"] });
         let gateway = gateway(&locked(asking(&service, members)), driver).start();
         for (token, status, body) in [
             ("200", 200, "in"),
