@@ -225,26 +225,8 @@ impl Inbound<'_> {
     /// `http_proxy`: all fields that are meant for the origin.
     fn write_passed_fields(&self, mapped: &[MappedParameter], out: &mut Vec<u8>) {
         for (field, kind) in self.head.fields.iter().zip(self.head.kinds) {
-            match kind {
-                FieldKind::Connection
-                | FieldKind::ContentLength
-                | FieldKind::Expect
-                | FieldKind::GatewayOwned
-                | FieldKind::HopByHop
-                | FieldKind::Host
-                | FieldKind::Te
-                | FieldKind::Trailer
-                | FieldKind::TransferEncoding
-                | FieldKind::XForwardedFor => continue,
-                FieldKind::Forwarded
-                | FieldKind::XForwardedHost
-                | FieldKind::XForwardedPort
-                | FieldKind::XForwardedProto
-                    if !self.client.trusted =>
-                {
-                    continue;
-                }
-                _ => {}
+            if self.is_said_anew(*kind) {
+                continue;
             }
             if self.fills_cache && OF_ONE_CLIENT.iter().any(|name| name.eq_ignore_ascii_case(field.name)) {
                 continue;
@@ -256,9 +238,10 @@ impl Inbound<'_> {
         }
     }
 
-    /// Whether a field of the client's is a function's to know. `Host` and `X-Forwarded-For` are said anew.
-    pub fn passes_to_function(&self, name: &str, kind: FieldKind) -> bool {
-        let of_the_message = match kind {
+    /// Whether a field is of the message or the connection that it came on, or not the client's to say: whoever is asked gets
+    /// the gateway's own in its place, or none.
+    fn is_said_anew(&self, kind: FieldKind) -> bool {
+        match kind {
             FieldKind::Connection
             | FieldKind::ContentLength
             | FieldKind::Expect
@@ -276,9 +259,13 @@ impl Inbound<'_> {
             FieldKind::ContentType | FieldKind::Date | FieldKind::UserAgent | FieldKind::Via | FieldKind::Other => {
                 false
             }
-        };
+        }
+    }
+
+    /// Whether a field of the client's is a function's to know. `Host` and `X-Forwarded-For` are said anew.
+    pub fn passes_to_function(&self, name: &str, kind: FieldKind) -> bool {
         let of_one_client = self.fills_cache && OF_ONE_CLIENT.iter().any(|known| known.eq_ignore_ascii_case(name));
-        !of_the_message && !of_one_client && !self.head.is_nominated(name) && !is_twin_of_ours(name, &[])
+        !self.is_said_anew(kind) && !of_one_client && !self.head.is_nominated(name) && !is_twin_of_ours(name, &[])
     }
 
     /// What the gateway says of the client, as AWS does: `X-Forwarded-For`, `-Port` and `-Proto`, but for what a trusted
