@@ -10,7 +10,7 @@
 //! - [`process`]: one process; [`launch`] starts it, [`warden`] watches over it, [`runtime_api`] speaks to it, [`peer`] knows
 //!   whose a connection is.
 //! - [`definition`], [`runtime`], [`code`], [`name`], [`user`]: what a function is.
-//! - [`invocation`], [`log`], [`stats`], [`eventstream`], [`body`], [`time`]: what comes and goes.
+//! - [`invocation`], [`log`], [`stats`], [`eventstream`], [`body`], [`time`], [`remove`]: what comes and goes.
 
 pub mod api;
 mod body;
@@ -27,6 +27,7 @@ pub mod name;
 mod peer;
 mod pool;
 mod process;
+mod remove;
 pub mod runtime;
 mod runtime_api;
 pub mod stats;

@@ -17,7 +17,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::body::{Body as _, Bytes, Incoming};
+use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -26,7 +26,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
-use super::body::{Body, collect};
+use super::body::{Body, NotCollected, collect};
 use super::host::{Shared, uuid};
 use super::peer::Peer;
 use super::pool::Throttled;
@@ -182,13 +182,14 @@ async fn answer_or_refuse(
         }
         Operation::Logs { .. } | Operation::Load => 0,
     };
-    // As long as it says it is; one that does not say may be as long as it can.
-    let length = body.size_hint().upper().and_then(|length| usize::try_from(length).ok()).unwrap_or(most);
-    let held = host.hold(length.min(most)).ok_or_else(|| Exception::throttled(Throttled::Payloads))?;
-    let collected = collect(body, most, most.saturating_add(EXCESS_BYTES_MAX));
+    let mut held = host.hold();
+    let collected = collect(body, most, most.saturating_add(EXCESS_BYTES_MAX), |bytes| held.grow(bytes));
     let collected = tokio::time::timeout(BODY_TIMEOUT, collected).await;
     let collected = collected.map_err(|_| Exception::invalid_request("The request takes too long."))?;
-    let collected = collected.map_err(|_| Exception::invalid_request("The request breaks off."))?;
+    let collected = collected.map_err(|error| match error {
+        NotCollected::BrokenOff => Exception::invalid_request("The request breaks off."),
+        NotCollected::NoRoom => Exception::throttled(Throttled::Payloads),
+    })?;
     let body = collected.bytes.ok_or_else(|| Exception::too_large(most))?;
     let query = head.uri.query().unwrap_or_default();
     let peer_user = match kind {
@@ -199,14 +200,15 @@ async fn answer_or_refuse(
     let headers = &head.headers;
     let call = Call { kind, method, path, query, headers, body: &body, peer: ends.remote, peer_user };
     (host.settings.gate)(&call).map_err(Exception::from)?;
-    let answer = match operation {
-        Operation::Invoke { function, how } => invoke::run(host, how, function, headers, query, body, id).await,
+    match operation {
+        Operation::Invoke { function, how } => {
+            let event = invoke::Event { payload: body, held };
+            invoke::run(host, how, function, headers, query, event, id).await
+        }
         Operation::Control(operation) => control::run(host, operation, query, &body).await.map(Answer::response),
         Operation::Logs { function } => logs::read(host, function, query).map(Answer::response),
         Operation::Load => Ok(logs::load(host).response()),
-    };
-    drop(held);
-    answer
+    }
 }
 
 /// A JSON answer.

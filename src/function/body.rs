@@ -59,15 +59,28 @@ pub struct Collected {
     pub trailers: Option<HeaderMap>,
 }
 
+/// Why a body did not come to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotCollected {
+    BrokenOff,
+    /// There are too many bytes of others.
+    NoRoom,
+}
+
 /// Reads a body to its end, keeping `most` bytes. What is longer is read on up to `read_max`, so that who sends it lives to
-/// see the answer, and then left.
+/// see the answer, and then left. `has_room` says of bytes whether they may be kept.
 ///
 /// # Errors
-/// It breaks off.
-pub async fn collect(mut body: Incoming, most: usize, read_max: usize) -> Result<Collected, hyper::Error> {
+/// [`NotCollected`]
+pub async fn collect(
+    mut body: Incoming,
+    most: usize,
+    read_max: usize,
+    mut has_room: impl FnMut(usize) -> bool,
+) -> Result<Collected, NotCollected> {
     let (mut first, mut rest, mut total) = (Bytes::new(), Vec::new(), 0);
     let mut trailers = None;
-    while let Some(frame) = next_frame(&mut body).await? {
+    while let Some(frame) = next_frame(&mut body).await.map_err(|_| NotCollected::BrokenOff)? {
         match frame.into_data() {
             Ok(data) => {
                 total += data.len();
@@ -76,6 +89,8 @@ pub async fn collect(mut body: Incoming, most: usize, read_max: usize) -> Result
                 }
                 if total > most {
                     rest = Vec::new();
+                } else if !has_room(data.len()) {
+                    return Err(NotCollected::NoRoom);
                 } else if total == data.len() {
                     // Most bodies are one frame, which is then not copied.
                     first = data;

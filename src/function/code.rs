@@ -3,6 +3,7 @@
 //! An archive is judged as a whole before anything of it is written: what would lie outside of its folder, a link, or more
 //! than the limits allow refuses all of it.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Cursor, Read, Seek};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -12,6 +13,11 @@ use aws_lc_rs::digest;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zip::ZipArchive;
+
+use super::remove::remove_folder;
+
+/// The longest path in an archive.
+const NAME_BYTES_MAX: usize = 1_024;
 
 /// What an archive may hold.
 #[derive(Clone, Copy, Debug)]
@@ -66,22 +72,15 @@ pub fn unpack(zip: &[u8], folder: &Path, limits: &Limits) -> Result<Code, String
     let names = judge(&mut archive, limits)?;
     // Complete, or not there: a process that starts meanwhile finds no half of it.
     let unfinished = folder.join(format!(".{name}.new"));
-    let written = remove(&unfinished)
+    let written = remove_folder(&unfinished)
         .and_then(|()| write(&mut archive, names, &unfinished, limits.bytes_max))
         .and_then(|()| fs::rename(&unfinished, &code.root));
     if let Err(error) = written {
         // What made it fail is what is told.
-        let _ = remove(&unfinished);
+        let _ = remove_folder(&unfinished);
         return Err(format!("the zip file cannot be unpacked: {error}"));
     }
     Ok(code)
-}
-
-fn remove(folder: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }
 
 /// The path of each entry below the root.
@@ -90,6 +89,7 @@ fn judge<R: Read + Seek>(archive: &mut ZipArchive<R>, limits: &Limits) -> Result
         return Err(format!("the zip file has {} entries, above the limit of {}", archive.len(), limits.entries_max));
     }
     let (mut names, mut bytes) = (Vec::with_capacity(archive.len()), 0u64);
+    let mut folders = BTreeSet::new();
     for index in 0..archive.len() {
         let entry = archive.by_index_raw(index).map_err(|error| format!("entry {index} of the zip file: {error}"))?;
         let name = String::from_utf8(entry.name_raw().to_vec()).map_err(|_| "a name in the zip file is not UTF-8")?;
@@ -103,7 +103,17 @@ fn judge<R: Read + Seek>(archive: &mut ZipArchive<R>, limits: &Limits) -> Result
         if bytes > limits.bytes_max {
             return Err(format!("unpacked, the zip file has more than the limit of {} bytes", limits.bytes_max));
         }
-        names.push(inside(&name).ok_or_else(|| format!("{name:?} in the zip file would lie outside of its folder"))?);
+        if name.len() > NAME_BYTES_MAX {
+            let begin = &name[..name.floor_char_boundary(40)];
+            return Err(format!("a name in the zip file, {begin:?}…, has more than {NAME_BYTES_MAX} bytes"));
+        }
+        let path = inside(&name).ok_or_else(|| format!("{name:?} in the zip file would lie outside of its folder"))?;
+        // Those above one that is known are known.
+        let _ = path.ancestors().skip(1).all(|folder| folders.insert(folder.to_owned()));
+        if folders.len() > limits.entries_max {
+            return Err(format!("the zip file has more folders than the limit of {} entries", limits.entries_max));
+        }
+        names.push(path);
     }
     Ok(names)
 }
@@ -145,13 +155,8 @@ fn write<R: Read + Seek>(
 }
 
 fn make_folders(root: &Path, path: &Path) -> io::Result<()> {
-    if path == root || path.is_dir() {
-        return Ok(());
-    }
-    if let Some(parent) = path.parent() {
-        make_folders(root, parent)?;
-    }
-    make_folder(path)
+    let missing: Vec<&Path> = path.ancestors().take_while(|folder| *folder != root && !folder.is_dir()).collect();
+    missing.into_iter().rev().try_for_each(make_folder)
 }
 
 fn make_folder(path: &Path) -> io::Result<()> {
@@ -214,6 +219,8 @@ mod tests {
         );
         check(&archive(&[("bomb", &vec![0; 200_000], 0o644)]), Err("unpacked"));
         check(&vec![0; 10_001], Err("above the limit"));
+        check(&archive(&[(&"a/".repeat(2_000), b"x", 0o644)]), Err("has more than 1024 bytes"));
+        check(&archive(&[("a/b/c/d/e/f/g", b"x", 0o644)]), Err("more folders than the limit"));
     }
 
     #[test]

@@ -34,15 +34,13 @@ impl Events {
 
     /// Takes an invocation, whose reply nobody awaits, and sees to it; `false` if there are too many.
     pub fn take(&self, host: &Rc<Shared>, name: &str, invocation: Invocation) -> bool {
-        let held = host.hold(invocation.payload.len());
-        if self.pending.get() >= self.most || held.is_none() {
+        if self.pending.get() >= self.most {
             return false;
         }
         self.pending.set(self.pending.get() + 1);
         let (host, name) = (Rc::clone(host), name.to_owned());
         tokio::task::spawn_local(async move {
             see_to(&host, &name, invocation).await;
-            drop(held);
             host.events.pending.set(host.events.pending.get() - 1);
         });
         true
@@ -91,6 +89,7 @@ async fn try_once(function: &Rc<Function>, invocation: &Invocation) -> Outcome {
         arn: invocation.arn.clone(),
         streams: false,
         wants_tail: false,
+        held: None,
         reply,
     };
     if function.invoke(copy).is_err() {

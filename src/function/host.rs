@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io;
 use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -19,6 +19,7 @@ use super::definition::{Configured, Definition};
 use super::events::Events;
 use super::log::{Log, LogFile};
 use super::pool::{Function, Live};
+use super::remove::remove_folder;
 use super::runtime::{Interpreters, NODE_CLIENT, Surroundings};
 use super::stats::Stats;
 use super::store::Store;
@@ -47,6 +48,8 @@ pub struct Shared {
     /// Where code is unpacked.
     pub code: PathBuf,
     functions: RefCell<BTreeMap<String, Rc<Function>>>,
+    /// Deleted, and perhaps still running.
+    removed: RefCell<Vec<Rc<Function>>>,
     places: RefCell<BTreeSet<usize>>,
     /// Whether somebody's idle process is ending for the sake of others.
     is_giving_up: Cell<bool>,
@@ -58,10 +61,24 @@ pub struct Shared {
     generation: Cell<u64>,
 }
 
-/// A payload that is counted.
+/// What is counted of a payload, until it is dropped.
 pub struct Held {
     bytes: usize,
+    most: usize,
     all: Rc<Cell<usize>>,
+}
+
+impl Held {
+    /// Counts more; `false`, and nothing more is counted, if there are too many bytes already.
+    pub fn grow(&mut self, bytes: usize) -> bool {
+        let all = self.all.get().saturating_add(bytes);
+        let fits = all <= self.most;
+        if fits {
+            self.all.set(all);
+            self.bytes += bytes;
+        }
+        fits
+    }
 }
 
 impl Drop for Held {
@@ -85,7 +102,7 @@ pub async fn run(
             return drop(report.send(Err(problem)));
         }
     };
-    let started = Shared::new(settings, stats, &folder).and_then(|shared| {
+    let started = Shared::new(settings, stats, &folder.path).and_then(|shared| {
         shared.load()?;
         listener.set_nonblocking(true).map_err(|error| error.to_string())?;
         let listener = tokio::net::TcpListener::from_std(listener).map_err(|error| error.to_string())?;
@@ -108,13 +125,13 @@ pub async fn run(
         }
         Err(problem) => drop(report.send(Err(problem))),
     }
-    if let Err(error) = fs::remove_dir_all(&folder) {
-        tracing::warn!("{} cannot be removed: {error}", folder.display());
+    if let Err(error) = remove_folder(&folder.path) {
+        tracing::warn!("{} cannot be removed: {error}", folder.path.display());
     }
 }
 
 /// A folder of our own, which functions may enter and not list; those of hosts that are no more are removed.
-fn run_folder(parent: &Path) -> io::Result<PathBuf> {
+fn run_folder(parent: &Path) -> io::Result<RunFolder> {
     fs::create_dir_all(parent)?;
     for entry in fs::read_dir(parent)?.flatten() {
         let name = entry.file_name();
@@ -123,7 +140,7 @@ fn run_folder(parent: &Path) -> io::Result<PathBuf> {
         let is_ours = entry.metadata().is_ok_and(|folder| folder.is_dir() && folder.uid() == user::own_id());
         if !is_alive && is_ours {
             // Another host may be at it as well.
-            let _ = fs::remove_dir_all(entry.path());
+            let _ = remove_folder(&entry.path());
         }
     }
     let folder = parent.join(format!("{FOLDER_PREFIX}{}-{}", std::process::id(), &uuid()[..8]));
@@ -135,7 +152,16 @@ fn run_folder(parent: &Path) -> io::Result<PathBuf> {
     let client = folder.join("node.mjs");
     fs::write(&client, NODE_CLIENT)?;
     fs::set_permissions(&client, Permissions::from_mode(0o644))?;
-    Ok(folder)
+    let lock = File::open(&folder)?;
+    // Where it cannot be had, only the cleaner's word is missing.
+    let _ = lock.try_lock_shared();
+    Ok(RunFolder { path: folder, _lock: lock })
+}
+
+/// A host's folder. What cleans temporary folders of old files keeps away from those that are locked (`tmpfiles.d(5)`).
+struct RunFolder {
+    path: PathBuf,
+    _lock: File,
 }
 
 impl Shared {
@@ -162,6 +188,7 @@ impl Shared {
             work: folder.join("work"),
             code: folder.join("code"),
             functions: RefCell::default(),
+            removed: RefCell::default(),
             places: RefCell::default(),
             is_giving_up: Cell::new(false),
             serial: Cell::new(0),
@@ -257,6 +284,7 @@ impl Shared {
             function.close();
             self.stats.forget(name);
             self.has_old_code.set(true);
+            self.removed.borrow_mut().push(function);
         }
     }
 
@@ -285,21 +313,19 @@ impl Shared {
         None
     }
 
-    /// Gives a place back, for whoever waits for one.
-    pub fn free(&self, place: usize) {
+    /// Gives a place back, for whoever waits for one: a moment later, as whoever waits may be the one that gives it back.
+    pub fn free(self: &Rc<Self>, place: usize) {
         self.places.borrow_mut().remove(&place);
         self.is_giving_up.set(false);
-        self.functions().iter().filter(|function| function.has_waiting()).for_each(Function::scale);
+        let host = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            host.functions().iter().filter(|function| function.has_waiting()).for_each(Function::scale);
+        });
     }
 
-    /// Counts a payload until what is returned is dropped; `None` if there are too many bytes already.
-    pub fn hold(&self, bytes: usize) -> Option<Held> {
-        let held = self.held_bytes.get().saturating_add(bytes);
-        if held > self.settings.bounds.payload_bytes_max {
-            return None;
-        }
-        self.held_bytes.set(held);
-        Some(Held { bytes, all: Rc::clone(&self.held_bytes) })
+    /// A payload that is about to come, and is counted as it does.
+    pub fn hold(&self) -> Held {
+        Held { bytes: 0, most: self.settings.bounds.payload_bytes_max, all: Rc::clone(&self.held_bytes) }
     }
 
     pub fn next_serial(&self) -> u64 {
@@ -309,9 +335,11 @@ impl Shared {
 
     fn tick(self: &Rc<Self>) {
         for function in self.functions() {
+            function.forget_the_gone();
             function.keep_up();
             function.log.borrow_mut().flush();
         }
+        self.removed.borrow_mut().retain(|function| function.load().0 > 0);
         if self.is_current() && self.has_old_code.replace(false) {
             let host = Rc::clone(self);
             tokio::task::spawn_local(async move { host.remove_old_code().await });
@@ -319,7 +347,7 @@ impl Shared {
     }
 
     fn is_current(&self) -> bool {
-        self.functions().iter().all(|function| function.is_current())
+        self.removed.borrow().is_empty() && self.functions().iter().all(|function| function.is_current())
     }
 
     /// Removes what was unpacked and belongs to no function any more.
@@ -334,7 +362,7 @@ impl Shared {
         let folder = self.code.clone();
         let removed = tokio::task::spawn_blocking(move || {
             let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-            entries.filter(|path| !used.contains(path)).try_for_each(fs::remove_dir_all)
+            entries.filter(|path| !used.contains(path)).try_for_each(|path| remove_folder(&path))
         });
         if let Ok(Err(error)) = removed.await {
             tracing::warn!("old code of functions cannot be removed: {error}");
@@ -390,7 +418,7 @@ mod tests {
         for folder in [&dead, &alive, &other] {
             fs::create_dir_all(folder.join("code/pets")).expect("the folder is ours");
         }
-        let made = run_folder(parent.path()).expect("makes one");
+        let made = run_folder(parent.path()).expect("makes one").path;
         assert!(!dead.exists() && alive.exists() && other.exists());
         assert!(made.join("work").is_dir() && made.join("node.mjs").is_file());
         assert_eq!(fs::metadata(&made).expect("it is there").permissions().mode() & 0o777, 0o711);

@@ -8,6 +8,7 @@ use hyper::header::HeaderValue;
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 
+use super::host::Held;
 use super::time;
 
 /// An invocation that waits for a process, or is taken on by one.
@@ -25,6 +26,8 @@ pub struct Invocation {
     pub streams: bool,
     /// Whether the caller asks for the end of the log.
     pub wants_tail: bool,
+    /// The payload's bytes among all; `None` where somebody else has them.
+    pub held: Option<Held>,
     pub reply: oneshot::Sender<Answer>,
 }
 

@@ -15,7 +15,7 @@ use tokio::process::Command;
 use super::name::LATEST;
 use super::pool::Function;
 use super::process::{Parts, Process};
-use super::warden::Confinement;
+use super::warden::{self, Confinement};
 use super::{User, runtime, runtime_api, time};
 
 /// How many files a function may have open: Lambda's limit.
@@ -52,7 +52,7 @@ pub fn start(function: &Rc<Function>, place: usize) -> Result<Rc<Process>, Strin
     let errors = writer.try_clone().map_err(|error| format!("no pipe: {error}"))?;
     let mut command = Command::new(&host.settings.launcher);
     command.args(confinement.arguments()).args(runtime::command(definition, root, &host.surroundings.interpreters));
-    command.env_clear().envs(environment).current_dir(root).process_group(0);
+    command.env_clear().envs(warden::carried(environment)).current_dir(root).process_group(0);
     command.stdin(stop_reader).stdout(writer).stderr(errors);
     let child = command.spawn().map_err(|error| {
         // It is empty, and ours.

@@ -127,13 +127,17 @@ impl Function {
     /// There are too many.
     pub fn invoke(self: &Rc<Self>, mut invocation: Invocation) -> Result<(), Throttled> {
         let live = self.live();
-        {
-            let pool = self.pool.borrow();
-            let most = live.definition.reserved_concurrency.map_or(usize::MAX, |most| most as usize);
-            if pool.running + pool.waiting.len() >= most {
-                self.stats.throttles.add();
-                return Err(Throttled::ReservedConcurrency);
-            }
+        let most = live.definition.reserved_concurrency.map_or(usize::MAX, |most| most as usize);
+        let is_full = |(_, running, waiting): (usize, usize, usize)| {
+            running + waiting >= most || waiting >= self.host.settings.bounds.queue_max
+        };
+        if is_full(self.load()) {
+            self.forget_the_gone();
+        }
+        let (_, running, waiting) = self.load();
+        if running + waiting >= most {
+            self.stats.throttles.add();
+            return Err(Throttled::ReservedConcurrency);
         }
         loop {
             let Some(process) = self.pool.borrow_mut().idle.pop() else { break };
@@ -164,7 +168,7 @@ impl Function {
 
     /// Starts processes that are needed now, and looks again soon where more may be.
     pub fn scale(self: &Rc<Self>) {
-        self.forget_the_gone();
+        self.forget_the_gone_ahead();
         loop {
             let (is_needed, look_again) = self.need();
             if look_again {
@@ -241,8 +245,8 @@ impl Function {
                 true
             }
             Err(reason) => {
-                self.host.free(place);
                 self.start_failed(StartFailure::NotStarted(reason));
+                self.host.free(place);
                 false
             }
         }
@@ -299,19 +303,25 @@ impl Function {
 
     /// The next invocation that somebody still waits for.
     pub fn waiting(self: &Rc<Self>) -> Option<Invocation> {
-        self.forget_the_gone();
         let mut pool = self.pool.borrow_mut();
-        let (_, invocation) = pool.waiting.pop_front()?;
+        let next = std::iter::from_fn(|| pool.waiting.pop_front()).find(|(_, next)| !next.reply.is_closed());
         self.stats.waiting.set(pool.waiting.len());
-        Some(invocation)
+        next.map(|(_, invocation)| invocation)
     }
 
-    /// Callers that have left before anything was done for them.
-    fn forget_the_gone(&self) {
+    /// Those of them that are next.
+    fn forget_the_gone_ahead(&self) {
         let mut pool = self.pool.borrow_mut();
         while pool.waiting.front().is_some_and(|(_, invocation)| invocation.reply.is_closed()) {
             pool.waiting.pop_front();
         }
+    }
+
+    /// Callers that have left before anything was done for them.
+    pub fn forget_the_gone(&self) {
+        let mut pool = self.pool.borrow_mut();
+        pool.waiting.retain(|(_, invocation)| !invocation.reply.is_closed());
+        self.stats.waiting.set(pool.waiting.len());
     }
 
     pub fn idle(&self, process: &Rc<Process>) {

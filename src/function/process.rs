@@ -23,6 +23,7 @@ use hyper::body::Bytes;
 use hyper::header::HeaderValue;
 use tokio::sync::{mpsc, oneshot};
 
+use super::host::Held;
 use super::invocation::{Answer, Complete, Failure, Invocation, Part, Streamed};
 use super::log::Lines;
 use super::pool::Function;
@@ -49,6 +50,8 @@ pub struct Process {
     stop: Cell<Option<io::PipeWriter>>,
     doom: Cell<Option<Doom>>,
     killed_at: Cell<Option<Instant>>,
+    /// Whether its warden had to be killed, who would have seen to all that it left.
+    outlived: Cell<bool>,
     /// What the runtime said of its start.
     init_error: RefCell<Option<Bytes>>,
     /// How long the start took, until that has been told.
@@ -93,6 +96,8 @@ struct Busy {
     wants_tail: bool,
     log_from: u64,
     streams: bool,
+    /// Of its payload.
+    _held: Option<Held>,
     reply: Reply,
 }
 
@@ -143,6 +148,7 @@ impl Process {
             stop: Cell::new(Some(stop)),
             doom: Cell::new(None),
             killed_at: Cell::new(None),
+            outlived: Cell::new(false),
             init_error: RefCell::default(),
             init_duration: Cell::new(None),
             output,
@@ -196,7 +202,7 @@ impl Process {
     }
 
     fn begin(&self, invocation: Invocation) -> Delivery {
-        let Invocation { id, payload, client_context, trace_id, arn, streams, wants_tail, reply } = invocation;
+        let Invocation { id, payload, client_context, trace_id, arn, streams, wants_tail, held, reply } = invocation;
         self.drain(None);
         let timeout = self.timeout();
         let started = Instant::now();
@@ -210,6 +216,7 @@ impl Process {
             wants_tail,
             log_from,
             streams,
+            _held: held,
             reply: Reply::Due(reply),
         });
         let deadline_ms = time::unix_ms() + u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);

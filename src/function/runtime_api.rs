@@ -131,7 +131,7 @@ async fn respond(process: &Rc<Process>, id: &str, request: Request<Incoming>) ->
         return stream(process, id, request).await;
     }
     let most = process.function.host.settings.bounds.response_bytes_max;
-    let Ok(collected) = collect(request.into_body(), most, EXCESS_BYTES_MAX).await else {
+    let Ok(collected) = collect(request.into_body(), most, EXCESS_BYTES_MAX, |_| true).await else {
         return refusal(StatusCode::BAD_REQUEST, "InvalidRequest", "the answer breaks off");
     };
     if let Some(failure) = collected.trailers.as_ref().and_then(failure_in) {
@@ -215,7 +215,7 @@ async fn init_error(process: &Rc<Process>, request: Request<Incoming>) -> Respon
 async fn error(request: Request<Incoming>) -> Option<Bytes> {
     let error_type =
         request.headers().get(ERROR_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-    let collected = collect(request.into_body(), ERROR_BYTES_MAX, EXCESS_BYTES_MAX).await.ok()?;
+    let collected = collect(request.into_body(), ERROR_BYTES_MAX, EXCESS_BYTES_MAX, |_| true).await.ok()?;
     let is_json = |bytes: &Bytes| serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok();
     Some(collected.bytes.filter(is_json).unwrap_or_else(|| {
         let error_type = if error_type.is_empty() { "Runtime.Unknown" } else { &error_type };

@@ -11,6 +11,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
@@ -18,6 +19,21 @@ use std::time::Duration;
 
 /// The first argument of a program that is to be a warden.
 pub const ARGUMENT: &str = "function-warden";
+
+/// What stands before the name of each of the function's variables in the warden's environment: the function's words
+/// (`LD_PRELOAD`) are not to be read by a program that may be root's.
+const CARRIED: &str = "TOLLGATE_CARRIED_";
+
+/// A function's environment, as the warden carries it.
+pub fn carried(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> impl Iterator<Item = (OsString, OsString)> {
+    environment.into_iter().map(|(name, value)| {
+        let mut carried = OsString::from(CARRIED);
+        carried.push(name);
+        (carried, value)
+    })
+}
 
 /// What [`run`] ends with when the runtime cannot be started; a shell's code for it.
 pub const NOT_STARTED: i32 = 126;
@@ -46,6 +62,11 @@ impl Confinement {
             self.files_max.to_string(),
             number(self.processes_max),
         ]
+    }
+
+    /// The user whose processes are all this function's: those of a shared one are not counted either.
+    fn own_user(&self) -> Option<(u32, u32)> {
+        self.user.filter(|_| self.processes_max.is_some())
     }
 
     fn parse(arguments: &[OsString]) -> Option<Confinement> {
@@ -97,7 +118,7 @@ pub fn run(arguments: &[OsString]) -> i32 {
             }
         });
         let status = wait_for(runtime, &running);
-        kill_descendants();
+        kill_descendants(&confinement);
         end_as(status)
     })
 }
@@ -106,6 +127,11 @@ pub fn run(arguments: &[OsString]) -> i32 {
 fn start(confinement: &Confinement, program: &OsStr, arguments: &[OsString]) -> io::Result<libc::pid_t> {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null());
+    let environment = std::env::vars_os().filter_map(|(name, value)| {
+        let name = name.as_bytes().strip_prefix(CARRIED.as_bytes())?;
+        Some((OsStr::from_bytes(name).to_owned(), value))
+    });
+    command.env_clear().envs(environment.collect::<Vec<_>>());
     if let Some((user, group)) = confinement.user {
         // The standard library leaves root's other groups too.
         command.uid(user).gid(group);
@@ -209,8 +235,11 @@ fn wait_for(runtime: libc::pid_t, running: &Mutex<Option<libc::pid_t>>) -> libc:
 }
 
 /// Kills until there is nobody left to wait for: the children of one that dies become ours.
-fn kill_descendants() {
+fn kill_descendants(confinement: &Confinement) {
     loop {
+        if let Some((user, group)) = confinement.own_user() {
+            kill_all_of(user, group);
+        }
         // SAFETY: a null pointer says that the status is not wanted.
         match unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG) } {
             -1 => return,
@@ -234,6 +263,28 @@ fn children() -> impl Iterator<Item = libc::pid_t> {
         let parent = stat.rsplit_once(") ")?.1.split(' ').nth(1)?;
         (parent == own).then_some(id)
     })
+}
+
+/// Kills every process of a user that nobody else is: all at once, so that none forks faster than it is found.
+fn kill_all_of(user: u32, group: u32) {
+    // SAFETY: the child makes system calls only, which take no pointers, and ends. It cannot signal any but this user's.
+    unsafe {
+        match libc::fork() {
+            0 => {
+                let is_user = libc::setgroups(0, std::ptr::null()) == 0
+                    && libc::setresgid(group, group, group) == 0
+                    && libc::setresuid(user, user, user) == 0;
+                if is_user {
+                    libc::kill(-1, libc::SIGKILL);
+                }
+                libc::_exit(0);
+            }
+            -1 => {}
+            child => {
+                libc::waitpid(child, std::ptr::null_mut(), 0);
+            }
+        }
+    }
 }
 
 fn kill(id: libc::pid_t) {

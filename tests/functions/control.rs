@@ -29,6 +29,37 @@ fn function(name: &str, answer: &str) -> Value {
     })
 }
 
+/// Neither now nor after the next start.
+#[test]
+fn what_is_refused_is_not_kept() {
+    let running = Setup::new().data().set(|settings| settings.bounds.functions_max = 1).start();
+    assert_eq!(running.control("POST", FUNCTIONS, &function("pets", "one")).0, 201);
+    let (status, refused) = running.control("POST", FUNCTIONS, &function("more", "two"));
+    assert_eq!(status, 400, "{refused}");
+    let kept = std::fs::read_dir(running.folder.path().join("data")).expect("a folder").flatten();
+    let names: Vec<_> = kept.map(|entry| entry.file_name().into_string().expect("text")).collect();
+    assert!(
+        names.iter().any(|name| name.contains("pets")) && !names.iter().any(|name| name.contains("more")),
+        "{names:?}"
+    );
+}
+
+/// What somebody only says that it will send takes nobody's room.
+#[test]
+fn only_what_has_come_is_counted() {
+    let bounds = |settings: &mut tollgate::function::FunctionSettings| settings.bounds.payload_bytes_max = 10 << 20;
+    let running = Setup::new().bootstrap("pets", "environment", |_| {}).set(bounds).start();
+    let stalled: Vec<_> = (0..3)
+        .map(|_| {
+            let mut client = running.connect();
+            client.send(format!("POST {FUNCTIONS} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000000\r\n\r\n{{"));
+            client
+        })
+        .collect();
+    assert_eq!(running.invoke("pets", &nothing()).status(), 200);
+    drop(stalled);
+}
+
 #[test]
 fn a_function_from_its_making_to_its_end() {
     let running = Setup::new().data().start();

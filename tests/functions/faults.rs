@@ -1,7 +1,8 @@
 use serde_json::{Value, json};
+use tollgate::function::User;
 use tollgate::function::runtime::Runtime;
 
-use super::host::{Setup, invocations, is_alive, nothing, request};
+use super::host::{Setup, invocations, is_alive, is_root, nothing, request};
 use crate::harness::wait_until;
 
 /// Each event says what the function does.
@@ -45,6 +46,28 @@ def handler(event, context):
         connection.request('POST', f'/2018-06-01/runtime/invocation/{context.aws_request_id}/response', str(os.getpid()))
         connection.getresponse().read()
         time.sleep(1000)
+    if what == 'walk':
+        # Each of them is gone before it is found, and has left another, in a session of its own.
+        for _ in range(3):
+            if os.fork() == 0:
+                while True:
+                    if os.fork():
+                        os._exit(0)
+                    os.setsid()
+        time.sleep(1000)
+    if what == 'share':
+        memory = bytearray(os.urandom(40 << 20))
+        for _ in range(4):
+            if os.fork() == 0:
+                time.sleep(1000)
+        time.sleep(event['seconds'])
+        return len(memory)
+    if what == 'deep':
+        os.chdir(os.environ['TMPDIR'])
+        for _ in range(event['levels']):
+            os.mkdir('d')
+            os.chdir('d')
+        os._exit(1)
     if what == 'noise':
         for _ in range(event['lines']):
             print('noise ' * 20)
@@ -92,6 +115,56 @@ fn what_a_function_leaves_behind_dies_with_it() {
     drop(host);
     assert!(!is_alive(last["grandchild"].as_u64().expect("an id")) && !is_alive(last["own"].as_u64().expect("an id")));
     assert_eq!(std::fs::read_dir(folder.path().join("run")).expect("a folder").count(), 0, "nothing is left");
+}
+
+/// Runs as a user of its own, whom nobody else is.
+#[test]
+fn what_runs_away_is_caught() {
+    if !is_root() {
+        return;
+    }
+    const USER: u32 = 61_300;
+    let running = Setup::new()
+        .python("pets", PYTHON, |definition| definition.timeout_s = 1)
+        .set(|settings| settings.user = User::OwnFrom(USER))
+        .start();
+    if running.invoke("pets", &nothing()).field("x-amz-function-error").is_some() {
+        eprintln!("skipped: other users cannot run the Python of the tests");
+        return;
+    }
+    running.error("pets", &json!({ "do": "walk" }));
+    let processes = || {
+        use std::os::unix::fs::MetadataExt;
+        let all = std::fs::read_dir("/proc").expect("there is a /proc").flatten();
+        all.filter(|process| process.metadata().is_ok_and(|process| process.uid() == USER)).count()
+    };
+    wait_until("the end of all of them", || processes() == 0);
+    assert_eq!(running.returned("pets", &nothing())["calls"], 1);
+}
+
+#[test]
+fn a_folder_that_is_deeper_than_a_path_is_removed() {
+    let running = Setup::new().python("pets", PYTHON, |definition| definition.timeout_s = 60).start();
+    running.error("pets", &json!({ "do": "deep", "levels": 14_000 }));
+    assert_eq!(running.returned("pets", &nothing())["calls"], 1);
+    let super::host::Running { host, folder } = running;
+    drop(host);
+    assert_eq!(std::fs::read_dir(folder.path().join("run")).expect("a folder").count(), 0, "nothing is left");
+}
+
+/// As when somebody replaces it: nothing else suffers, and the function comes back with its code.
+#[test]
+fn a_function_without_its_code() {
+    let running = Setup::new().python("pets", PYTHON, |_| {}).python("other", PYTHON, |_| {}).start();
+    let (code, moved) = (running.folder.path().join("pets"), running.folder.path().join("moved"));
+    std::fs::rename(&code, &moved).expect("it was there");
+    for _ in 0..3 {
+        let error = running.error("pets", &nothing());
+        assert_eq!(error["errorType"], "Runtime.InvalidEntrypoint", "{error}");
+    }
+    assert_eq!(running.returned("other", &nothing())["calls"], 1);
+    std::fs::rename(&moved, &code).expect("it was there");
+    wait_until("the function", || running.invoke("pets", &nothing()).field("x-amz-function-error").is_none());
 }
 
 #[test]
@@ -182,6 +255,15 @@ fn memory_is_limited() {
     let running = Setup::new().python("pets", PYTHON, |definition| definition.memory_mb = 64).start();
     assert_eq!(running.error("pets", &json!({ "do": "memory", "bytes": 600 << 20 }))["errorType"], "MemoryError");
     assert_eq!(running.returned("pets", &json!({ "do": "memory", "bytes": 1 << 20 })), 1 << 20);
+}
+
+/// Pages that a fork has in common with its parent are there once.
+#[test]
+fn memory_that_is_shared_counts_once() {
+    let running = Setup::new()
+        .python("pets", PYTHON, |definition| (definition.memory_mb, definition.timeout_s) = (128, 10))
+        .start();
+    assert_eq!(running.returned("pets", &json!({ "do": "share", "seconds": 2.5 })), json!(40 << 20));
 }
 
 #[test]

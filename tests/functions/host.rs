@@ -263,3 +263,12 @@ pub fn is_alive(process: u64) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
+
+pub fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let is_root = std::fs::metadata("/proc/self").expect("there is a /proc").uid() == 0;
+    if !is_root {
+        eprintln!("skipped: only root can start functions as somebody else");
+    }
+    is_root
+}

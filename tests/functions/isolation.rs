@@ -3,16 +3,7 @@ use std::os::fd::AsRawFd;
 use serde_json::{Value, json};
 use tollgate::function::User;
 
-use super::host::{Setup, nothing};
-
-fn is_root() -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let is_root = std::fs::metadata("/proc/self").expect("there is a /proc").uid() == 0;
-    if !is_root {
-        eprintln!("skipped: only root can start functions as somebody else");
-    }
-    is_root
-}
+use super::host::{Setup, is_root, nothing};
 
 #[track_caller]
 fn lines(value: &Value) -> Vec<String> {
@@ -55,6 +46,20 @@ fn the_environment_has_nothing_of_the_hosts() {
     );
     assert_eq!(environment["AWS_LAMBDA_LOG_GROUP_NAME"], "/aws/lambda/pets");
     assert_eq!(environment["TABLE"], "pets");
+}
+
+/// What a function's variables say to the dynamic linker is not said to the program that starts it.
+#[test]
+fn the_environment_is_the_functions_alone() {
+    let running = Setup::new()
+        .bootstrap("pets", "environment", |definition| {
+            definition.environment.insert("LD_PRELOAD".to_owned(), "./nothing.so".to_owned());
+        })
+        .start();
+    assert_eq!(running.returned("pets", &nothing())["LD_PRELOAD"], "./nothing.so");
+    let log = running.log("pets");
+    let complaints = log.iter().filter(|line| line.contains("nothing.so")).count();
+    assert_eq!(complaints, 1, "{log:?}");
 }
 
 #[test]

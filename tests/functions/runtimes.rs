@@ -102,6 +102,14 @@ exports.sync = () => 'ignored, as AWS does it';
 exports.undefined = async () => undefined;
 exports.raises = async () => { console.log('about to\\nfail'); throw new TypeError('no such pet'); };
 exports.fails = (event, context, callback) => callback(new RangeError('by callback'));
+exports.both = async (event, context, callback) => { callback(null, { by: 'callback' }); return { by: 'promise' }; };
+exports.late = async (event, context, callback) => { setTimeout(() => callback(null, 'late'), 20); return { calls: ++calls }; };
+exports.doneAtOnce = (event, context) => { setTimeout(() => {}, 60000); context.done(null, { by: 'done' }); };
+exports.failsAtOnce = (event, context, callback) => { setTimeout(() => {}, 60000); callback(new RangeError('at once')); };
+exports.throwsLate = (event, context, callback) => {
+  if (event.fails) { setTimeout(() => callback(null, 'late'), 20); throw new TypeError('at once'); }
+  setTimeout(() => callback(null, { calls: ++calls }), 60);
+};
 exports.never = () => new Promise(() => {});
 exports.rejects = () => new Promise(() => { Promise.reject(new Error('unhandled')); setTimeout(() => {}, 1000); });
 ";
@@ -127,6 +135,24 @@ fn node_in_every_style() {
     check("index.done", json!({ "by": "succeed" }));
     check("index.sync", Value::Null);
     check("index.undefined", Value::Null);
+    check("index.both", json!({ "by": "callback" }));
+    check("index.doneAtOnce", json!({ "by": "done" }));
+}
+
+/// What an invocation says once more, however late, is nobody else's answer.
+#[test]
+fn node_believes_the_first_word() {
+    let running = node("index.late");
+    for calls in 1..=3 {
+        assert_eq!(running.returned("pets", &nothing()), json!({ "calls": calls }));
+        std::thread::sleep(std::time::Duration::from_millis(40));
+    }
+    let running = node("index.throwsLate");
+    for calls in 1..=2 {
+        let error = running.error("pets", &json!({ "fails": true }));
+        assert_eq!((&error["errorType"], &error["errorMessage"]), (&json!("TypeError"), &json!("at once")));
+        assert_eq!(running.returned("pets", &nothing()), json!({ "calls": calls }));
+    }
 }
 
 #[test]
@@ -139,6 +165,7 @@ fn node_fails_in_every_style() {
     }
     check("index.raises", "TypeError", "no such pet");
     check("index.fails", "RangeError", "by callback");
+    check("index.failsAtOnce", "RangeError", "at once");
     check("index.never", "Runtime.NodeJsExit", "never settled");
     check("index.rejects", "Runtime.UnhandledPromiseRejection", "unhandled");
     check("index.missing", "Runtime.HandlerNotFound", "index.missing");

@@ -6,6 +6,7 @@ use crate::plan::route;
 use crate::vtl::{self, Body, Budget, Overrides, Parameters, RenderError, Template};
 
 use super::super::forwarding::{Inbound, percent_decoded, query_pairs};
+use super::lambda::event::grouped;
 
 type Pair<'r> = (Cow<'r, str>, Cow<'r, str>);
 
@@ -25,20 +26,15 @@ impl<'r> Inputs<'r> {
             let value = u8::try_from(index).map_or("", |index| inbound.parameters.value(inbound.path, index));
             (Cow::Borrowed(name), text(percent_decoded(value)))
         });
-        let mut query = Vec::new();
-        for (name, value) in query_pairs(inbound.target.query) {
-            put(&mut query, text(name), text(value));
-        }
-        let mut header = Vec::new();
-        for field in inbound.head.fields {
-            put(&mut header, Cow::Borrowed(field.name), String::from_utf8_lossy(field.value));
-        }
+        let query = query_pairs(inbound.target.query).map(|(name, value)| (text(name), text(value)));
+        let header = inbound.head.fields.iter();
+        let header = header.map(|field| (Cow::Borrowed(field.name), String::from_utf8_lossy(field.value)));
         let variables = inbound.facts.stage.map_or(&[][..], |stage| &stage.variables);
         Inputs {
             inbound,
             path: path.collect(),
-            query,
-            header,
+            query: last_values(query.collect()),
+            header: last_values(header.collect()),
             stage_variables: variables.iter().map(|(name, value)| ((&**name).into(), (&**value).into())).collect(),
         }
     }
@@ -64,11 +60,13 @@ impl<'r> Inputs<'r> {
 }
 
 /// Of a name that comes again the last value counts, in the first one's place.
-fn put<'r>(pairs: &mut Vec<Pair<'r>>, name: Cow<'r, str>, value: Cow<'r, str>) {
-    match pairs.iter_mut().find(|(known, _)| *known == name) {
-        Some((_, known)) => *known = value,
-        None => pairs.push((name, value)),
+fn last_values(pairs: Vec<Pair<'_>>) -> Vec<Pair<'_>> {
+    let groups = grouped(pairs.len(), |at| pairs[at].0.as_bytes());
+    if groups.len() == pairs.len() {
+        return pairs;
     }
+    let last = |group: &Vec<usize>| group.last().map_or(Cow::default(), |at| pairs[*at].1.clone());
+    groups.iter().map(|group| (pairs[group[0]].0.clone(), last(group))).collect()
 }
 
 fn text(bytes: Vec<u8>) -> Cow<'static, str> {

@@ -11,8 +11,8 @@ use super::super::respond::GatewayError;
 use super::super::shard::Shard;
 use super::mapped::Failed;
 
-/// Adds the fields of a signature to a head, up to and with its empty line, that was written for a service. The service
-/// gets all of the head as it is: nothing stands in between that would change it.
+/// Adds the fields of a signature to a head, up to and with its empty line, that was written for a service. What may be
+/// changed on the way is left out.
 ///
 /// # Errors
 /// There are no credentials.
@@ -30,7 +30,7 @@ pub fn sign(head: &mut Vec<u8>, body: &[u8], scope: &SignatureScope, shard: &Sha
         let parsed =
             parsed.ok_or_else(|| Failed::configuration("the request to the service has too many fields".into()))?;
         let (path, query) = parsed.target.split_once('?').unwrap_or((parsed.target, ""));
-        let of_the_way = |name: &str| ["connection", "user-agent"].iter().any(|known| known.eq_ignore_ascii_case(name));
+        let of_the_way = |name: &str| UNSIGNED.iter().any(|known| known.eq_ignore_ascii_case(name));
         let fields = parsed.fields.iter().filter(|field| !of_the_way(field.name));
         let mut headers: Vec<(&str, &[u8])> = fields.map(|field| (field.name, field.value)).collect();
         // S3 asks for it; the others make their own of the body.
@@ -56,6 +56,10 @@ pub fn sign(head: &mut Vec<u8>, body: &[u8], scope: &SignatureScope, shard: &Sha
     head.extend_from_slice(b"\r\n");
     Ok(())
 }
+
+/// What is written anew on the way to a service, the trace by AWS's own front: AWS's clients leave it unsigned too.
+/// (<https://github.com/aws/aws-sdk-go/issues/1000>)
+const UNSIGNED: [&str; 6] = ["connection", "user-agent", "x-amzn-trace-id", "expect", "te", "transfer-encoding"];
 
 /// Those that are added to what is mapped.
 const OWN_FIELDS_MAX: usize = 16;

@@ -110,8 +110,8 @@ pub async fn run(host: &Rc<Shared>, operation: Operation<'_>, query: &str, body:
             let request: Configuration = shape::parse(body)?;
             request.check()?;
             let function = find(host, function, query)?;
-            check_revision(&function, request.revision_id.as_deref())?;
             let live = change(host, &function, |live| {
+                check_revision(live, request.revision_id.as_deref())?;
                 let definition = request.apply(live.definition.clone())?;
                 Ok(Live { policy: live.policy.clone(), ..host.live(definition, live.code.clone()) })
             });
@@ -210,8 +210,14 @@ async fn create(host: &Rc<Shared>, body: &[u8]) -> Result<Answer, Exception> {
     let (zip, code) = control::unpack(host, zip).await.map_err(Exception::invalid_parameter)?;
     let live = host.live(definition, code);
     control::keep(host, &live, Some(zip)).await.map_err(Exception::service)?;
-    let function = host.insert(live).map_err(Exception::invalid_parameter)?;
-    Ok(Answer::created(shape::configuration(&function.live())))
+    match host.insert(live) {
+        Ok(function) => Ok(Answer::created(shape::configuration(&function.live()))),
+        Err(refused) => {
+            // What is refused is not there after the next start either.
+            control::forget(host, name).await.map_err(Exception::service)?;
+            Err(Exception::invalid_parameter(refused))
+        }
+    }
 }
 
 fn list(host: &Shared, query: &str) -> Result<Answer, Exception> {
@@ -256,8 +262,8 @@ async fn update_code(host: &Rc<Shared>, function: &Rc<Function>, body: &[u8]) ->
     let UpdateFunctionCode { zip_file, s3_bucket, image_uri, publish, .. } = &request;
     let zip = shape::zip(zip_file.as_deref(), s3_bucket.as_deref(), image_uri.as_deref(), *publish)?;
     let _turn = host.changes.lock().await;
-    check_changeable(function)?;
-    check_revision(function, request.revision_id.as_deref())?;
+    check_changeable(host, function)?;
+    check_revision(&function.live(), request.revision_id.as_deref())?;
     let (zip, code) = control::unpack(host, zip).await.map_err(Exception::invalid_parameter)?;
     let live = function.live();
     let live = Live { policy: live.policy.clone(), ..host.live(live.definition.clone(), code) };
@@ -270,7 +276,7 @@ async fn update_code(host: &Rc<Shared>, function: &Rc<Function>, body: &[u8]) ->
 
 async fn delete(host: &Rc<Shared>, function: &Rc<Function>) -> Result<Answer, Exception> {
     let _turn = host.changes.lock().await;
-    check_changeable(function)?;
+    check_changeable(host, function)?;
     let name = function.live().definition.name.clone();
     control::forget(host, &name).await.map_err(Exception::service)?;
     host.remove(&name);
@@ -284,24 +290,28 @@ async fn change(
     change: impl FnOnce(&Live) -> Result<Live, Exception>,
 ) -> Result<Live, Exception> {
     let _turn = host.changes.lock().await;
-    check_changeable(function)?;
+    check_changeable(host, function)?;
     let live = change(&function.live())?;
     control::keep(host, &live, None).await.map_err(Exception::service)?;
     function.replace(live.clone());
     Ok(live)
 }
 
-fn check_changeable(function: &Function) -> Result<(), Exception> {
+/// Once it is this change's turn: it may be another function of that name by now, or none.
+fn check_changeable(host: &Shared, function: &Rc<Function>) -> Result<(), Exception> {
     let live = function.live();
+    let name = &live.definition.name;
+    if !host.function(name).is_some_and(|now| Rc::ptr_eq(&now, function)) {
+        return Err(Exception::not_found(&live.arn));
+    }
     if !live.is_configured {
         return Ok(());
     }
-    let name = &live.definition.name;
     Err(Exception::conflict(format!("{name} is of the settings file, and is changed there")))
 }
 
-fn check_revision(function: &Function, revision_id: Option<&str>) -> Result<(), Exception> {
-    if revision_id.is_none_or(|id| id == function.live().revision_id) {
+fn check_revision(live: &Live, revision_id: Option<&str>) -> Result<(), Exception> {
+    if revision_id.is_none_or(|id| id == live.revision_id) {
         return Ok(());
     }
     let message = "The RevisionId provided does not match the latest RevisionId. Call the GetFunction API to retrieve the \

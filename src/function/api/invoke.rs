@@ -16,7 +16,7 @@ use super::parameter;
 use crate::function::Bounds;
 use crate::function::body::Body;
 use crate::function::eventstream;
-use crate::function::host::{Shared, uuid};
+use crate::function::host::{Held, Shared, uuid};
 use crate::function::invocation::{Answer, Complete, Failure, Invocation, Part, Streamed};
 use crate::function::name::{LATEST, Reference, arn};
 use crate::function::pool::Function;
@@ -54,17 +54,24 @@ impl How {
     }
 }
 
+/// What a function is to be given, and what is counted of it.
+pub struct Event {
+    pub payload: Bytes,
+    pub held: Held,
+}
+
 pub async fn run(
     host: &Rc<Shared>,
     how: How,
     name: &str,
     headers: &HeaderMap,
     query: &str,
-    payload: Bytes,
+    event: Event,
     id: &Rc<str>,
 ) -> Result<Response<Body>, Exception> {
     let (function, arn) = find(host, name, query)?;
     let invocation_type = invocation_type(how, headers)?;
+    let Event { payload, held } = event;
     let payload = if payload.is_empty() { Bytes::from_static(b"{}") } else { payload };
     if let Err(error) = serde_json::from_slice::<IgnoredAny>(&payload) {
         return Err(Exception::invalid_request(format!("Could not parse request body into json: {error}")));
@@ -81,6 +88,7 @@ pub async fn run(
         arn,
         streams: how == How::Streaming,
         wants_tail: wants_tail(headers)?,
+        held: Some(held),
         reply,
     };
     if invocation_type == InvocationType::Event {

@@ -9,6 +9,7 @@ use tokio::process::Child;
 
 use super::{Doom, Drained, Process, State};
 use crate::function::invocation::{Exit, Failure, StartFailure};
+use crate::function::remove::remove_folder;
 use crate::function::{peer, time};
 
 /// The longest time between two looks.
@@ -45,7 +46,12 @@ impl Process {
         self.ended(exit);
         let folder = self.folder.clone();
         // Whatever the function has left there, however much. What cannot be removed goes with the host's folder.
-        let _ = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(folder)).await;
+        let _ = tokio::task::spawn_blocking(move || remove_folder(&folder)).await;
+        if self.outlived.get() && self.user.is_some() {
+            let user = self.user.unwrap_or_default();
+            tracing::error!(user, "a function's warden had to be killed: what it has left may still run as its user");
+            return;
+        }
         self.function.host.free(self.place);
     }
 
@@ -95,6 +101,7 @@ impl Process {
             if now >= killed_at + KILL_GRACE {
                 // The runtime dies with its warden (PR_SET_PDEATHSIG).
                 let _ = child.start_kill();
+                self.outlived.set(true);
             }
             return now + LOOK;
         }
@@ -138,14 +145,24 @@ impl Process {
     }
 
     fn uses_too_much(&self) -> bool {
-        self.measure_memory() > u64::from(self.function.live().definition.memory_mb) * 1_024
+        self.measure_memory() > self.memory_kb_limit()
     }
 
-    /// The memory of the runtime and of what it has started, in physical pages.
+    /// The memory of the runtime and of what it has started, in physical pages. What a fork shares with its parent counts
+    /// once, where it makes a difference: that takes longer to find out.
     pub(super) fn measure_memory(&self) -> u64 {
-        let used_kb: u64 = descendants(self.warden).into_iter().map(resident_kb).sum();
+        let all = descendants(self.warden);
+        let mut used_kb: u64 = all.iter().map(|process| resident_kb(*process)).sum();
+        if all.len() > 1 && used_kb > self.memory_kb_limit() {
+            used_kb =
+                all.iter().map(|process| proportional_kb(*process).unwrap_or_else(|| resident_kb(*process))).sum();
+        }
         self.memory_kb_max.set(self.memory_kb_max.get().max(used_kb));
         used_kb
+    }
+
+    fn memory_kb_limit(&self) -> u64 {
+        u64::from(self.function.live().definition.memory_mb) * 1_024
     }
 }
 
@@ -161,7 +178,16 @@ fn descendants(process: u32) -> Vec<u32> {
 }
 
 fn resident_kb(process: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|line| line.trim().split(' ').next()?.parse().ok()).unwrap_or(0)
+    kilobytes_in(&format!("/proc/{process}/status"), "VmRSS:").unwrap_or(0)
+}
+
+/// With each shared page divided among those that share it.
+fn proportional_kb(process: u32) -> Option<u64> {
+    kilobytes_in(&format!("/proc/{process}/smaps_rollup"), "Pss:")
+}
+
+fn kilobytes_in(file: &str, name: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(file).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    line.trim().split(' ').next()?.parse().ok()
 }

@@ -199,33 +199,41 @@ process.on('beforeExit', () => {
   }
 });
 
+// The first word counts, of the callback, the context's functions, the promise and what is thrown; it is this invocation's,
+// whenever it comes. Only a value that was called back waits until nothing else is left to happen.
 function answer(handler, event, context) {
+  const own = current;
   return new Promise((resolve, reject) => {
-    let called = false;
-    const settle = (act, value) => {
-      if (called) return;
-      called = true;
-      if (context.callbackWaitsForEmptyEventLoop) current.onEmpty = () => act(value);
-      else act(value);
+    let said = false;
+    const first = (act) => (...values) => {
+      if (said) return;
+      said = true;
+      own.onEmpty = null;
+      act(...values);
     };
-    const callback = (error, value) => {
-      if (error !== undefined && error !== null) settle(reject, error);
-      else settle(resolve, value);
-    };
-    context.done = callback;
-    context.succeed = (value) => { context.callbackWaitsForEmptyEventLoop = false; callback(null, value); };
-    context.fail = (error) => {
-      context.callbackWaitsForEmptyEventLoop = false;
-      callback(error ?? 'handled');
-    };
-    const returned = handler(event, context, callback);
-    if (typeof returned?.then === 'function') {
-      const never = 'a promise was never settled: the event loop is empty and there is no answer';
-      if (!called) current.onEmpty = () => reject(failure('Runtime.NodeJsExit', never));
-      returned.then(resolve, reject);
-    } else if (!called) {
-      current.onEmpty = () => resolve(null);
+    const isError = (error) => error !== undefined && error !== null;
+    const callback = first((error, value) => {
+      if (isError(error)) reject(error);
+      else if (context.callbackWaitsForEmptyEventLoop) own.onEmpty = () => resolve(value);
+      else resolve(value);
+    });
+    const fail = first(reject);
+    const succeed = first(resolve);
+    context.done = (error, value) => (isError(error) ? fail(error) : succeed(value));
+    context.succeed = succeed;
+    context.fail = (error) => fail(isError(error) ? error : 'handled');
+    let returned;
+    try {
+      returned = handler(event, context, callback);
+    } catch (error) {
+      fail(error);
+      return;
     }
+    const isPromise = typeof returned?.then === 'function';
+    if (isPromise) returned.then(succeed, fail);
+    if (said) return;
+    const never = 'a promise was never settled: the event loop is empty and there is no answer';
+    own.onEmpty = () => (isPromise ? reject(failure('Runtime.NodeJsExit', never)) : resolve(null));
   });
 }
 

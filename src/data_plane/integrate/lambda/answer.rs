@@ -155,11 +155,18 @@ fn status(status: Option<Status>) -> Result<u16, Malformed> {
     }
 }
 
+/// Names in both maps together; all of them have to fit into a head.
+const HEADER_NAMES_MAX: usize = 512;
+
 type Headers<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
 
 /// Both maps as one list. Of a name in both, the values of the second come first and decide how it is spelt; a value that
 /// both have comes once.
 fn merged<'a>(single: Pairs<'a, Scalar<'a>>, multi: Pairs<'a, Vec<Scalar<'a>>>) -> Result<Headers<'a>, Malformed> {
+    // Each name is looked for among all others.
+    if single.0.len() + multi.0.len() > HEADER_NAMES_MAX {
+        return Err(Malformed(format!("it has more than {HEADER_NAMES_MAX} headers")));
+    }
     let mut headers = Vec::with_capacity(single.0.len() + multi.0.len());
     let mut single: Vec<_> = single.0.into_iter().map(|(name, Scalar(value))| (name, value)).collect();
     for (name, values) in multi.0 {

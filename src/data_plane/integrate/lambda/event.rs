@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 
+use ahash::AHashMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -149,27 +150,18 @@ impl Event<'_, '_> {
             out.extend_from_slice(nothing);
             return;
         }
-        let pairs = &pairs[..];
-        let first = |at: &usize| !pairs[..*at].iter().any(|(name, _)| *name == pairs[*at].0);
-        let values =
-            |at: usize| pairs[at..].iter().filter(move |(name, _)| *name == pairs[at].0).map(|(_, value)| value);
+        let groups = grouped(pairs.len(), |at| &*pairs[at].0);
         out.extend_from_slice(b",\"queryStringParameters\":");
-        map(
-            (0..pairs.len()).filter(first).map(|at| {
-                let last = values(at).next_back().map_or(&b""[..], |value| value);
-                (&pairs[at].0[..], last)
-            }),
-            nothing,
-            out,
-        );
+        let last = |group: &Vec<usize>| group.last().map_or(&b""[..], |at| &pairs[*at].1);
+        map(groups.iter().map(|group| (&*pairs[group[0]].0, last(group))), nothing, out);
         out.extend_from_slice(b",\"multiValueQueryStringParameters\":{");
-        for (position, at) in (0..pairs.len()).filter(first).enumerate() {
+        for (position, group) in groups.iter().enumerate() {
             separate(position, out);
-            string(&pairs[at].0, out);
+            string(&pairs[group[0]].0, out);
             out.extend_from_slice(b":[");
-            for (position, value) in values(at).enumerate() {
+            for (position, at) in group.iter().enumerate() {
                 separate(position, out);
-                string(value, out);
+                string(&pairs[*at].1, out);
             }
             out.push(b']');
         }
@@ -283,6 +275,28 @@ fn write_authorizer(facts: &Facts<'_>, out: &mut Vec<u8>) {
     }
     out.push(b'}');
 }
+
+/// Things of the same name, in the order in which the names come first. A query may have thousands of names.
+pub fn grouped<'n>(count: usize, name: impl Fn(usize) -> &'n [u8]) -> Vec<Vec<usize>> {
+    let mut groups: Vec<Vec<usize>> = Vec::with_capacity(count.min(FEW));
+    let mut known: AHashMap<&[u8], usize> = AHashMap::new();
+    for at in 0..count {
+        let group = if count <= FEW {
+            groups.iter().position(|group| name(group[0]) == name(at))
+        } else {
+            let next = groups.len();
+            Some(*known.entry(name(at)).or_insert(next)).filter(|group| *group < next)
+        };
+        match group {
+            Some(group) => groups[group].push(at),
+            None => groups.push(vec![at]),
+        }
+    }
+    groups
+}
+
+/// As many are compared with one another sooner than hashed.
+const FEW: usize = 16;
 
 fn separate(position: usize, out: &mut Vec<u8>) {
     if position > 0 {

@@ -503,6 +503,7 @@ fn authorizers_have_their_say() {
         account_id: "210987654321".into(),
         caller: "AIDA".into(),
         user_arn: "arn:aws:iam::210987654321:user/me".into(),
+        role_arn: None,
     };
     let signed = Identity { iam: Some(Box::new(iam)), ..Identity::default() };
     Case { authorized: authorized(signed, None), ..Case::default() }.check(&[
@@ -526,4 +527,18 @@ fn authorizers_have_their_say() {
     )]);
     Case { operation_name: Some("ListPets"), ..Case::default() }
         .check(&[("/requestContext/operationName", json!("ListPets"))]);
+}
+
+/// Few are compared, many are hashed: to the same end.
+#[test]
+fn things_of_one_name_come_together() {
+    for count in [0, 1, FEW, FEW + 1, 5_000] {
+        let names: Vec<String> = (0..count).map(|at| (at * 5 % 7).to_string()).collect();
+        let groups = grouped(count, |at| names[at].as_bytes());
+        assert_eq!(groups.len(), count.min(7));
+        for (position, group) in groups.iter().enumerate() {
+            let same: Vec<usize> = (0..count).filter(|at| names[*at] == names[position]).collect();
+            assert_eq!(*group, same, "{count}");
+        }
+    }
 }
