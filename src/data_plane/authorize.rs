@@ -294,7 +294,7 @@ impl<'a> Asking<'a> {
             }
             AuthorizerKind::Http(_) if matches!(source, ValueSource::Header(_)) => self.only_header(source).is_some(),
             AuthorizerKind::Http(_) => self.has(source),
-            AuthorizerKind::Request { .. } => self.has(source),
+            AuthorizerKind::Request { .. } => self.tells(source),
         };
         // A service may read another of two tokens than the backend.
         let is_ambiguous = |source: &ValueSource| match (&authorizer.kind, source) {
@@ -336,6 +336,24 @@ impl<'a> Asking<'a> {
         fields.next().is_none().then_some(only.value)
     }
 
+    /// Whether a function that sees the request is told it: each value of it has something in it.
+    fn tells(&self, source: &ValueSource) -> bool {
+        let mut values = 0;
+        let mut empty = 0;
+        let mut count = |value: &[u8]| {
+            values += 1;
+            empty += usize::from(value.is_empty());
+        };
+        match source {
+            ValueSource::Header(name) => self.inbound.told_values(name, |value| count(&value)),
+            ValueSource::QueryString(name) => query_pairs(self.inbound.target.query)
+                .filter(|(found, _)| found == name.as_bytes())
+                .for_each(|(_, value)| count(&value)),
+            _ => return self.has(source),
+        }
+        values > 0 && empty == 0
+    }
+
     fn has(&self, source: &ValueSource) -> bool {
         let Inbound { head, target, facts, .. } = self.inbound;
         match source {
@@ -364,7 +382,13 @@ impl<'a> Asking<'a> {
         out.push(u8::from(stage.release.is_canary_request() == Some("true")));
         out.extend_from_slice(&authorizer.fingerprint);
         for source in &authorizer.sources {
-            key::write_values(source, self.inbound, true, out);
+            match (&authorizer.kind, source) {
+                // What the function was told is what it has decided about.
+                (AuthorizerKind::Request { .. }, ValueSource::Header(name)) => {
+                    key::values(|value| self.inbound.told_values(name, |told| value(&told)), out);
+                }
+                _ => key::write_values(source, self.inbound, true, out),
+            }
             if let ValueSource::Static(text) = source {
                 key::part(text.as_bytes(), out);
             }

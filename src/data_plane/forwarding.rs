@@ -268,6 +268,27 @@ impl Inbound<'_> {
         !self.is_said_anew(kind) && !of_one_client && !self.head.is_nominated(name) && !is_twin_of_ours(name, &[])
     }
 
+    /// The values of a field as functions are told it; `name` in lower case.
+    pub fn told_values<'f>(&'f self, name: &str, mut value: impl FnMut(Cow<'f, [u8]>)) {
+        for (field, kind) in self.head.fields.iter().zip(self.head.kinds) {
+            if !field.name.eq_ignore_ascii_case(name) {
+                continue;
+            }
+            if *kind == FieldKind::Host {
+                value(self.facts.host.as_bytes().into());
+            } else if self.passes_to_function(field.name, *kind) {
+                value(field.value.into());
+            }
+        }
+        if name.starts_with("x-forwarded-") {
+            self.forwarded_fields(|told, of_client| {
+                if told.eq_ignore_ascii_case(name) {
+                    value(of_client);
+                }
+            });
+        }
+    }
+
     /// What the gateway says of the client, as AWS does: `X-Forwarded-For`, `-Port` and `-Proto`, but for what a trusted
     /// peer has said of the last two.
     pub fn forwarded_fields<'f>(&'f self, mut field: impl FnMut(&'static str, Cow<'f, [u8]>)) {

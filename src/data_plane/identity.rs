@@ -25,6 +25,8 @@ pub struct IamIdentity {
     /// The user's id; of a role's session with its name, `AROA…:session`.
     pub caller: Box<str>,
     pub user_arn: Box<str>,
+    /// Of a role's session, the role.
+    pub role_arn: Option<Box<str>>,
 }
 
 /// What the method's authorization came to, for this request.

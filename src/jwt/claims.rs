@@ -105,6 +105,11 @@ impl Verified {
         issuers.iter().any(|ours| **ours == *issuer).then_some(()).ok_or(JwtError::Issuer)
     }
 
+    /// `aud`, where it is a text.
+    pub fn audience(&self) -> Option<&str> {
+        self.text("aud")
+    }
+
     fn text(&self, claim: &str) -> Option<&str> {
         self.claims.get(claim).and_then(Value::as_str)
     }

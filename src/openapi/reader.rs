@@ -75,6 +75,20 @@ impl<'d> Reader<'d> {
         Some(mapping)
     }
 
+    /// The same of an object that locks a door: a word of AWS's that nobody knows in it is a lock that nobody turns.
+    pub fn locking_object(&mut self, node: &'d Node, keys: &Keys) -> Option<&'d Mapping> {
+        let mapping = self.mapping(node, keys.what)?;
+        for entry in mapping.entries() {
+            let Some(unknown) = keys.unknown(&entry.key) else { continue };
+            if entry.key.starts_with("x-amazon-apigateway-") {
+                self.error_with_help(entry.key_position, unknown.message, unknown.help);
+            } else {
+                self.passed_over(entry.key_position, unknown.message, unknown.help);
+            }
+        }
+        Some(mapping)
+    }
+
     pub fn check_keys(&mut self, mapping: &'d Mapping, keys: &Keys) {
         for entry in mapping.entries() {
             if let Some(unknown) = keys.unknown(&entry.key) {

@@ -19,6 +19,7 @@ use crate::model::{AuthorizationType, Authorizer, AuthorizerId, AuthorizerType, 
 pub type SecuritySchemes = HashMap<String, SecurityScheme>;
 
 /// What a scheme means for a method that asks for it.
+#[derive(PartialEq)]
 pub enum SecurityScheme {
     /// `apiKey` in the header `x-api-key`.
     ApiKey,
@@ -40,7 +41,7 @@ pub fn schemes<'d>(reader: &mut Reader<'d>, version: Version, root: &'d Mapping)
     let mut schemes = SecuritySchemes::new();
     let mut authorizers = Vec::new();
     for entry in entries {
-        if let Some(object) = reader.object(&entry.value, &keys::SECURITY_SCHEME) {
+        if let Some(object) = reader.locking_object(&entry.value, &keys::SECURITY_SCHEME) {
             let scheme = scheme(reader, &entry.key, object, &mut authorizers);
             schemes.insert(entry.key.to_string(), scheme);
         }
@@ -55,6 +56,12 @@ fn scheme<'d>(
     authorizers: &mut Vec<Authorizer>,
 ) -> SecurityScheme {
     let auth_type = reader.string(object, "x-amazon-apigateway-authtype");
+    let is_signed = auth_type.is_some_and(|auth_type| auth_type.eq_ignore_ascii_case("awsSigv4"));
+    let authorizer_key = [own::KEY, "x-amazon-apigateway-authorizer"].into_iter().find_map(|key| object.entry(key));
+    if let Some(entry) = authorizer_key.filter(|_| is_signed) {
+        let message = "the scheme demands signatures (`awsSigv4`) and has an authorizer";
+        reader.passed_over(entry.key_position, message, "take one of them away: only the authorizer would be asked");
+    }
     if let Some(entry) = object.entry(own::KEY) {
         if object.get("x-amazon-apigateway-authorizer").is_some() {
             let message = format!("the scheme has an `x-amazon-apigateway-authorizer` and an `{}`", own::KEY);
@@ -91,7 +98,7 @@ fn scheme<'d>(
         authorizers.push(authorizer);
         return scheme;
     }
-    if auth_type.is_some_and(|auth_type| auth_type.eq_ignore_ascii_case("awsSigv4")) {
+    if is_signed {
         return SecurityScheme::AwsIam;
     }
     let word = |key| object.get(key).and_then(Node::as_str).unwrap_or_default();
@@ -118,7 +125,7 @@ fn authorizer<'d>(reader: &mut Reader<'d>, name: &str, node: &'d Node) -> Option
         ("cognito_user_pools", AuthorizerType::CognitoUserPools),
         ("jwt", AuthorizerType::Jwt),
     ];
-    let object = reader.object(node, &keys::AUTHORIZER)?;
+    let object = reader.own_object(node, &keys::AUTHORIZER)?;
     for key in ["enableSimpleResponses", "authorizerPayloadFormatVersion"] {
         if let Some(entry) = object.entry(key) {
             refuse_http_api_at(reader, entry.key_position, key);
@@ -171,17 +178,23 @@ pub fn apply<'d>(
         reader.stands_at(pointer.child("authorizationType"), entry.key_position);
         method.authorization_type = reader.choice(object, "type", &types).unwrap_or_default();
     }
+    let of_extension = (method.authorization_type == AuthorizationType::AwsIam).then_some(&SecurityScheme::AwsIam);
     for requirement in reader.sequence(operation, "security") {
         let Some(schemes) = reader.mapping(requirement, "a security requirement") else { continue };
-        let mut locks = 0;
+        let mut lock = of_extension;
         for entry in schemes.entries() {
             let Some(scheme) = find(reader, document, entry) else { continue };
-            locks += usize::from(matches!(scheme, SecurityScheme::AwsIam | SecurityScheme::Authorizer(..)));
-            if locks > 1 {
+            if matches!(scheme, SecurityScheme::AwsIam | SecurityScheme::Authorizer(..))
+                && lock.replace(scheme).is_some_and(|other| other != scheme)
+            {
                 let message = format!("the operation demands `{}` and another authorization", entry.key);
                 let help = "a method has one: of two, only the last would be enforced";
                 reader.passed_over(entry.key_position, message, help);
-                locks = 1;
+            }
+            let scopes = reader.strings(schemes, &entry.key);
+            if !scopes.is_empty() && matches!(scheme, SecurityScheme::ApiKey | SecurityScheme::AwsIam) {
+                let message = format!("nothing looks at the scopes of `{}`", entry.key);
+                reader.passed_over(entry.key_position, message, "write an empty list: it has no tokens with scopes");
             }
             match scheme {
                 SecurityScheme::ApiKey => {
@@ -195,7 +208,7 @@ pub fn apply<'d>(
                 SecurityScheme::Authorizer(authorization_type, id) => {
                     method.authorization_type = *authorization_type;
                     method.authorizer_id = Some(id.clone());
-                    method.authorization_scopes = reader.strings(schemes, &entry.key);
+                    method.authorization_scopes = scopes;
                     reader.stands_at(pointer.child("authorizationType"), entry.key_position);
                 }
                 SecurityScheme::Unenforced => {

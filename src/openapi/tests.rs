@@ -253,6 +253,15 @@ paths:
     check(&with("lambda: [], sigv4"), &["16:31: the operation demands `sigv4` and another authorization"]);
     check(&with("lambda: [], key"), &[]);
     check(&with("lambda: []}, {sigv4"), &[]);
+    // What stands beside them is demanded too.
+    let extended = |name: &str| {
+        with(name).replace("      security", "      x-amazon-apigateway-auth: {type: AWS_IAM}\n      security")
+    };
+    check(&extended("sigv4"), &[]);
+    check(&extended("lambda"), &["17:19: the operation demands `lambda` and another authorization"]);
+    let both = with("lambda").replace("authtype: custom", "authtype: awsSigv4");
+    check(&both, &["11:5: the scheme demands signatures (`awsSigv4`) and has an authorizer"]);
+    check(&with("sigv4: [a], key"), &["16:19: nothing looks at the scopes of `sigv4`"]);
 }
 
 #[test]

@@ -77,6 +77,8 @@ pub struct Issuer {
     pub keys: KeySource,
     /// A user pool, whose tokens say what they are for.
     pub is_user_pool: bool,
+    /// `identityValidationExpression` of a user pool's authorizer, anchored: what `aud` of its tokens has to match.
+    pub audience_pattern: Option<regex::Regex>,
 }
 
 impl Issuer {

@@ -21,6 +21,8 @@ pub struct Identity<P> {
     pub session_token: Option<Box<str>>,
     /// `$context.identity.userArn`, and the principal that policies name.
     pub user_arn: Box<str>,
+    /// Of a role's session, the role, which policies name too.
+    pub role_arn: Option<Box<str>>,
     /// `$context.identity.user` and `.caller`.
     pub user_id: Box<str>,
     /// `$context.identity.accountId`: twelve digits.
@@ -74,6 +76,7 @@ impl<P> Identities<P> {
                 secret: user.secret.as_str().into(),
                 session_token: user.session_token.as_deref().map(Into::into),
                 user_arn: user.arn.as_str().into(),
+                role_arn: role_of(&user.arn).map(Into::into),
                 user_id: user.user_id.as_str().into(),
                 policies: policies.into(),
             };
@@ -100,6 +103,14 @@ impl<P> Identities<P> {
 /// `123456789012` of `arn:aws:iam::123456789012:user/ann`.
 fn account_of(arn: &str) -> &str {
     arn.split(':').nth(4).unwrap_or_default()
+}
+
+/// `arn:aws:iam::123456789012:role/admin` of `arn:aws:sts::123456789012:assumed-role/admin/ann`.
+fn role_of(arn: &str) -> Option<String> {
+    let (partition, session) = arn.strip_prefix("arn:")?.split_once(":sts::")?;
+    let (account_id, session) = session.split_once(":assumed-role/")?;
+    let (role, _) = session.rsplit_once('/')?;
+    Some(format!("arn:{partition}:iam::{account_id}:role/{role}"))
 }
 
 impl fmt::Display for IdentityError {
@@ -141,6 +152,15 @@ mod tests {
             user_id: format!("AIDA{id}"),
             policies: policies.iter().map(|text| (*text).to_owned()).collect(),
         }
+    }
+
+    #[test]
+    fn the_role_of_a_session() {
+        let check = |arn: &str, expected: Option<&str>| assert_eq!(role_of(arn).as_deref(), expected, "{arn}");
+        check("arn:aws:sts::123456789012:assumed-role/admin/ann", Some("arn:aws:iam::123456789012:role/admin"));
+        check("arn:aws-cn:sts::123456789012:assumed-role/a/b/c", Some("arn:aws-cn:iam::123456789012:role/a/b"));
+        check("arn:aws:sts::123456789012:federated-user/ann", None);
+        check("arn:aws:iam::123456789012:user/assumed-role/ann", None);
     }
 
     fn numbers(users: Vec<User>) -> Result<Identities<u32>, String> {

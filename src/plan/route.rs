@@ -57,6 +57,10 @@ pub enum RouteConflict {
     NoLeadingSlash,
 }
 
+/// What `ANY` stands for. Another word, or one of these in other letters, is a method that no policy names, and that a
+/// backend may well take for one of these. (Guide, `api-gateway-method-settings-method-request`.)
+const METHODS: [&str; 7] = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"];
+
 #[derive(Debug, Default)]
 pub struct RouteTable {
     nodes: Vec<Node>,
@@ -79,7 +83,7 @@ impl Node {
 
     fn method(&self, http_method: &str) -> Option<MethodIndex> {
         let exact = self.methods.iter().find(|(name, _)| **name == *http_method);
-        exact.map(|(_, index)| *index).or(self.any)
+        exact.map(|(_, index)| *index).or_else(|| self.any.filter(|_| METHODS.contains(&http_method)))
     }
 }
 
@@ -210,8 +214,7 @@ impl RouteTable {
 
 /// A method's name, in memory of its own only where it is none that API Gateway knows.
 pub fn method_name(http_method: &str) -> Cow<'static, str> {
-    const KNOWN: [&str; 8] = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "ANY"];
-    let known = KNOWN.iter().find(|known| **known == http_method);
+    let known = METHODS.iter().chain(&["ANY"]).find(|known| **known == http_method);
     known.map_or_else(|| http_method.to_owned().into(), |known| (*known).into())
 }
 

@@ -73,10 +73,14 @@ fn checked(user: &IamUser, iam: &Iam, account_id: &str) -> Result<User, String> 
     })
 }
 
-/// Like those of IAM, `AIDA` and 17 letters and digits; the same whenever the ARN is.
+/// Like those of IAM, `AIDA` and 17 letters and digits, of a role's session `AROA`, as many, and its name; the same whenever
+/// the ARN is.
 fn user_id(arn: &str) -> String {
-    let hash = sign::hash(arn.as_bytes()).to_uppercase();
-    format!("AIDA{}", &hash[..17])
+    let id = |kind: &str, of: &str| format!("{kind}{}", &sign::hash(of.as_bytes()).to_uppercase()[..17]);
+    match arn.rsplit_once('/').filter(|(role, _)| role.contains(":assumed-role/")) {
+        Some((role, session)) => format!("{}:{session}", id("AROA", role)),
+        None => id("AIDA", arn),
+    }
 }
 
 /// # Errors

@@ -14,12 +14,14 @@ use crate::harness::{Api, Backend, Driver, Gateway, Message, http, http_proxy, m
 on_both_drivers! {
     who_signed_may_call,
     whose_signature_is_none,
+    users_are_exchanged_by_a_reload,
     a_body_is_part_of_the_proof,
     nothing_is_done_before_the_proof,
     who_waits_to_continue,
     presigned_requests,
     what_policies_let_a_user_do,
     another_account_needs_the_apis_policy_too,
+    a_session_is_its_roles,
     paths_and_queries_are_signed_as_they_are_sent,
     who_called_is_told,
     who_may_have_a_new_answer_of_a_cache,
@@ -205,6 +207,37 @@ fn who_signed_may_call(driver: Driver) {
     assert_eq!(unsigned.field("x-amzn-errortype"), Some("MissingAuthenticationTokenException"));
     let output = gateway.log(8).iter().map(Value::to_string).collect::<String>() + &gateway.output();
     assert!(!output.contains(ANN.secret) && !output.contains("session-of-eve") && !output.contains("Signature="));
+}
+
+/// The file that has them, and those that it names. A user's new secret is the only one from then on.
+fn users_are_exchanged_by_a_reload(driver: Driver) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let write = |name: &str, value: Value| {
+        std::fs::write(folder.path().join(name), value.to_string()).expect("the folder is ours");
+    };
+    let user = |name: &str, key: &Key, secret: &str| json!({ "name": name, "access_key_id": key.id, "secret": secret, "policies": ["policy.json"] });
+    write("policy.json", policy(&[statement("Allow", "execute-api:Invoke", &["GET/a"])]));
+    write("users.json", json!({ "users": [user("ann", &ANN, ANN.secret)] }));
+    let users = folder.path().join("users.json");
+    let api = locked(&[("GET /a", mock(200, "in")), ("GET /b", mock(200, "in"))]);
+    let gateway = Gateway::with(&api).driver(driver).shards(2).set("iam.users_file", users.display()).start();
+    let statuses = || {
+        [(&ANN, "GET /a"), (&ANN, "GET /b"), (&BOB, "GET /a"), (&BOB, "GET /b")]
+            .map(|(key, line)| call(&gateway, key, line).status())
+    };
+    assert_eq!(statuses(), [200, 403, 403, 403]);
+
+    write("policy.json", policy(&[statement("Allow", "execute-api:Invoke", &["GET/b"])]));
+    write("users.json", json!({ "users": [user("bob", &BOB, BOB.secret), user("ann", &ANN, CAT.secret)] }));
+    assert_eq!(gateway.reload().status(), 200);
+    assert_eq!(statuses(), [403, 403, 403, 200]);
+    let renewed = Key { secret: CAT.secret, ..ANN };
+    assert_eq!(call(&gateway, &renewed, "GET /b").text(), "in");
+
+    write("policy.json", json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Perhaps" }] }));
+    let answer = gateway.reload();
+    assert!(answer.status() == 422 && answer.text().contains("users were not reloaded"), "{}", answer.text());
+    assert_eq!(statuses(), [403, 403, 403, 200]);
 }
 
 fn whose_signature_is_none(driver: Driver) {
@@ -573,6 +606,45 @@ fn another_account_needs_the_apis_policy_too(driver: Driver) {
         // Nobody is let in unsigned, whatever the policy says of everybody.
         assert_eq!(gateway.get("/a").status(), 403);
     }
+}
+
+/// What policies say of a role is said of its sessions. (IAM user guide, "AWS JSON policy elements: Principal".)
+fn a_session_is_its_roles(driver: Driver) {
+    let of = |effect: &str, principal: Value, condition: Value| json!({ "Effect": effect, "Principal": principal, "Action": "*", "Resource": "execute-api:/*", "Condition": condition });
+    let api = |statements: Value| {
+        let policy = json!({ "Version": "2012-10-17", "Statement": statements });
+        locked(&[("GET /a", mock(200, "in"))]).with("x-amazon-apigateway-policy", policy)
+    };
+    let (role, everybody) = (json!({ "AWS": "arn:aws:iam::111111111111:role/admin" }), json!("*"));
+    let anywhere =
+        json!({ "Version": "2012-10-17", "Statement": { "Effect": "Allow", "Action": "*", "Resource": "*" } });
+    let session = json!({
+        "name": "eve", "access_key_id": EVE.id, "secret": EVE.secret, "session_token": EVE.token,
+        "arn": "arn:aws:sts::111111111111:assumed-role/admin/ann", "policies": [anywhere.to_string()],
+    });
+    let first = api(json!(of("Allow", role.clone(), json!({}))));
+    let start = Gateway::with(&first).driver(driver);
+    let settings = start.folder.path().join("settings.json");
+    std::fs::write(&settings, json!({ "iam": { "users": [session] } }).to_string()).expect("the folder is ours");
+    let gateway = start.arg("--config").arg(settings.display().to_string()).start();
+    let status = |statements: Value| {
+        gateway.write("api0.yaml", &api(statements).text());
+        assert_eq!(gateway.reload().status(), 200);
+        call(&gateway, &EVE, "GET /a").status()
+    };
+    assert_eq!(call(&gateway, &EVE, "GET /a").status(), 200);
+    let all = || of("Allow", everybody.clone(), json!({}));
+    let when = |operator: &str, key: &str, value: &str| {
+        let mut condition = json!({});
+        condition[operator][key] = json!(value);
+        of("Allow", everybody.clone(), condition)
+    };
+    assert_eq!(status(json!([all(), of("Deny", role, json!({}))])), 403);
+    assert_eq!(status(json!(when("ArnLike", "aws:PrincipalArn", "arn:aws:iam::*:role/admin"))), 200);
+    assert_eq!(status(json!(when("ArnLike", "aws:PrincipalArn", "arn:aws:sts::*:assumed-role/admin/*"))), 403);
+    assert_eq!(status(json!(when("StringEquals", "aws:username", "ann"))), 403);
+    assert_eq!(status(json!(when("StringEquals", "aws:PrincipalType", "AssumedRole"))), 200);
+    assert_eq!(status(json!(when("StringLike", "aws:userid", "AROA*:ann"))), 200);
 }
 
 fn paths_and_queries_are_signed_as_they_are_sent(driver: Driver) {

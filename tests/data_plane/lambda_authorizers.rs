@@ -19,6 +19,8 @@ on_both_drivers! {
     another_authorizers_decision_is_not_ours,
     logs_have_no_token,
     request_authorizers,
+    a_decision_is_about_what_the_function_was_told,
+    an_absolute_target_decides_whose_host_is_judged,
     whoever_keeps_nothing_may_be_asked_about_anything,
 }
 
@@ -474,6 +476,64 @@ fn request_authorizers(driver: Driver) {
     assert_eq!((&event["httpMethod"], &event["resource"], &event["path"]), (&json!("GET"), &json!("/a"), &json!("/a")));
     assert_eq!(event["requestContext"]["identity"]["sourceIp"], json!("127.0.0.1"));
     assert!(event.get("body").is_none());
+}
+
+/// Not about what the gateway keeps from it, or says in its place.
+fn a_decision_is_about_what_the_function_was_told(driver: Driver) {
+    let functions = functions(|_, event| {
+        let said = |name: &str| event["headers"][name].as_str().unwrap_or_default().to_owned();
+        let effect = match (said("Host").as_str(), said("X-Forwarded-For").as_str()) {
+            ("good.test", _) | (_, "127.0.0.1") => "Allow",
+            _ => "Deny",
+        };
+        Invoked::Result(policy(effect, &["*"]))
+    });
+    let by = |source: &str| json!({ "type": "request", "identitySource": format!("method.request.header.{source}") });
+    let client_of = |source: &str| {
+        let gateway = gateway(&locked(by(source)), &functions, driver).start();
+        let client = gateway.connect();
+        (gateway, client)
+    };
+    let (_gateway, mut client) = client_of("X-Tenant");
+    let nominated = "X-Tenant: blue\r\nConnection: X-Tenant\r\n";
+    let asked = || functions.requests().len();
+    assert_eq!((send(&mut client, "GET /a", nominated).status(), asked()), (401, 0));
+    assert_eq!((send(&mut client, "GET /a", "X-Tenant: blue\r\nX-Tenant:\r\n").status(), asked()), (401, 0));
+    assert_eq!((send(&mut client, "GET /a", "X-Tenant: blue\r\n").status(), asked()), (200, 1));
+
+    let (_gateway, mut client) = client_of("X-Forwarded-For");
+    for address in ["192.0.2.1", "192.0.2.2", "127.0.0.1"] {
+        let fields = format!("X-Forwarded-For: {address}\r\n");
+        assert_eq!((send(&mut client, "GET /a", &fields).status(), asked()), (200, 2), "{address}");
+    }
+}
+
+fn an_absolute_target_decides_whose_host_is_judged(driver: Driver) {
+    let functions = functions(|_, event| {
+        let effect = if event["headers"]["Host"] == "good.test" { "Allow" } else { "Deny" };
+        Invoked::Result(policy(effect, &["*"]))
+    });
+    let api = locked(json!({ "type": "request", "identitySource": "method.request.header.Host" }));
+    let gateway = gateway(&api, &functions, driver).start();
+    let client = &mut gateway.connect();
+    let mut status =
+        |target: &str, host: &str| client.exchange(format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n")).status();
+    for _ in 0..2 {
+        assert_eq!(status("http://good.test/a", "good.test"), 200);
+        assert_eq!(status("/a", "evil.test"), 403);
+        assert_eq!(status("http://evil.test/a", "good.test"), 403);
+        assert_eq!(status("http://good.test/a", "evil.test"), 200);
+    }
+    assert_eq!(functions.requests().len(), 2);
+}
+
+/// Scopes that nobody would look at.
+#[test]
+fn scopes_are_for_tokens() {
+    let api = locked(json!({})).on("GET /a", "security", json!([{ "auth": ["pets/read"] }]));
+    let refused = Gateway::with(&api).set("aws.endpoints", "lambda=http://127.0.0.1:9").run();
+    assert_ne!(refused.code(), 0);
+    assert!(refused.stderr.contains("the authorizer `auth` looks at no scopes"), "{}", refused.stderr);
 }
 
 /// Without kept decisions a function decides what it needs to know.

@@ -386,6 +386,10 @@ fn a_domain_name_is_served_to_its_own_clients_alone(driver: Driver) {
     check(&gateway, &ada, "a.wild.test", "b.wild.test", known);
     check(&gateway, &ada, "a.wild.test", "api.test", FORBIDDEN);
     check(&gateway, &nobody, "open.wild.test", "open.wild.test", (200, "<>"));
+    // Whom one domain name trusts is nobody to those that ask nobody, which a listener of theirs may.
+    for host in ["open.test", "open.wild.test", "unknown.test"] {
+        check(&gateway, &ada, "api.test", host, FORBIDDEN);
+    }
     // Without TLS there are no certificates.
     let plain = gateway.listening[1];
     for host in ["api.test", "x.wild.test"] {

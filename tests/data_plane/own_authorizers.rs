@@ -18,6 +18,7 @@ on_both_drivers! {
     a_kept_answer_is_about_all_that_was_told,
     a_service_that_cannot_be_asked_denies,
     passwords_open,
+    passwords_are_exchanged_by_a_reload,
     a_flush_is_complete_when_it_is_answered,
     a_flush_outruns_who_is_being_asked,
     callers_are_told_apart_by_what_is_said_of_them,
@@ -279,6 +280,32 @@ fn passwords_open(driver: Driver) {
     let lines = gateway.log(2);
     assert_eq!([&lines[0]["who"], &lines[1]["who"]], [&json!("ann"), &json!("ben")]);
     assert!(!gateway.output().contains("secret-of"));
+}
+
+fn passwords_are_exchanged_by_a_reload(driver: Driver) {
+    let api = locked(json!({ "type": "basic", "realm": "Staff only" }));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("users.json");
+    let write = |users: Value| std::fs::write(&path, json!({ "users": users }).to_string()).expect("writable");
+    write(json!([{ "name": "ann", "secret": "secret-of-ann" }]));
+    let gateway = gateway(&api, driver).shards(2).set("basic_auth.users_file", path.display()).start();
+    let shown = |text: &str| send(&gateway, "GET /a", &format!("Authorization: Basic {}\r\n", base64(text))).status();
+    assert_eq!([shown("ann:secret-of-ann"), shown("ben:secret-of-ben")], [200, 401]);
+
+    write(json!([{ "name": "ann", "secret": "renewed-of-ann" }, { "name": "ben", "secret": "secret-of-ben" }]));
+    assert_eq!(gateway.reload().status(), 200);
+    let now = ["ann:secret-of-ann", "ann:renewed-of-ann", "ben:secret-of-ben"];
+    assert_eq!(now.map(shown), [401, 200, 200]);
+
+    write(json!([{ "name": "ann", "secret": "secret-of-ann" }, { "name": "ann", "secret": "secret-of-ann" }]));
+    let refused = gateway.reload();
+    let why = r#"{"message":"users were not reloaded, the old ones stay: basic_auth.users: \"ann\" is given twice"}"#;
+    assert_eq!((refused.status(), refused.text()), (422, why));
+    assert_eq!(now.map(shown), [401, 200, 200]);
+    std::fs::remove_file(&path).expect("it was there");
+    let refused = gateway.reload();
+    assert!(refused.status() == 422 && refused.text().contains("users.json"), "{}", refused.text());
+    assert_eq!(now.map(shown), [401, 200, 200]);
 }
 
 fn flush(gateway: &Gateway) {

@@ -238,6 +238,9 @@ fn endpoints_of_a_vpc(driver: Driver) {
     assert_eq!(all(), [200, 200, 403]);
     adopt(&gateway, &[when(allow("/*"), "IpAddress", "aws:VpcSourceIp", json!("10.0.0.0/8"))]);
     assert_eq!(all(), [200, 200, 403]);
+    // Addresses within a network are not those of callers from outside.
+    adopt(&gateway, &[when(allow("/*"), "IpAddress", "aws:SourceIp", json!(["10.0.0.0/8", "192.0.2.0/24"]))]);
+    assert_eq!(all(), [403, 403, 200]);
     adopt(&gateway, &[allow("/*"), when(deny("/*"), "Null", "aws:SourceVpce", json!("true"))]);
     assert_eq!(all(), [200, 200, 403]);
 }

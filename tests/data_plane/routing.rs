@@ -105,6 +105,8 @@ fn resources_and_methods(driver: Driver) {
         ("GET", "/pets/7", (200, "parameter")),
         ("POST", "/pets/7", (200, "post")),
         ("PUT", "/pets/7", (200, "any")),
+        ("delete", "/pets/7", (403, MISSING)),
+        ("PROPFIND", "/pets/7", (403, MISSING)),
         ("GET", "/pets/7/toys", (200, "toys")),
         ("GET", "/pets/7/toys/1", (200, "greedy")),
         ("GET", "/pets/7/x/y/z", (200, "greedy")),

@@ -20,6 +20,7 @@ on_both_drivers! {
     every_algorithm_that_is_configured,
     where_a_token_stands,
     user_pools_tell_their_tokens_apart,
+    an_expression_is_about_the_audience,
     scopes_are_a_methods_own,
     keys_come_late_and_change,
     what_a_token_says_is_not_fetched,
@@ -56,7 +57,9 @@ fn what_cannot_be_served_is_refused_at_the_start() {
     ] {
         check(from(source), "a token stands in one header, and nowhere else");
     }
+    check(with(jwt(&[]), &[("identityValidationExpression", json!("a"))]), "has no such expression");
     let pools = |arns: Value| json!({ "type": "cognito_user_pools", "providerARNs": arns });
+    check(with(pools(json!([POOL])), &[("identityValidationExpression", json!("("))]), "cannot be used");
     check(pools(json!([])), "names no user pool");
     check(pools(json!([POOL, "arn:aws:cognito-idp:evil.example/:1:userpool/evil.example/_a"])), "is no user pool");
 }
@@ -432,8 +435,35 @@ fn where_a_token_stands(driver: Driver) {
 }
 
 fn pools(server: &Backend, driver: Driver, arns: Value) -> Gateway {
-    let api = locked(json!({ "type": "cognito_user_pools", "providerARNs": arns }));
+    pools_with(server, driver, json!({ "providerARNs": arns }))
+}
+
+fn pools_with(server: &Backend, driver: Driver, authorizer: Value) -> Gateway {
+    let api = locked(with(authorizer, &[("type", json!("cognito_user_pools"))]));
     gateway(&api, driver).set("jwt.cognito_endpoint", server.url()).start()
+}
+
+/// `identityValidationExpression` of a user pool's authorizer. (API reference, `API_Authorizer`.)
+fn an_expression_is_about_the_audience(driver: Driver) {
+    let signer = Signer::rsa("1");
+    let set = key_set(&[&signer]);
+    let server = Backend::start(move |conversation| conversation.send(&set));
+    let expression = json!("client-[12]");
+    let gateway =
+        pools_with(&server, driver, json!({ "providerARNs": [POOL], "identityValidationExpression": expression }));
+    let status = |path: &str, changes: &[(&str, Value)]| {
+        with_token(&gateway, path, &signer.token(&pool_claims(changes))).status()
+    };
+    ready(&gateway, &signer.token(&pool_claims(&[("aud", json!("client-1"))])));
+    for _ in 0..2 {
+        assert_eq!(status("/a", &[("aud", json!("client-2"))]), 200);
+        for other in [json!("client-3"), json!("client-12"), json!(["client-1"]), json!(""), Value::Null] {
+            assert_eq!(status("/a", &[("aud", other.clone())]), 401, "{other}");
+        }
+        // Access tokens are for no audience.
+        let access = [("token_use", json!("access")), ("scope", json!("pets/read")), ("aud", Value::Null)];
+        assert_eq!(status("/scoped", &access), 401);
+    }
 }
 
 fn user_pools_tell_their_tokens_apart(driver: Driver) {

@@ -19,7 +19,7 @@ impl Asking<'_> {
         let Some(value) = self.only_field("authorization") else {
             return Err(self.challenged(Counter::AuthorizerNoIdentity, challenge));
         };
-        let shown = credentials(value).filter(|(name, password)| self.shard.settings.passwords.opens(name, password));
+        let shown = credentials(value).filter(|(name, password)| self.shard.knows(name, password));
         let Some((name, _)) = shown else {
             return Err(self.challenged(Counter::AuthorizerUnauthorized, challenge));
         };

@@ -26,6 +26,8 @@ impl Context for RequestFacts<'_> {
     fn values(&self, key: &ConditionKey) -> Values<'_> {
         let facts = self.inbound.facts;
         match key {
+            // Of what came through an endpoint, only `aws:VpcSourceIp` is known.
+            ConditionKey::SourceIp if self.endpoint.is_some() => Values::Absent,
             ConditionKey::SourceIp => Values::One(Value::Address(self.source_ip.to_canonical())),
             ConditionKey::CurrentTime | ConditionKey::EpochTime => Values::One(Value::Time(self.now_s)),
             ConditionKey::SecureTransport => {
@@ -35,9 +37,13 @@ impl Context for RequestFacts<'_> {
             ConditionKey::Referer => of_header(&self.referer, || self.field("referer")),
             ConditionKey::RequestedRegion => text(facts.stage.map(|stage| &*stage.region)),
             ConditionKey::PrincipalAccount => self.of_caller(|iam| &iam.account_id),
-            ConditionKey::PrincipalArn => self.of_caller(|iam| &iam.user_arn),
-            ConditionKey::PrincipalType => self.of_caller(|_| "User"),
+            // Of a role's session, its role's. (IAM guide, "AWS global condition context keys".)
+            ConditionKey::PrincipalArn => self.of_caller(|iam| iam.role_arn.as_ref().unwrap_or(&iam.user_arn)),
+            ConditionKey::PrincipalType => {
+                self.of_caller(|iam| if iam.role_arn.is_some() { "AssumedRole" } else { "User" })
+            }
             ConditionKey::UserId => self.of_caller(|iam| &iam.caller),
+            ConditionKey::UserName if self.iam.is_some_and(|iam| iam.role_arn.is_some()) => Values::Absent,
             ConditionKey::UserName => self.of_caller(|iam| iam.user_arn.rsplit('/').next().unwrap_or("")),
             ConditionKey::SourceVpc => text(self.endpoint.map(|endpoint| &*endpoint.vpc_id)),
             ConditionKey::SourceVpce => text(self.endpoint.map(|endpoint| &*endpoint.vpce_id)),

@@ -71,6 +71,7 @@ impl Asking<'_> {
             account_id: user.account_id.clone(),
             caller: user.user_id.clone(),
             user_arn: user.user_arn.clone(),
+            role_arn: user.role_arn.clone(),
         };
         let identity = Identity { iam: Some(Box::new(iam)), ..Identity::default() };
         self.judge_user(stage, user, &identity, Action::Invoke, arn)?;
@@ -108,8 +109,8 @@ impl Asking<'_> {
         arn: &str,
     ) -> Result<(), Refused> {
         let context = self.request_facts(Some(identity));
-        let principal =
-            Principal::Aws(AwsPrincipal { account_id: &user.account_id, arn: &user.user_arn, role_arn: None });
+        let role_arn = user.role_arn.as_deref();
+        let principal = Principal::Aws(AwsPrincipal { account_id: &user.account_id, arn: &user.user_arn, role_arn });
         let request = policy::Request { action, resource: arn, principal, context: &context };
         let own = user.policies.iter().map(|policy| policy.evaluate(&request)).fold(Verdict::Neutral, stronger);
         let of_api = stage.resource_policy.as_ref().map(|policy| policy.evaluate(&request));

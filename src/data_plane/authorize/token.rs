@@ -114,6 +114,11 @@ impl Asking<'_> {
         if let Some(token_use) = issuer.token_use(scopes) {
             verified.check_use(token_use).map_err(|error| self.refused(error))?;
         }
+        if let Some(pattern) = &issuer.audience_pattern
+            && !verified.audience().is_some_and(|audience| pattern.is_match(audience))
+        {
+            return Err(self.refused(JwtError::Audience));
+        }
         verified.check_scopes(scopes).map_err(|error| {
             self.shard.recorder.count(Counter::AuthorizerDenied);
             Refused { error: GatewayError::AccessDenied, detail: None, note: Some(error.to_string()) }

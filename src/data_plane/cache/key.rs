@@ -60,12 +60,17 @@ pub fn write_values(source: &ValueSource, inbound: &Inbound<'_>, without_path: b
     }
 }
 
-/// Each value behind a one, and a zero at the end.
 fn header_values(name: &str, head: &RequestHead<'_, '_>, out: &mut Vec<u8>) {
-    for field in head.fields.iter().filter(|field| field.name.eq_ignore_ascii_case(name)) {
+    let fields = head.fields.iter().filter(|field| field.name.eq_ignore_ascii_case(name));
+    values(|value| fields.for_each(|field| value(field.value)), out);
+}
+
+/// Each value that `all` gives behind a one, and a zero at the end.
+pub fn values(all: impl FnOnce(&mut dyn FnMut(&[u8])), out: &mut Vec<u8>) {
+    all(&mut |value| {
         out.push(1);
-        part(field.value, out);
-    }
+        part(value, out);
+    });
     out.push(0);
 }
 
@@ -73,17 +78,12 @@ fn query_values(name: &str, query: &str, out: &mut Vec<u8>) {
     let plain = |text: &str| !text.bytes().any(|byte| byte == b'%' || byte == b'+');
     if plain(query) {
         let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-        for (_, value) in pairs.filter(|(found, _)| *found == name) {
-            out.push(1);
-            part(value.as_bytes(), out);
-        }
+        let found = pairs.filter(|(found, _)| *found == name);
+        values(|value| found.for_each(|(_, one)| value(one.as_bytes())), out);
     } else {
-        for (_, value) in query_pairs(Some(query)).filter(|(found, _)| found == name.as_bytes()) {
-            out.push(1);
-            part(&value, out);
-        }
+        let found = query_pairs(Some(query)).filter(|(found, _)| found == name.as_bytes());
+        values(|value| found.for_each(|(_, one)| value(&one)), out);
     }
-    out.push(0);
 }
 
 pub fn part(bytes: &[u8], out: &mut Vec<u8>) {

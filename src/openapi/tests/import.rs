@@ -38,6 +38,12 @@ fn what_aws_passes_over_is_a_warning() {
     let unenforced = with_operation(&format!("security: [{{basic: []}}]\n{MOCK}"))
         + "components: {securitySchemes: {basic: {type: http, scheme: basic}}}\n";
     check_warned(&unenforced, &["6:19: nothing enforces the security scheme `basic`"]);
+    // One that was meant to be enforced.
+    let meant = unenforced.replace("scheme: basic", "scheme: basic, x-amazon-apigateway-authorizor: {type: token}");
+    let found = problems(&meant, &lenient());
+    assert!(found[0].contains("unknown extension `x-amazon-apigateway-authorizor`"), "{found:?}");
+    let imported = load_text("t.yaml", &meant, &lenient());
+    assert!(imported.is_err(), "it would be open");
     check_warned(
         &with_operation("x-amazon-apigateway-integration: {type: mock, payloadFormatVersion: '2.0'}"),
         &["6:53: `payloadFormatVersion: 2.0` belongs to an HTTP API; HTTP APIs are not served by this version"],

@@ -59,14 +59,18 @@ pub fn of_method(
             let known = compilation.authorizers.known.get(&authorizer.id).copied();
             let index = known.unwrap_or_else(|| {
                 let compiled = compile(compilation, source, authorizer);
-                let index = compiled.map(|authorizer| {
+                let index = compiled.and_then(|authorizer| {
+                    let Ok(index) = u16::try_from(compilation.authorizers.list.len()) else {
+                        compilation.refuse(at.clone(), "there are more than 65536 authorizers").help(HELP);
+                        return None;
+                    };
                     compilation.authorizers.list.push(authorizer);
-                    AuthorizerIndex((compilation.authorizers.list.len() - 1) as u16)
+                    Some(AuthorizerIndex(index))
                 });
                 compilation.authorizers.known.insert(authorizer.id.clone(), index);
                 index
             });
-            let Some(authorizer) = index else {
+            let Some(index) = index else {
                 // Where that is refused, what is wrong with the authorizer has been said.
                 if compilation.compiler.on_unsupported == Unsupported::Deny {
                     let message = format!("the authorizer `{}` cannot be asked", authorizer.name);
@@ -74,8 +78,15 @@ pub fn of_method(
                 }
                 return Authorization::None;
             };
+            let reads_tokens =
+                matches!(authorizer.authorizer_type, AuthorizerType::CognitoUserPools | AuthorizerType::Jwt);
+            if !method.authorization_scopes.is_empty() && !reads_tokens {
+                let message = format!("the authorizer `{}` looks at no scopes", authorizer.name);
+                let help = "take the scopes away; those of a token are looked at by `cognito_user_pools` and `jwt`";
+                compilation.refuse_or_deny(pointer.child("authorizationScopes"), message).help(help);
+            }
             let scopes = method.authorization_scopes.iter().map(|scope| scope.as_str().into()).collect();
-            Authorization::By { authorizer, scopes }
+            Authorization::By { authorizer: index, scopes }
         }
     }
 }
@@ -178,6 +189,7 @@ impl Context<'_, '_, '_> {
     fn user_pools(&mut self) -> Option<Box<[Issuer]>> {
         let TokenOptions { token_bytes_max, leeway_s, cognito_endpoint } = self.tokens();
         let endpoint = cognito_endpoint.as_deref();
+        let audience_pattern = self.pattern()?;
         let mut issuers = Vec::new();
         for arn in &self.authorizer.provider_arns {
             let made = UserPool::of_arn(arn).and_then(|pool| {
@@ -187,7 +199,8 @@ impl Context<'_, '_, '_> {
                     leeway_s,
                     ..Verifier::of_issuer("", Audience::Any)
                 };
-                Ok(Issuer { verifier, keys: pool.key_source(endpoint)?, is_user_pool: true })
+                let audience_pattern = audience_pattern.clone();
+                Ok(Issuer { verifier, keys: pool.key_source(endpoint)?, is_user_pool: true, audience_pattern })
             });
             match made {
                 Ok(issuer) => issuers.push(issuer),
@@ -209,6 +222,10 @@ impl Context<'_, '_, '_> {
 
     fn issuer(&mut self) -> Option<Issuer> {
         const AT: &str = "jwtConfiguration";
+        if self.authorizer.identity_validation_expression.is_some() {
+            let help = "take it away; whom tokens have to be for stands in `audience`";
+            return self.refuse("identityValidationExpression", "a `jwt` authorizer has no such expression", help);
+        }
         let TokenOptions { token_bytes_max, leeway_s, .. } = self.tokens();
         let JwtConfiguration { issuer, audience, jwks_uri, algorithms } =
             self.authorizer.jwt_configuration.clone().unwrap_or_default();
@@ -245,7 +262,7 @@ impl Context<'_, '_, '_> {
             // AWS demands it of the algorithms that it takes.
             verifier.kid_required = false;
         }
-        Some(Issuer { verifier, keys, is_user_pool: false })
+        Some(Issuer { verifier, keys, is_user_pool: false, audience_pattern: None })
     }
 
     /// The inner `None` takes every token.
