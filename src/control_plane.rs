@@ -75,7 +75,7 @@ use health::{HealthChecks, Prober};
 use keeper::Fresh;
 use key_sets::fetch::Getter;
 use key_sets::{KeySetKeeper, KeySetSettings};
-use publish::{Builder, Links, Published, Publisher, Reload, ReloadCertificates, Unresolved};
+use publish::{Builder, Links, Published, Publisher, Reload, ReloadFiles, Unresolved};
 use resolver::lookup::Lookup;
 use resolver::{Resolver, TtlBounds};
 use server::{Admin, Management};
@@ -110,7 +110,7 @@ pub struct Control {
     pub fresh: mpsc::UnboundedReceiver<Fresh>,
     pub access_log: Option<AccessLog>,
     /// Called on SIGHUP and `POST /reload`.
-    pub reload_certificates: ReloadCertificates,
+    pub reload_files: ReloadFiles,
     /// Further conditions of readiness: that listeners are bound.
     pub checks: Vec<Check>,
     /// What else `/metrics` tells.
@@ -195,8 +195,8 @@ impl ControlPlane {
             .aws_credentials
             .map(|(keeper, wanting)| (keeper, CredentialsNeed { watched: watching.subscribe(), wanting }));
         let shared = Arc::clone(&state);
-        let (fresh, reload_certificates) = (control.fresh, control.reload_certificates);
-        let (unresolved, links) = (settings.unresolved, Links { reloads: asked, fresh, watching, reload_certificates });
+        let (fresh, reload_files) = (control.fresh, control.reload_files);
+        let (unresolved, links) = (settings.unresolved, Links { reloads: asked, fresh, watching, reload_files });
         Ok(ControlPlane {
             publisher: Publisher::new(builder, shared, resolver, files, unresolved, links),
             health_checks,

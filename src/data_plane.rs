@@ -33,7 +33,6 @@ pub mod forwarding;
 pub mod identity;
 pub mod integrate;
 pub mod live;
-pub mod passwords;
 pub mod request_parts;
 pub mod respond;
 pub mod settings;

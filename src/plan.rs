@@ -22,7 +22,8 @@
 //! - [`throttle`]: how often methods may be called.
 //! - [`vpc`]: which networks stand for which VPC endpoints.
 //! - [`clients`]: API keys and usage plans, beside the plan.
-//! - [`identity`]: who may sign requests, beside the plan; [`aws_credentials`]: with what the gateway's own are signed.
+//! - [`identity`], [`passwords`]: who may sign requests, and who has a password, beside the plan; [`aws_credentials`]: with
+//!   what the gateway's own requests are signed.
 //! - [`key_sets`]: the keys that tokens are verified with, beside the plan.
 //! - [`delivery`]: how a plan and what belongs to it reach the shards.
 //! - [`compile`]: from the model to a plan, or the list of what stands against it.
@@ -42,6 +43,7 @@ pub mod integration;
 pub mod key_sets;
 pub mod lambda;
 pub mod mock_status;
+pub mod passwords;
 pub mod protection;
 pub mod release;
 pub mod route;

@@ -2,14 +2,16 @@
 //!
 //! Everything that can be wrong is found before anything is served: certificates, addresses, documents, host names. A
 //! start that fails leaves nothing behind. [`bind`] has the addresses, [`listeners`] what TLS on them needs, [`truststores`]
-//! those of custom domain names; [`access`] has the credentials of the admin listener, [`aws`] those of IAM users and what the
-//! settings say of AWS's services; `functions` starts the function host; [`probe`] asks targets for their health, [`fetch`] others for anything else, both over a
-//! [`peer`]; [`test_invoke`] starts one shard, for one exchange.
+//! those of custom domain names; [`access`] has the credentials of the admin listener, [`callers`] those of the users that
+//! the settings know, [`aws`] what they say of AWS's services; `functions` starts the function host; [`probe`] asks targets
+//! for their health, [`key_sets`] issuers for their keys, [`fetch`] others for credentials, all over a [`peer`] whose answers
+//! [`asked`] reads; [`test_invoke`] starts one shard, for one exchange.
 
 pub mod access;
+mod asked;
 pub mod aws;
-mod basic_auth;
 mod bind;
+mod callers;
 pub mod fetch;
 mod functions;
 mod key_sets;
@@ -34,7 +36,7 @@ use crate::control_plane::clients::ClientsFollower;
 use crate::control_plane::clients::memberships::Metered;
 use crate::control_plane::keeper::{self, Fresh, KeeperHandle, KeeperParts, KeeperSettings};
 use crate::control_plane::operation::{Random, SystemRandom};
-use crate::control_plane::publish::Builder;
+use crate::control_plane::publish::{Builder, ReloadFiles};
 use crate::control_plane::resolver::lookup::{Lookup, SystemLookup};
 use crate::control_plane::server::{Management, TESTS_MAX};
 use crate::control_plane::serving::Serving;
@@ -64,9 +66,7 @@ use crate::plan::clients::digest::Secret;
 use crate::plan::compile;
 use crate::plan::compile::targets::{FunctionTarget, Targets, TokenOptions};
 use crate::plan::delivery::{Delivery, Fleet};
-use crate::plan::identity::Identities;
 use crate::plan::vpc::{VpcEndpoint, VpcEndpoints};
-use crate::policy::{self, Policy, PolicyKind};
 use crate::sign::Timestamp;
 use crate::stats::Registry;
 use truststores::TruststoreFolder;
@@ -116,6 +116,7 @@ pub fn serve(
     let builder = builder(keeper, config);
 
     let settings = Arc::new(settings(config, shards)?);
+    let first_callers = Arc::new(callers::callers(config)?);
     let limits = Arc::new(SharedLimits::new(shards, &settings.throttle, meters));
     let serving = Arc::new(AtomicUsize::new(0));
     let (report, reports) = mpsc::channel();
@@ -169,6 +170,7 @@ pub fn serve(
             tls: server_tls.clone(),
             truststores,
         });
+        fleet.deliver_to_all(&Delivery::Callers(first_callers));
         let control = Control {
             fleet: Arc::clone(&fleet),
             registry,
@@ -190,7 +192,7 @@ pub fn serve(
             management,
             fresh,
             access_log,
-            reload_certificates: Arc::new(move || server_tls.as_ref().map_or(Ok(()), |tls| tls.reload())),
+            reload_files: reload_files(config.clone(), server_tls, Arc::clone(&fleet)),
             checks: vec![("listeners", {
                 let serving = Arc::clone(&serving);
                 Box::new(move || serving.load(Ordering::Acquire) == shards)
@@ -213,6 +215,22 @@ pub fn serve(
             sync.finish(LAST_SYNC);
         }
         Ok(reason)
+    })
+}
+
+/// Reads again what is not of the documents: certificates, truststores, lists of revoked certificates; users. Neither of the
+/// two keeps the other from being taken.
+fn reload_files(config: Config, tls: Option<Arc<ServerTls>>, fleet: Arc<dyn Fleet>) -> ReloadFiles {
+    Arc::new(move || {
+        let certificates = tls.as_ref().map_or(Ok(()), |tls| tls.reload());
+        let callers = callers::callers(&config).map(|callers| {
+            fleet.deliver_to_all(&Delivery::Callers(Arc::new(callers)));
+        });
+        let problems = [("certificates", certificates), ("users", callers)].into_iter().filter_map(|(what, read)| {
+            read.err().map(|reason| format!("{what} were not reloaded, the old ones stay: {reason}"))
+        });
+        let problems: Vec<String> = problems.collect();
+        if problems.is_empty() { Ok(()) } else { Err(problems.join("; ")) }
     })
 }
 
@@ -491,24 +509,12 @@ fn settings(config: &Config, shards: usize) -> Result<Settings, String> {
             clock_skew_s: config.iam.clock_skew_ms.div_ceil(1000),
             signing_keys_max: config.iam.signing_keys_max as usize,
         },
-        identities: Arc::new(identities(config)?),
-        passwords: Arc::new(basic_auth::passwords(&config.basic_auth)?),
         account_id: config.account_id.as_str().into(),
         vpc_endpoints: VpcEndpoints::new(config.vpc.endpoints.iter().map(|described| {
             let endpoint =
                 VpcEndpoint { vpce_id: described.vpce.as_str().into(), vpc_id: described.vpc.as_str().into() };
             (endpoint, described.cidrs.clone())
         })),
-    })
-}
-
-fn identities(config: &Config) -> Result<Identities<Policy>, String> {
-    let limits = policy::Limits::of_bytes(usize::try_from(config.iam.policy_bytes_max).unwrap_or(usize::MAX));
-    aws::identities(config, |document| {
-        Policy::parse(document, PolicyKind::Identity, &limits).map_err(|errors| {
-            let errors = errors.iter().map(|error| format!("{} {}", error.pointer, error.message));
-            errors.collect::<Vec<_>>().join("; ")
-        })
     })
 }
 
@@ -678,6 +684,7 @@ impl Fleet for Shards {
                 free_unused(&mut kept.plans);
                 free_unused(&mut kept.clients);
             }
+            Delivery::Callers(callers) => self.known.note_callers(callers),
             Delivery::KeySets(sets) => self.known.note_key_sets(sets),
             Delivery::AwsCredentials(credentials) => self.known.note_credentials(credentials),
             Delivery::Addresses(_)

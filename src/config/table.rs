@@ -315,7 +315,7 @@ settings! {
         /// `account_id`, a `user_id`, and identity `policies`: documents, or paths of their files. `tollgate config` shows no
         /// secret.
         users: Vec<IamUser> = Vec::new() => Facts::plain().aws("IAM's");
-        /// A file with more of them, as a list `users`; in TOML, YAML or JSON.
+        /// A file with more of them, as a list `users`; in TOML, YAML or JSON. A reload reads it again.
         users_file: Option<PathBuf> = None => Facts::plain();
         /// The largest such file.
         users_file_bytes_max: u64 = 67_108_864 => Facts::bytes(1_024, GIB);
@@ -334,7 +334,7 @@ settings! {
     basic_auth: BasicAuth {
         /// The users: a name, and a password as `secret` or in a `secret_file`. `tollgate config` shows no password.
         users: Vec<BasicUser> = Vec::new() => Facts::plain();
-        /// A file with more of them, as a list `users`; in TOML, YAML or JSON.
+        /// A file with more of them, as a list `users`; in TOML, YAML or JSON. A reload reads it again.
         users_file: Option<PathBuf> = None => Facts::plain();
         /// The largest such file.
         users_file_bytes_max: u64 = 16_777_216 => Facts::bytes(1_024, GIB);

@@ -111,6 +111,7 @@ impl Fleet for FakeFleet {
             Delivery::AwsCredentials(credentials) => {
                 format!("credentials {:?}", credentials.expires_at().map(|at| at.seconds()))
             }
+            Delivery::Callers(callers) => format!("callers {}", callers.identities.len()),
             Delivery::KeySets(sets) => format!("key sets {}", sets.revision),
             Delivery::FlushCache(flush) => {
                 flush.note_done();

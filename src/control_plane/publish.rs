@@ -90,7 +90,7 @@ pub struct Publisher {
     pub fresh: mpsc::UnboundedReceiver<Fresh>,
     /// What health checks are to check.
     pub watching: Watching,
-    reload_certificates: ReloadCertificates,
+    reload_files: ReloadFiles,
     generation: u64,
     /// Of what is served of the keeper's.
     revision: u64,
@@ -105,12 +105,12 @@ pub struct Links {
     pub reloads: mpsc::Receiver<Reload>,
     pub fresh: mpsc::UnboundedReceiver<Fresh>,
     pub watching: Watching,
-    pub reload_certificates: ReloadCertificates,
+    pub reload_files: ReloadFiles,
 }
 
-/// Reads certificates, truststores and lists of revoked certificates again and gives them to the listeners: all, or
-/// none and why. May wait.
-pub type ReloadCertificates = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
+/// Reads again what is not of the documents, and gives it to listeners and shards: certificates, truststores and lists of
+/// revoked certificates all or none, users all or none. What was not taken is told. May wait.
+pub type ReloadFiles = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
 
 impl Publisher {
     pub fn new(
@@ -121,7 +121,7 @@ impl Publisher {
         unresolved: Unresolved,
         links: Links,
     ) -> Publisher {
-        let Links { reloads, fresh, watching, reload_certificates } = links;
+        let Links { reloads, fresh, watching, reload_files } = links;
         Publisher {
             builder,
             state,
@@ -131,7 +131,7 @@ impl Publisher {
             reloads,
             fresh,
             watching,
-            reload_certificates,
+            reload_files,
             generation: 0,
             revision: 0,
             clients_revision: 0,
@@ -190,7 +190,7 @@ impl Publisher {
         outcome
     }
 
-    /// Answers everybody who has asked so far with one publication, and certificates read anew before it. Neither of the two
+    /// Answers everybody who has asked so far with one publication, and what stands in other files read anew before it. Neither of the two
     /// keeps the other from being taken.
     async fn serve(&mut self, first: Reload) {
         let asked_by = first.asked_by;
@@ -198,24 +198,21 @@ impl Publisher {
         while let Ok(another) = self.reloads.try_recv() {
             waiting.push(another);
         }
-        let certificates = self.reload_certificates().await;
+        let files = self.reload_files().await;
         let outcome = self.publish(asked_by, true).await;
-        let outcome = outcome.and_then(|published| certificates.map(|()| published));
+        let outcome = outcome.and_then(|published| files.map(|()| published));
         for reply in waiting.into_iter().filter_map(|reload| reload.reply) {
             // Who asked may have gone.
             let _ = reply.send(outcome.clone());
         }
     }
 
-    async fn reload_certificates(&self) -> Result<(), String> {
-        let reload = Arc::clone(&self.reload_certificates);
+    async fn reload_files(&self) -> Result<(), String> {
+        let reload = Arc::clone(&self.reload_files);
         let reloaded = tokio::task::spawn_blocking(move || reload()).await;
-        let reloaded = reloaded.unwrap_or_else(|error| Err(format!("reading them ended unexpectedly: {error}")));
-        reloaded.map_err(|reason| {
-            let reason = format!("certificates were not reloaded, the old ones stay: {reason}");
-            tracing::error!("{reason}");
-            reason
-        })
+        let reloaded =
+            reloaded.unwrap_or_else(|error| Err(format!("reading certificates and users ended unexpectedly: {error}")));
+        reloaded.inspect_err(|reason| tracing::error!("{reason}"))
     }
 
     async fn try_publish(&mut self, wait_for_shards: bool) -> Result<Published, String> {

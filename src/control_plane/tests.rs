@@ -115,7 +115,7 @@ fn setup(unresolved: Unresolved, files: Vec<PathBuf>) -> Setup {
         management,
         fresh,
         access_log: None,
-        reload_certificates: Arc::new(|| Ok(())),
+        reload_files: Arc::new(|| Ok(())),
         checks: vec![("listeners", Box::new(|| true))],
         more_metrics: None,
         settings: settings(unresolved, watch),

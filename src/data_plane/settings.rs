@@ -1,16 +1,11 @@
 //! Limits and time-outs of the data plane, as `server` took them from the configuration.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use crate::http::head::HeadLimits;
 use crate::limit::Rate;
 use crate::plan::access_log::LogFormat;
-use crate::plan::identity::Identities;
 use crate::plan::vpc::VpcEndpoints;
-use crate::policy::Policy;
-
-use super::passwords::Passwords;
 
 /// All of it is the same for all shards and does not change while they run.
 #[derive(Clone, Debug)]
@@ -43,10 +38,6 @@ pub struct Settings {
     pub cache: CacheSettings,
     pub function: FunctionSettings,
     pub authorizers: AuthorizerSettings,
-    /// Who may sign requests.
-    pub identities: Arc<Identities<Policy>>,
-    /// Of those who may call methods with a `basic` authorizer.
-    pub passwords: Arc<Passwords>,
     /// `$context.accountId`.
     pub account_id: Box<str>,
     /// Which clients come from which VPC.

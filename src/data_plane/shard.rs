@@ -20,7 +20,7 @@ use crate::net::stream::Stream;
 use crate::net::tls::ClientTls;
 use crate::net::tls::server::ListenerTls;
 use crate::plan::clients::Clients;
-use crate::plan::delivery::{AddressBook, CacheFlush, Delivery, Unhealthy};
+use crate::plan::delivery::{AddressBook, CacheFlush, Callers, Delivery, Unhealthy};
 use crate::plan::key_sets::KeySets;
 use crate::plan::{Plan, StagePlan};
 use crate::policy::Policy;
@@ -116,6 +116,8 @@ pub struct Shard {
     pub aws_signer: AwsSigner,
     /// Who may sign requests.
     pub signatures: Signatures<Policy>,
+    /// Whom the settings know; nobody before the first letter of them.
+    callers: RefCell<Option<Arc<Callers>>>,
     /// What authorizers have decided.
     pub decisions: Decisions,
     /// Room for the key of a kept answer.
@@ -151,8 +153,7 @@ impl Shard {
         let seed = (unix.as_nanos() as u64) ^ (parts.index as u64) << 56 ^ u64::from(std::process::id()) << 32;
         let decision_bytes_max = parts.settings.authorizers.shard_bytes_max;
         let AuthorizerSettings { signing_keys_max, clock_skew_s, .. } = parts.settings.authorizers;
-        let identities = Arc::clone(&parts.settings.identities);
-        let signatures = Signatures::new(identities, signing_keys_max, clock_skew_s);
+        let signatures = Signatures::new(signing_keys_max, clock_skew_s);
         let shard = Shard {
             encoders: Encoders::new(parts.settings.compression),
             settings: parts.settings,
@@ -175,6 +176,7 @@ impl Shard {
             mirrors: Cell::new(0),
             aws_signer: AwsSigner::default(),
             signatures,
+            callers: RefCell::default(),
             decisions: Decisions::new(decision_bytes_max),
             cache_key: KeyRoom::default(),
             refreshes: Refreshes::default(),
@@ -212,10 +214,14 @@ impl Shard {
         Rc::clone(&self.live.borrow())
     }
 
-    /// The keys to verify tokens with; whoever begins to verify one does so with these to the end.
     /// What tokens are verified with, for as long as `read` looks at it: to share it would be work for all shards' caches.
     pub fn with_key_sets<R>(&self, read: impl FnOnce(&KeySets) -> R) -> R {
         read(&self.key_sets.borrow())
+    }
+
+    /// Whether it is this user's password.
+    pub fn knows(&self, name: &str, password: &[u8]) -> bool {
+        self.callers.borrow().as_ref().is_some_and(|callers| callers.passwords.opens(name, password))
     }
 
     pub fn is_draining(&self) -> bool {
@@ -269,6 +275,10 @@ impl Shard {
         match delivery {
             Delivery::Plan(plan) => self.adopt(plan),
             Delivery::Clients(clients) => self.adopt_clients(clients),
+            Delivery::Callers(callers) => {
+                self.signatures.adopt(Arc::clone(&callers.identities));
+                self.callers.replace(Some(callers));
+            }
             Delivery::Addresses(addresses) => {
                 for upstream in self.upstreams.borrow().values() {
                     if upstream.origin.host.parse::<IpAddr>().is_err() {

@@ -45,8 +45,9 @@ impl<P> Signer<P> {
 }
 
 impl<P> Signatures<P> {
-    pub fn new(identities: Arc<Identities<P>>, keys_max: usize, skew_seconds: u64) -> Signatures<P> {
-        let state = State { identities, keys: SigningKeys::new(keys_max) };
+    /// Of nobody: who may sign is said later.
+    pub fn new(keys_max: usize, skew_seconds: u64) -> Signatures<P> {
+        let state = State { identities: Arc::new(Identities::empty()), keys: SigningKeys::new(keys_max) };
         Signatures { state: RefCell::new(state), keys_max, skew_seconds }
     }
 
@@ -83,6 +84,12 @@ mod tests {
     use crate::sign::{self, Credentials, PathStyle, Scope};
 
     const REGION: &str = "eu-central-1";
+
+    fn signatures() -> Signatures<usize> {
+        let signatures = Signatures::new(8, 300);
+        signatures.adopt(identities("secret"));
+        signatures
+    }
 
     fn now() -> Timestamp {
         Timestamp::from_seconds(1_440_938_160)
@@ -140,7 +147,7 @@ mod tests {
 
     #[test]
     fn who_signed() {
-        let signatures = Signatures::new(identities("secret"), 8, 300);
+        let signatures = signatures();
         let scope = Scope { region: REGION, service: SERVICE };
         let ann = ("AK", "secret-of-AK", None);
         for _ in 0..2 {
@@ -165,7 +172,7 @@ mod tests {
 
     #[test]
     fn other_secrets_take_the_place_of_those_before() {
-        let signatures = Signatures::new(identities("secret"), 8, 300);
+        let signatures = signatures();
         let scope = Scope { region: REGION, service: SERVICE };
         let old = ("AK", "secret-of-AK", None);
         check(&signatures, old, scope, now(), Ok("arn:aws:iam::123456789012:user/AK"));
@@ -178,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_request_without_a_signature_is_nobodys() {
-        let signatures = Signatures::new(identities("secret"), 8, 300);
+        let signatures = signatures();
         let request = Request {
             method: "GET",
             path: "/",

@@ -8,9 +8,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::Plan;
 use super::aws_credentials::AwsCredentials;
 use super::clients::Clients;
+use super::identity::Identities;
 use super::integration::Origin;
 use super::key_sets::KeySets;
+use super::passwords::Passwords;
 use super::protection::HealthCheck;
+use crate::policy::Policy;
 
 /// The addresses of every origin's host name, by name. Names that did not resolve have an empty list.
 pub type AddressBook = HashMap<Box<str>, Arc<[IpAddr]>>;
@@ -25,6 +28,15 @@ pub struct HealthTarget {
 /// The targets that are to get no requests for the time being.
 pub type Unhealthy = HashSet<HealthTarget>;
 
+/// Whom the settings know, beside any API.
+#[derive(Debug)]
+pub struct Callers {
+    /// Who may sign requests.
+    pub identities: Arc<Identities<Policy>>,
+    /// Of those who may call methods with a `basic` authorizer.
+    pub passwords: Passwords,
+}
+
 /// A message to a shard. Taking one cannot fail: whatever could be wrong with it was found before it was sent.
 #[derive(Clone, Debug)]
 pub enum Delivery {
@@ -32,6 +44,8 @@ pub enum Delivery {
     Plan(Arc<Plan>),
     /// Take API keys and usage plans from here, from the next request on.
     Clients(Arc<Clients>),
+    /// Believe these callers, from the next request on.
+    Callers(Arc<Callers>),
     /// New addresses; connections to addresses that are gone end when idle.
     Addresses(Arc<AddressBook>),
     /// What health checks have found.

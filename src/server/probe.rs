@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use super::asked;
 use super::peer::Peer;
 use crate::control_plane::health::Prober;
-use crate::http::head::{FieldSpace, response};
 use crate::net::tls::ClientTls;
 use crate::plan::integration::Origin;
 
@@ -15,9 +15,6 @@ use crate::plan::integration::Origin;
 pub struct TargetProber {
     client_tls: Arc<ClientTls>,
 }
-
-/// A target that says more before its status is none that works.
-const HEAD_BYTES_MAX: usize = 64 * 1024;
 
 impl TargetProber {
     pub fn new(client_tls: Arc<ClientTls>) -> TargetProber {
@@ -33,31 +30,8 @@ impl TargetProber {
              Connection: close\r\n\r\n"
         );
         peer.send(request.as_bytes()).await?;
-        let mut passed = 0;
-        loop {
-            match status(&peer.plaintext[passed..])? {
-                Some((100..=199, bytes)) => {
-                    passed += bytes;
-                    continue;
-                }
-                Some((status, _)) => return Ok(status),
-                None => {}
-            }
-            if peer.plaintext.len() >= HEAD_BYTES_MAX {
-                return Err(io::Error::other("the answer's head is too large"));
-            }
-            if !peer.receive().await? {
-                return Err(io::Error::other("it closed before it answered"));
-            }
-        }
+        Ok(asked::head(&mut peer).await?.status)
     }
-}
-
-/// The status and the length of the head at the start of `bytes`, if it is all there.
-fn status(bytes: &[u8]) -> io::Result<Option<(u16, usize)>> {
-    let mut space = FieldSpace::new();
-    let head = response(bytes, false, &mut space).map_err(|_| io::Error::other("the answer is no HTTP"))?;
-    Ok(head.map(|head| (head.status, head.bytes)))
 }
 
 impl Prober for TargetProber {

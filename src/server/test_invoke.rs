@@ -59,7 +59,9 @@ impl TestInvoke {
     /// # Errors
     /// The settings name certificate authorities that cannot be read, or a log format that is none.
     pub fn new(config: &Config) -> Result<TestInvoke, String> {
-        TestInvoke::beside(config, Arc::default())
+        let known = Arc::<Known>::default();
+        known.note_callers(&Arc::new(super::callers::callers(config)?));
+        TestInvoke::beside(config, known)
     }
 
     /// The same where shards serve: a test knows what they know.

@@ -64,7 +64,8 @@ impl HttpAddress {
         whole.split_once('?').map_or(whole.clone(), |(path, _)| path.to_owned())
     }
 
-    fn authority(&self) -> String {
+    /// As `Host` has it.
+    pub fn authority(&self) -> String {
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.to_string() };
         match (self.tls, self.port) {
             (true, 443) | (false, 80) => host,

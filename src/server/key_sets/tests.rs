@@ -4,6 +4,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
+use crate::control_plane::resolver::lookup;
 use crate::net::tls::CertificateFiles;
 use crate::net::tls::server::{ListenerTls, ServerTls};
 

@@ -3,10 +3,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::plan::aws_credentials::AwsCredentials;
-use crate::plan::delivery::Delivery;
+use crate::plan::delivery::{Callers, Delivery};
 use crate::plan::key_sets::KeySets;
 
-/// The keys of issuers that deployed APIs name, and the credentials that requests to AWS are signed with.
+/// The keys of issuers that deployed APIs name, the credentials that requests to AWS are signed with, and whom the settings
+/// know.
 #[derive(Default)]
 pub struct Known(Mutex<Latest>);
 
@@ -14,6 +15,7 @@ pub struct Known(Mutex<Latest>);
 struct Latest {
     key_sets: Option<Arc<KeySets>>,
     credentials: Option<Arc<AwsCredentials>>,
+    callers: Option<Arc<Callers>>,
 }
 
 impl Known {
@@ -27,9 +29,16 @@ impl Known {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).credentials = Some(Arc::clone(credentials));
     }
 
+    /// The same.
+    pub fn note_callers(&self, callers: &Arc<Callers>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).callers = Some(Arc::clone(callers));
+    }
+
     pub fn deliveries(&self) -> Vec<Delivery> {
         let latest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key_sets = latest.key_sets.iter().map(|sets| Delivery::KeySets(Arc::clone(sets)));
-        key_sets.chain(latest.credentials.iter().map(|one| Delivery::AwsCredentials(Arc::clone(one)))).collect()
+        let credentials = latest.credentials.iter().map(|one| Delivery::AwsCredentials(Arc::clone(one)));
+        let callers = latest.callers.iter().map(|callers| Delivery::Callers(Arc::clone(callers)));
+        key_sets.chain(credentials).chain(callers).collect()
     }
 }

@@ -1,13 +1,32 @@
-//! The users of `basic_auth`, as the data plane takes them: passwords that stand in files are read here.
+//! Whom the settings know, as the data plane takes them: IAM users, and names with passwords. What stands in files is read
+//! here, at the start and at each reload.
 
 use super::access::secret;
-use super::aws::read;
-use crate::config::{self, BasicAuth};
-use crate::data_plane::passwords::Passwords;
+use super::aws::{self, read};
+use crate::config::{self, BasicAuth, Config};
+use crate::plan::delivery::Callers;
+use crate::plan::identity::Identities;
+use crate::plan::passwords::Passwords;
+use crate::policy::{self, Policy, PolicyKind};
+use std::sync::Arc;
 
 /// # Errors
-/// A file cannot be read, there are too many users, or two with one name.
-pub fn passwords(settings: &BasicAuth) -> Result<Passwords, String> {
+/// A file cannot be read or has something wrong in it, there are too many users, or two with one name or access key.
+pub fn callers(config: &Config) -> Result<Callers, String> {
+    Ok(Callers { identities: Arc::new(identities(config)?), passwords: passwords(&config.basic_auth)? })
+}
+
+fn identities(config: &Config) -> Result<Identities<Policy>, String> {
+    let limits = policy::Limits::of_bytes(usize::try_from(config.iam.policy_bytes_max).unwrap_or(usize::MAX));
+    aws::identities(config, |document| {
+        Policy::parse(document, PolicyKind::Identity, &limits).map_err(|errors| {
+            let errors = errors.iter().map(|error| format!("{} {}", error.pointer, error.message));
+            errors.collect::<Vec<_>>().join("; ")
+        })
+    })
+}
+
+fn passwords(settings: &BasicAuth) -> Result<Passwords, String> {
     let mut users = settings.users.clone();
     if let Some(path) = &settings.users_file {
         let text = read(path, settings.users_file_bytes_max)?;
