@@ -23,7 +23,7 @@ use crate::plan::{MethodIndex, MethodPlan, StageIndex, StagePlan};
 use crate::stats::Counter;
 
 use super::access_log::{Outcome, begin_line};
-use super::admit::{self, Admission};
+use super::admit::{self, Admission, Admitted};
 use super::authorize::ask::Question;
 use super::authorize::{Asking, Permission, Proof, Refused};
 use super::body::{BodyError, Incoming, Outgoing};
@@ -126,6 +126,13 @@ impl Remembered {
         Remembered { text, ends, base_path_bytes: facts.base_path_bytes as u32 }
     }
 
+    fn note_api_key(&mut self, api_key: &[u8]) {
+        let [.., host_end, end] = &mut self.ends;
+        self.text.truncate(*host_end as usize);
+        self.text.extend_from_slice(api_key);
+        *end = self.text.len() as u32;
+    }
+
     fn part(&self, index: usize) -> &[u8] {
         let start = if index == 0 { 0 } else { self.ends[index - 1] };
         &self.text[start as usize..self.ends[index] as usize]
@@ -172,6 +179,37 @@ impl Exchange {
     /// Who has called is known only now, with the whole of the request.
     pub fn identify(&mut self, authorized: Authorized, shard: &Shard) {
         self.authorized = Some(authorized);
+        self.begin_line_anew(shard);
+    }
+
+    /// Counts a request, whose proof was waited for, where it counts. Before, it would have been for whoever knows the id of an
+    /// access key to use up what others may ask for.
+    ///
+    /// # Errors
+    /// It may not go on; why, stands in `detail`.
+    pub fn admit(&mut self, head: &RequestHead<'_, '_>, client: &Client, shard: &Shard) -> Result<(), GatewayError> {
+        let Some(found) = self.found else { return Ok(()) };
+        let source_ip = source_ip(head, client, &shard.settings.forwarding).unwrap_or(client.address);
+        let (live, authorized) = (Rc::clone(&self.live), self.authorized.clone());
+        let admitted = admit::admit(&live, found, head, authorized.as_ref(), source_ip, shard, Instant::now());
+        if let Some(Admitted { caller, api_key }) = admitted.by_key {
+            self.remembered.note_api_key(api_key);
+            self.caller = Some(caller);
+            self.begin_line_anew(shard);
+        }
+        match admitted.verdict {
+            Ok(under_way) => {
+                self.under_way = under_way;
+                Ok(())
+            }
+            Err(refusal) => {
+                self.detail = refusal.detail.map(Box::new);
+                Err(refusal.error)
+            }
+        }
+    }
+
+    fn begin_line_anew(&mut self, shard: &Shard) {
         if let Some(mut line) = self.line.take() {
             line.clear();
             begin_line(self.log_format(shard), &self.facts(shard), &mut line);
@@ -397,7 +435,7 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
     facts.authorized = authorized.as_ref();
     let admitted = match exchange.found {
         // Who asked has been charged for it already.
-        Some(found) if !unseen && refused.is_none() => {
+        Some(found) if !unseen && refused.is_none() && !waits_for_body(&exchange) => {
             admit::admit(&live, found, head, authorized.as_ref(), source_ip, shard, started)
         }
         Some(_) | None => Admission::free(),
@@ -518,6 +556,11 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
             Step::Answered(Box::new((exchange, ended)))
         }
     }
+}
+
+/// Whether anybody may have sent it, until its body shows who has: it counts nowhere before.
+pub fn waits_for_body(exchange: &Exchange) -> bool {
+    exchange.proof.as_ref().is_some_and(|proof| !proof.is_declared())
 }
 
 fn validates_body(method: Option<&MethodPlan>) -> bool {

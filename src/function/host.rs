@@ -31,6 +31,9 @@ const TICK: Duration = Duration::from_secs(1);
 /// How long processes may take to end when the host does.
 const END_GRACE: Duration = Duration::from_secs(6);
 
+/// What is read of a log at a time.
+const READ_BYTES: usize = 16_384;
+
 /// What a host's folder is called, before the id of its process.
 const FOLDER_PREFIX: &str = "tollgate-functions-";
 
@@ -56,6 +59,8 @@ pub struct Shared {
     serial: Cell<u64>,
     /// Whether something may be unpacked that no function has any more.
     pub has_old_code: Cell<bool>,
+    /// What logs are read into, of whichever process.
+    pub read_buffer: RefCell<Box<[u8]>>,
     /// Of payloads.
     held_bytes: Rc<Cell<usize>>,
     generation: Cell<u64>,
@@ -193,6 +198,7 @@ impl Shared {
             is_giving_up: Cell::new(false),
             serial: Cell::new(0),
             has_old_code: Cell::new(false),
+            read_buffer: RefCell::new(vec![0; READ_BYTES].into()),
             held_bytes: Rc::default(),
             generation: Cell::new(0),
         }))

@@ -186,7 +186,6 @@ impl Process {
             self.init_duration.set(Some(self.started.elapsed()));
             self.function.started();
         }
-        self.drain(None);
         if self.doom.get().is_some() || !self.function.wants(self) {
             *self.state.borrow_mut() = State::answered();
             self.leave();
@@ -357,9 +356,10 @@ impl Process {
             _ => None,
         };
         let id = of.cloned().or(current);
-        let (mut buffer, mut total) = ([0; 16_384], 0);
+        let mut buffer = self.function.host.read_buffer.borrow_mut();
+        let mut total = 0;
         while total < READ_BYTES_MAX {
-            match read(&mut buffer) {
+            match read(&mut buffer[..]) {
                 Ok(0) => return Drained::Ended,
                 Ok(length) => {
                     total += length;

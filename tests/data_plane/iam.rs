@@ -17,6 +17,7 @@ on_both_drivers! {
     users_are_exchanged_by_a_reload,
     a_body_is_part_of_the_proof,
     nothing_is_done_before_the_proof,
+    nothing_is_counted_before_the_proof,
     who_waits_to_continue,
     presigned_requests,
     what_policies_let_a_user_do,
@@ -423,6 +424,27 @@ fn nothing_is_done_before_the_proof(driver: Driver) {
     let client = &mut gateway.connect();
     client.send([signed.sent(), signed.sent_with(wrong), signed.sent()].concat());
     assert_eq!([0; 3].map(|_| client.answer_to("POST").status()), [200, 403, 200]);
+}
+
+/// Whoever knows the id of an access key uses up nothing of what its owner may ask for.
+fn nothing_is_counted_before_the_proof(driver: Driver) {
+    let settings = json!({ "*/*": { "throttlingRateLimit": 0.001, "throttlingBurstLimit": 2 } });
+    let api = locked(&[("POST /a", mock(200, "in"))])
+        .with("x-tollgate-stages", json!({ "default": { "methodSettings": settings } }));
+    let gateway = gateway(&api, driver).start();
+    let (right, wrong) = (b"right", b"wrong");
+    let forged = Key { secret: BOB.secret, ..ANN };
+    for _ in 0..3 {
+        for sent in [
+            Signing::new(&ANN, "POST /a").body(right).sent_with(wrong),
+            Signing::new(&forged, "POST /a").body(right).sent(),
+            Signing::new(&forged, "POST /a").body(right).declared().sent(),
+        ] {
+            assert_eq!(gateway.exchange(sent).status(), 403);
+        }
+    }
+    let right = Signing::new(&ANN, "POST /a").body(right);
+    assert_eq!([0; 3].map(|_| gateway.exchange(right.sent()).status()), [200, 200, 429]);
 }
 
 /// Made by Python's `gzip.compress(body, mtime=0)`, stored: there is no compressor here.

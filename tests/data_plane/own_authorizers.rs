@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::{Value, json};
 
 use crate::harness::backend::Conversation;
-use crate::harness::function::{Invoked, functions, policy};
+use crate::harness::function::{Invoked, function_uri, functions, policy};
 use crate::harness::gateway::Start;
 use crate::harness::{Api, Backend, Driver, Gateway, Message, mock};
 
@@ -24,6 +24,7 @@ on_both_drivers! {
     callers_are_told_apart_by_what_is_said_of_them,
     what_cannot_be_asked_is_refused_where_it_stands,
     a_test_runs_the_authorizer,
+    a_test_runs_authorizers_of_other_types,
     they_come_back_from_the_management_api,
 }
 
@@ -464,6 +465,56 @@ fn a_test_runs_the_authorizer(driver: Driver) {
     // A function that cannot be invoked.
     let answer = gateway.manage("POST", &own, &json!({ "headers": { "Authorization": "t" } }));
     assert_eq!(answer["clientStatus"], 500, "{answer}");
+}
+
+/// A function that sees the request, and a service of the gateway's own kind.
+fn a_test_runs_authorizers_of_other_types(driver: Driver) {
+    let functions = functions(|_, event| {
+        let user = event["queryStringParameters"]["user"].as_str().unwrap_or_default().to_owned();
+        let mut answer = policy(if user == "ann" { "Allow" } else { "Deny" }, &["*"]);
+        answer["principalId"] = json!(user);
+        answer["context"] = json!({ "path": event["path"], "tenant": event["headers"]["X-Tenant"] });
+        Invoked::Result(answer)
+    });
+    let service = obedient();
+    let start = gateway(&Api::new().route("GET /open", mock(200, "open")), driver);
+    let start = start.set("aws.credentials", "off").set("aws.endpoints", format!("lambda={}", functions.url()));
+    let gateway = start.start();
+    let id = |made: &Value| made["id"].as_str().expect("an id").to_owned();
+    let api = id(&gateway.manage("POST", "/restapis", &json!({ "name": "tried" })));
+    let path = format!("/restapis/{api}/authorizers");
+    let made = gateway.manage(
+        "POST",
+        &path,
+        &json!({
+            "name": "r", "type": "REQUEST", "authorizerUri": function_uri("auth"),
+            "identitySource": "method.request.querystring.user,method.request.header.X-Tenant",
+        }),
+    );
+    let tried = |query: &str, headers: Value| {
+        let body = json!({ "headers": headers, "pathWithQueryString": format!("/pets{query}") });
+        gateway.manage("POST", &format!("{path}/{}", id(&made)), &body)
+    };
+    let tenant = || json!({ "X-Tenant": "blue" });
+    let answer = tried("?user=ann", tenant());
+    assert_eq!((&answer["clientStatus"], &answer["principalId"]), (&json!(0), &json!("ann")), "{answer}");
+    assert_eq!(answer["authorization"], json!({ "path": ["/pets"], "tenant": ["blue"] }));
+    let answer = tried("?user=ben", tenant());
+    let said: Value = serde_json::from_str(answer["policy"].as_str().expect("a text")).expect("JSON");
+    assert_eq!((&answer["clientStatus"], &said["Statement"][0]["Effect"]), (&json!(0), &json!("Deny")));
+    let asked = functions.requests().len();
+    assert_eq!(tried("", tenant())["clientStatus"], 401);
+    assert_eq!(tried("?user=ann", json!({}))["clientStatus"], 401);
+    assert_eq!(functions.requests().len(), asked, "nobody was asked");
+
+    let document = locked(asking(&service, json!({ "contextHeaders": ["X-User"], "principalIdHeader": "X-User" })));
+    let api = id(&gateway.manage_text("POST", "/restapis?mode=import", "application/json", &document.text()));
+    let path = format!("/restapis/{api}/authorizers");
+    let own = format!("{path}/{}", id(&gateway.manage("GET", &path, &Value::Null)["item"][0]));
+    let status = |token: &str| {
+        gateway.manage("POST", &own, &json!({ "headers": { "Authorization": token } }))["clientStatus"].clone()
+    };
+    assert_eq!(["200", "hangs-up", "garbage"].map(status), [json!(0), json!(500), json!(500)]);
 }
 
 fn they_come_back_from_the_management_api(driver: Driver) {

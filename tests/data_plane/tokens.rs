@@ -21,6 +21,7 @@ on_both_drivers! {
     where_a_token_stands,
     user_pools_tell_their_tokens_apart,
     an_expression_is_about_the_audience,
+    a_test_verifies_a_pools_token,
     scopes_are_a_methods_own,
     keys_come_late_and_change,
     what_a_token_says_is_not_fetched,
@@ -499,6 +500,29 @@ fn user_pools_tell_their_tokens_apart(driver: Driver) {
     check(&gateway, &second, &[], [401, 401]);
     check(&gateway, &first, &[("iss", json!(ISSUER))], [401, 401]);
     check(&gateway, &first, &[("exp", json!(now_s() - 5))], [401, 401]);
+}
+
+/// `TestInvokeAuthorizer`, with the keys that a deployed API has fetched.
+fn a_test_verifies_a_pools_token(driver: Driver) {
+    let (signer, stranger) = (Signer::rsa("1"), Signer::rsa("1"));
+    let set = key_set(&[&signer]);
+    let server = Backend::start(move |conversation| conversation.send(&set));
+    let gateway = pools(&server, driver, json!([POOL]));
+    ready(&gateway, &signer.token(&pool_claims(&[])));
+    let id = |made: Value| made["id"].as_str().expect("an id").to_owned();
+    let api = id(gateway.manage("POST", "/restapis", &json!({ "name": "tried" })));
+    let path = format!("/restapis/{api}/authorizers");
+    let source = "method.request.header.Authorization";
+    let made = json!({ "name": "p", "type": "COGNITO_USER_POOLS", "providerARNs": [POOL], "identitySource": source });
+    let own = format!("{path}/{}", id(gateway.manage("POST", &path, &made)));
+    let tried = |token: &str| gateway.manage("POST", &own, &json!({ "headers": { "Authorization": token } }));
+    let answer = tried(&signer.token(&pool_claims(&[("sub", json!("ann"))])));
+    assert_eq!((&answer["clientStatus"], &answer["claims"]["sub"]), (&json!(0), &json!("ann")), "{answer}");
+    for token in [stranger.token(&pool_claims(&[])), signer.token(&pool_claims(&[("exp", json!(1))])), "t".to_owned()] {
+        let answer = tried(&token);
+        assert_eq!(answer["clientStatus"], 401, "{answer}");
+        assert!(answer.get("claims").is_none(), "{answer}");
+    }
 }
 
 fn scopes_are_a_methods_own(driver: Driver) {

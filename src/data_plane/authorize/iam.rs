@@ -26,6 +26,11 @@ pub struct Proof {
 }
 
 impl Proof {
+    /// Whether the signature itself has been proved, and only the body may turn out to be another.
+    pub fn is_declared(&self) -> bool {
+        self.body.is_declared()
+    }
+
     /// Who called, now that the SHA-256 of the body is known.
     ///
     /// # Errors

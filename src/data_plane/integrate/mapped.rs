@@ -27,7 +27,7 @@ use super::super::body::{Incoming, Outgoing, Pace};
 use super::super::cache::{self, Entered, Turn};
 use super::super::compress::{decoder, without_coding};
 use super::super::connection::{Connection, Ending};
-use super::super::exchange::{Ended, Exchange, answer_error, body_refusal};
+use super::super::exchange::{Ended, Exchange, answer_error, body_refusal, waits_for_body};
 use super::super::forwarding::Inbound;
 use super::super::respond::{ErrorDetail, GatewayError};
 use super::super::settings::Settings;
@@ -162,6 +162,7 @@ pub async fn run(connection: &mut Connection, mut collect: Box<Collect>) -> Endi
     if let Err(failure) = read_body(connection, &mut collect).await {
         return end_early(connection, collect.exchange, failure).await;
     }
+    let is_counted_late = waits_for_body(&collect.exchange);
     if let Err(refused) = collect.check_signature(&connection.shard) {
         let mut exchange = collect.exchange;
         exchange.detail = refused.detail;
@@ -173,6 +174,9 @@ pub async fn run(connection: &mut Connection, mut collect: Box<Collect>) -> Endi
         return conclude(connection, exchange, Err(error), None).await;
     }
     let Collect { mut exchange, request, .. } = *collect;
+    if is_counted_late && let Err(error) = admit(connection, &mut exchange, &request) {
+        return conclude(connection, exchange, Err(error), None).await;
+    }
     let live = Rc::clone(&exchange.live);
     let method = exchange.found.map(|(stage, method)| live.plan.stage(stage).method(method));
     if let Some(validator) = method.and_then(|method| method.validator.as_deref()) {
@@ -213,6 +217,14 @@ pub async fn run(connection: &mut Connection, mut collect: Box<Collect>) -> Endi
             Ending::Abort
         }
     }
+}
+
+fn admit(connection: &Connection, exchange: &mut Exchange, request: &WholeRequest) -> Result<(), GatewayError> {
+    let shard = &connection.shard;
+    let mut space = FieldSpace::new();
+    // It was read before, under the same limits.
+    let head = head::request(&request.head, &shard.settings.head, &mut space).ok().flatten();
+    exchange.admit(&head.ok_or(GatewayError::BadRequest)?, &connection.client, shard)
 }
 
 /// The answer that is kept, if it is or will be in a while. Who was there before its body came, has asked already.

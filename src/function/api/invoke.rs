@@ -119,14 +119,17 @@ fn find(host: &Shared, name: &str, query: &str) -> Result<(Rc<Function>, HeaderV
         }
         (one, other) => one.or(other),
     };
-    let mut full = arn(&host.settings.region, &host.settings.account_id, reference.name);
-    if let Some(qualifier) = qualifier {
-        full = format!("{full}:{qualifier}");
-    }
+    let qualified = |mut arn: String| {
+        arn.extend(qualifier.into_iter().flat_map(|qualifier| [":", qualifier]));
+        arn
+    };
     let function = host.function(reference.name).filter(|function| function.live().definition.has(qualifier));
-    let function = function.ok_or_else(|| Exception::not_found(&full))?;
-    let full = HeaderValue::from_str(&full).map_err(|_| wrong())?;
-    Ok((function, full))
+    let Some(function) = function else {
+        let arn = arn(&host.settings.region, &host.settings.account_id, reference.name);
+        return Err(Exception::not_found(&qualified(arn)));
+    };
+    let arn = qualified(function.live().arn.clone());
+    Ok((function, HeaderValue::try_from(arn).map_err(|_| wrong())?))
 }
 
 fn invocation_type(how: How, headers: &HeaderMap) -> Result<InvocationType, Exception> {

@@ -542,3 +542,19 @@ fn things_of_one_name_come_together() {
         }
     }
 }
+
+#[test]
+fn what_json_escapes_is_found_wherever_it_stands() {
+    for length in 0..40 {
+        for other in [b'a', 0x7f, 0x80, 0xff, b' ', b'!', b'#', b'[', b']'] {
+            let mut text = vec![other; length];
+            assert_eq!(first_escaped(&text), None, "{other}");
+            for at in (0..length).rev() {
+                for byte in [0, 1, 0x1f, b'"', b'\\'] {
+                    text[at] = byte;
+                    assert_eq!(first_escaped(&text), Some(at), "{byte} at {at} of {length}");
+                }
+            }
+        }
+    }
+}
