@@ -11,7 +11,7 @@ use crate::http::head::RequestHead;
 use crate::limit::Entered;
 use crate::meter::Quota;
 use crate::plan::clients::{Caller, KeyRefusal, Membership};
-use crate::plan::{ApiKeySource, MethodIndex, StageIndex};
+use crate::plan::{ApiKeySource, MethodIndex, StageIndex, StagePlan};
 use crate::stats::Counter;
 
 use super::context::ApiKeyFacts;
@@ -34,6 +34,14 @@ impl Admission<'_> {
     /// Of a request that nothing is asked of.
     pub fn free() -> Self {
         Admission { by_key: None, verdict: Ok(Vec::new()) }
+    }
+}
+
+impl<'b> Admission<'b> {
+    /// Of one of which nothing is asked any more.
+    pub fn of_known(caller: Option<Caller>, api_key: Option<&'b [u8]>) -> Self {
+        let by_key = caller.zip(api_key).map(|(caller, api_key)| Admitted { caller, api_key });
+        Admission { by_key, ..Admission::free() }
     }
 }
 
@@ -64,14 +72,9 @@ pub fn admit<'b>(
         return Admission::free();
     }
     let (stage_plan, method_plan) = (live.plan.stage(stage), live.plan.stage(stage).method(method));
-    let api_key = || match stage_plan.api_key_source {
-        ApiKeySource::Header => only_api_key(head),
-        ApiKeySource::Authorizer => {
-            authorized.and_then(|authorized| authorized.identity.usage_identifier_key.as_deref()).map(str::as_bytes)
-        }
-    };
     let required = method_plan.api_key_required;
-    let by_key = match required.then(|| known(live, stage, api_key(), shard)).transpose() {
+    let by_key = required.then(|| known(live, stage, api_key(stage_plan, head, authorized), shard)).transpose();
+    let by_key = match by_key {
         Ok(by_key) => by_key,
         Err(refusal) => return Admission { by_key: None, verdict: Err(refusal) },
     };
@@ -80,12 +83,28 @@ pub fn admit<'b>(
         Called { stage, method, caller },
         Asking { head, source_ip, identity: authorized.map(|authorized| &*authorized.identity) },
     );
+    // Whose quota is used up takes nothing of what others share.
+    if let Some(refused) = caller.and_then(|caller| used_up(live, caller, shard, now)) {
+        return Admission { by_key, verdict: Err(refused) };
+    }
     let taken = shard.limits.take(live, &called, asking, now).map_err(|throttled| refusal(&throttled, shard));
     let verdict = taken.and_then(|under_way| {
         caller.map_or(Ok(()), |caller| count(live, caller, shard, now))?;
         Ok(under_way)
     });
     Admission { by_key, verdict }
+}
+
+/// The key that a request comes with, by where the API takes keys from.
+pub fn api_key<'b>(
+    stage: &StagePlan,
+    head: &RequestHead<'_, 'b>,
+    authorized: Option<&'b Authorized>,
+) -> Option<&'b [u8]> {
+    match stage.api_key_source {
+        ApiKeySource::Header => only_api_key(head),
+        ApiKeySource::Authorizer => authorized?.identity.usage_identifier_key.as_deref().map(str::as_bytes),
+    }
 }
 
 #[cold]
@@ -152,6 +171,14 @@ fn count(live: &Live, caller: &Caller, shard: &Shard, now: Instant) -> Result<()
         (Ok(_), _) => Ok(()),
         (Err(_), quota) => Err(exceeded(quota, shard, now)),
     }
+}
+
+/// Why the request's key has nothing left, without counting it.
+fn used_up(live: &Live, caller: &Caller, shard: &Shard, now: Instant) -> Option<Refusal> {
+    let Membership { plan, index } = caller.membership;
+    let quota = live.clients.plans().entry(plan).and_then(|entry| entry.quota)?;
+    let is_used_up = shard.limits.shared.meters.record(index).is_used_up(quota, &shard.today());
+    is_used_up.then(|| exceeded(Some(quota), shard, now))
 }
 
 #[cold]

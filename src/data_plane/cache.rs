@@ -222,11 +222,11 @@ impl Entering<'_> {
             let filling = Filling::new(store, key, Some(flight), false);
             let note = Note { result: CacheResult::Refresh, warns: false };
             let caching = Caching::new(note, Some(filling), None);
-            let authorized = exchange.authorized.clone();
+            let (authorized, caller) = (exchange.authorized.clone(), exchange.caller.clone());
             refresh::begin(
                 shard,
                 self.inbound,
-                Refresh { live: Rc::clone(&exchange.live), stage, caching, authorized },
+                Refresh { live: Rc::clone(&exchange.live), stage, caching, authorized, caller },
                 place,
             );
         }

@@ -82,6 +82,8 @@ pub struct Exchange {
     pub cache: Option<Box<Caching>>,
     /// Nobody waits for its answer but the cache: it is neither counted nor logged.
     unseen: bool,
+    /// Whether an answer with a status that is worth it is asked for once more.
+    pub retries_left: Cell<bool>,
     /// What rules of concurrency count it as, until it has ended.
     under_way: Vec<limit::Entered>,
     remembered: Remembered,
@@ -151,6 +153,15 @@ impl Exchange {
 
     pub fn method(&self) -> Option<&MethodPlan> {
         self.found.map(|(stage, method)| self.live.plan.stage(stage).method(method))
+    }
+
+    /// Whether whoever is asked gives no body: by the method that it is asked with, which need not be the client's.
+    pub fn asks_for_head(&self) -> bool {
+        let fixed = match self.method().map(|method| &method.integration) {
+            Some(Integration::Http(http)) => http.http_method.as_deref(),
+            _ => None,
+        };
+        fixed.map_or(self.to_head_request, |fixed| fixed == "HEAD")
     }
 
     /// What `$context` says after the request's bytes are gone.
@@ -357,6 +368,7 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         compress: None,
         cache: None,
         unseen,
+        retries_left: Cell::new(false),
         under_way: Vec::new(),
         remembered: Remembered::default(),
         request_parts: RequestParts::default(),
@@ -438,7 +450,12 @@ fn route(head: &RequestHead<'_, '_>, connection: &mut Connection, shard: &Rc<Sha
         Some(found) if !unseen && refused.is_none() && !waits_for_body(&exchange) => {
             admit::admit(&live, found, head, authorized.as_ref(), source_ip, shard, started)
         }
-        Some(_) | None => Admission::free(),
+        // A request that is made again is its caller's still.
+        Some((stage, _)) => Admission::of_known(
+            again.as_ref().and_then(|again| again.caller.clone()),
+            admit::api_key(live.plan.stage(stage), head, authorized.as_ref()),
+        ),
+        None => Admission::free(),
     };
     let Admission { by_key, verdict } = admitted;
     let (admission, mut detail) = match verdict {
@@ -791,6 +808,7 @@ pub fn refuse(connection: &mut Connection, error: GatewayError) {
         compress: None,
         cache: None,
         unseen: false,
+        retries_left: Cell::new(false),
         under_way: Vec::new(),
         remembered: Remembered::default(),
         request_parts: RequestParts::default(),

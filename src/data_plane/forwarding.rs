@@ -149,7 +149,7 @@ impl Inbound<'_> {
         out.push(b' ');
         self.write_target(integration, out)?;
         out.extend_from_slice(b" HTTP/1.1\r\n");
-        if !integration.headers.iter().any(|mapped| &*mapped.name == "host") {
+        if !integration.headers.iter().any(|mapped| mapped.name.eq_ignore_ascii_case("host")) {
             out.extend_from_slice(host_line);
         }
         if integration.proxy {
@@ -313,7 +313,7 @@ impl Inbound<'_> {
 
     /// `http`: nothing passes unless it is mapped, but for what the body is.
     fn write_few_fields(&self, service: Option<&ServiceCall>, mapped: &[MappedParameter], out: &mut Vec<u8>) {
-        let is_mapped = |name: &str| mapped.iter().any(|mapped| &*mapped.name == name);
+        let is_mapped = |name: &str| mapped.iter().any(|mapped| mapped.name.eq_ignore_ascii_case(name));
         let of_service = service.and_then(|service| service.content_type.as_deref()).map(str::as_bytes);
         if let Some(content_type) = of_service.or(self.content_type)
             && !is_mapped("content-type")
@@ -455,7 +455,7 @@ impl Inbound<'_> {
 /// What is said to a service of AWS beside what is mapped. AWS asks for JSON, which services of the query protocol give
 /// only to who does.
 fn write_service_fields(service: &ServiceCall, mapped: &[MappedParameter], out: &mut Vec<u8>) {
-    let is_mapped = |name: &str| mapped.iter().any(|mapped| &*mapped.name == name);
+    let is_mapped = |name: &str| mapped.iter().any(|mapped| mapped.name.eq_ignore_ascii_case(name));
     if !is_mapped("accept") {
         encode::field("Accept", b"application/json", out);
     }

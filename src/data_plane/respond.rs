@@ -327,8 +327,11 @@ pub fn write_error(
 
     encode::status_line(status, out);
     write_date(date, out);
-    encode::field("Content-Type", content_type.as_bytes(), out);
-    encode::content_length(body.len() as u64, out);
+    let bodiless = matches!(status, 204 | 304);
+    if !bodiless {
+        encode::field("Content-Type", content_type.as_bytes(), out);
+        encode::content_length(body.len() as u64, out);
+    }
     write_own_fields(facts.ids, persistence, out);
     let error_type = detail.and_then(|detail| detail.error_type).unwrap_or(error.error_type());
     encode::field("x-amzn-ErrorType", error_type.as_bytes(), out);
@@ -349,7 +352,7 @@ pub fn write_error(
         }
     }
     out.extend_from_slice(b"\r\n");
-    if facts.http_method != "HEAD" {
+    if facts.http_method != "HEAD" && !bodiless {
         out.extend_from_slice(&body);
     }
     status

@@ -376,7 +376,8 @@ impl Shared {
     }
 
     async fn end(&self) {
-        let functions = self.functions();
+        let mut functions = self.functions();
+        functions.extend(self.removed.borrow().iter().cloned());
         functions.iter().for_each(|function| {
             function.close();
             function.end();

@@ -9,6 +9,7 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{self, AtFlags, CWD, Dir, Mode, OFlags};
 use rustix::io::Errno;
@@ -22,7 +23,7 @@ pub fn remove_folder(folder: &Path) -> io::Result<()> {
         Err(Errno::NOENT) => return Ok(()),
         opened => opened?,
     };
-    let mut moved = Moved { top: top.as_fd(), number: 0 };
+    let mut moved = Moved { top: top.as_fd(), number: 0, until: Instant::now() + PATIENCE };
     // What is moved up is seen by another reading.
     while moved.empty(top.as_fd(), |moved, name| moved.remove_below(name))? > 0 {}
     Ok(fs::unlinkat(CWD, folder, AtFlags::REMOVEDIR)?)
@@ -40,8 +41,12 @@ fn open<P: rustix::path::Arg + Copy>(parent: impl AsFd, name: P) -> rustix::io::
     }
 }
 
+/// Whoever still runs may make more than is removed.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 struct Moved<'t> {
     top: BorrowedFd<'t>,
+    until: Instant,
     /// Of names that nothing had yet.
     number: u64,
 }
@@ -54,7 +59,18 @@ impl Moved<'_> {
         mut with_folder: impl FnMut(&mut Self, &CString) -> io::Result<()>,
     ) -> io::Result<usize> {
         let mut entries = 0;
-        for entry in Dir::read_from(folder)? {
+        if Instant::now() >= self.until {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "somebody makes more than is removed"));
+        }
+        let reader = match Dir::read_from(folder) {
+            // One that may be read and not entered.
+            Err(Errno::ACCESS) => {
+                fs::fchmod(folder, Mode::RWXU)?;
+                Dir::read_from(folder)?
+            }
+            reader => reader?,
+        };
+        for entry in reader {
             let name = entry?.file_name().to_owned();
             if matches!(name.to_bytes(), b"." | b"..") {
                 continue;
@@ -92,7 +108,8 @@ impl Moved<'_> {
             match fs::renameat(parent, &**name, self.top, format!(".removed-{}", self.number)) {
                 // Somebody has such a name.
                 Err(Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR | Errno::ISDIR) => {}
-                Err(Errno::NOENT) => return Ok(()),
+                // On a full disk there may be room when files have gone: the next reading sees it.
+                Err(Errno::NOENT | Errno::NOSPC | Errno::DQUOT) => return Ok(()),
                 // A folder that may not be written to cannot be told its new parent.
                 Err(Errno::ACCESS) => {
                     fs::chmodat(parent, &**name, Mode::RWXU, AtFlags::empty())?;
@@ -121,7 +138,11 @@ mod tests {
         symlink(&other, folder.join("link")).expect("a link");
         symlink(&other, folder.join("a/b/link")).expect("a link");
         std::fs::write(folder.join("a/b/c/file"), "").expect("a file");
-        std::fs::set_permissions(folder.join("a/b"), std::fs::Permissions::from_mode(0o000)).expect("ours");
+        std::fs::create_dir(folder.join("readable")).expect("a folder");
+        std::fs::write(folder.join("readable/file"), "").expect("a file");
+        for (name, mode) in [("a/b", 0o000), ("readable", 0o400)] {
+            std::fs::set_permissions(folder.join(name), std::fs::Permissions::from_mode(mode)).expect("ours");
+        }
         remove_folder(&folder).expect("it is removed");
         assert!(!folder.exists() && other.join("kept").exists());
         remove_folder(&folder).expect("it is removed already");

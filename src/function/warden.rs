@@ -234,16 +234,22 @@ fn wait_for(runtime: libc::pid_t, running: &Mutex<Option<libc::pid_t>>) -> libc:
     }
 }
 
+/// How often those that are left are looked for before all of their user's are killed.
+const ROUNDS_MAX: u32 = 50;
+
 /// Kills until there is nobody left to wait for: the children of one that dies become ours.
 fn kill_descendants(confinement: &Confinement) {
+    let mut rounds = 0;
     loop {
-        if let Some((user, group)) = confinement.own_user() {
-            kill_all_of(user, group);
-        }
         // SAFETY: a null pointer says that the status is not wanted.
         match unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG) } {
             -1 => return,
             0 => {
+                rounds += 1;
+                // Another host of the machine may have given the same user to a function that does no harm.
+                if let Some((user, group)) = confinement.own_user().filter(|_| rounds > ROUNDS_MAX) {
+                    kill_all_of(user, group);
+                }
                 children().for_each(kill);
                 std::thread::sleep(Duration::from_millis(1));
             }

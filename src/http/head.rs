@@ -248,7 +248,7 @@ fn read_request_fields<'b>(
             FieldKind::ContentLength => length = Some(content_length(field.value)?),
             FieldKind::TransferEncoding if chunked => return Err(HeadError::Malformed("two Transfer-Encoding fields")),
             FieldKind::TransferEncoding => chunked = only_chunked(field.value)?,
-            FieldKind::Connection => read_connection(field.value, head),
+            FieldKind::Connection => read_connection(field.value, head)?,
             FieldKind::Expect => {
                 head.expects_continue = head.minor == 1 && field.value.eq_ignore_ascii_case(b"100-continue")
             }
@@ -298,7 +298,11 @@ fn only_chunked(value: &[u8]) -> Result<bool, HeadError> {
     Err(HeadError::Malformed("Transfer-Encoding other than chunked"))
 }
 
-fn read_connection(value: &[u8], head: &mut RequestHead<'_, '_>) {
+fn read_connection(value: &[u8], head: &mut RequestHead<'_, '_>) -> Result<(), HeadError> {
+    // Each is looked for among them.
+    if list_members(value).nth(NOMINATED_MAX).is_some() {
+        return Err(HeadError::Malformed("Connection has too many members"));
+    }
     for member in list_members(value) {
         if member.eq_ignore_ascii_case(b"close") {
             head.keep_alive = false;
@@ -308,7 +312,11 @@ fn read_connection(value: &[u8], head: &mut RequestHead<'_, '_>) {
             head.nominates = true;
         }
     }
+    Ok(())
 }
+
+/// The most members of a `Connection` field.
+const NOMINATED_MAX: usize = 64;
 
 #[derive(Debug)]
 pub struct ResponseHead<'h, 'b> {

@@ -24,6 +24,7 @@ pub(super) fn accepts(
         Filter::Compare { left, operator, right } => {
             let left = evaluated(left, here, root, allowance)?;
             let right = evaluated(right, here, root, allowance)?;
+            charge(&left, *operator, &right, allowance)?;
             Ok(compare(&left, *operator, &right))
         }
     }
@@ -64,7 +65,13 @@ fn evaluated<'v>(
         Ok(match find_from(&path.steps, path.definite, from, root, allowance)? {
             Found::Missing => Operated::Undefined,
             Found::One(value) => Operated::Value(value),
-            Found::Many(values) => Operated::Value(Cow::Owned(values.into_iter().map(Cow::into_owned).collect())),
+            Found::Many(values) => {
+                // They are copied.
+                for value in &values {
+                    spend(weight(value, allowance)?, allowance)?;
+                }
+                Operated::Value(Cow::Owned(values.into_iter().map(Cow::into_owned).collect()))
+            }
         })
     };
     match operand {
@@ -73,6 +80,54 @@ fn evaluated<'v>(
         Operand::Value(value) => Ok(Operated::Value(Cow::Borrowed(value))),
         Operand::Pattern(pattern) => Ok(Operated::Pattern(pattern)),
     }
+}
+
+/// Charges what a comparison may cost beyond that of two numbers: lists are gone through, and what is in them too.
+fn charge(left: &Operated, operator: Operator, right: &Operated, allowance: &mut Allowance) -> Result<(), Exceeded> {
+    let cost = match (left, right) {
+        (Operated::Value(left), Operated::Value(right)) => match operator {
+            Operator::In | Operator::NotIn => items(right).saturating_mul(weight(left, allowance)?),
+            Operator::All | Operator::AnyOf | Operator::NoneOf | Operator::SubsetOf | Operator::Contains => {
+                let (left_items, right_items) = (items(left), items(right));
+                let each = weight(left, allowance)?.saturating_mul(right_items);
+                each.max(weight(right, allowance)?.saturating_mul(left_items))
+            }
+            _ => weight(left, allowance)?.min(weight(right, allowance)?),
+        },
+        (Operated::Value(value), _) | (_, Operated::Value(value)) => weight(value, allowance)?,
+        _ => 1,
+    };
+    spend(cost.saturating_sub(1), allowance)
+}
+
+fn spend(cost: u64, allowance: &mut Allowance) -> Result<(), Exceeded> {
+    let cost = u32::try_from(cost).map_err(|_| Exceeded)?;
+    allowance.0 = allowance.0.checked_sub(cost).ok_or(Exceeded)?;
+    Ok(())
+}
+
+fn items(value: &Value) -> u64 {
+    value.as_array().map_or(1, |items| items.len().max(1) as u64)
+}
+
+/// How much there is of a value: its parts, and of text more for each 64 bytes. It is known as far as it is allowed.
+fn weight(value: &Value, allowance: &Allowance) -> Result<u64, Exceeded> {
+    fn add(value: &Value, total: &mut u64, most: u64) -> Result<(), Exceeded> {
+        *total += 1;
+        if *total > most {
+            return Err(Exceeded);
+        }
+        match value {
+            Value::String(text) => *total += text.len() as u64 / 64,
+            Value::Array(items) => items.iter().try_for_each(|item| add(item, total, most))?,
+            Value::Object(members) => members.values().try_for_each(|member| add(member, total, most))?,
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+        Ok(())
+    }
+    let mut total = 0;
+    add(value, &mut total, u64::from(allowance.0) + 1)?;
+    Ok(total)
 }
 
 fn compare(left: &Operated, operator: Operator, right: &Operated) -> bool {

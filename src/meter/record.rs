@@ -58,6 +58,13 @@ impl Meter {
         Ok(Counted { remaining })
     }
 
+    /// Whether one more would be too many; nothing is counted.
+    pub fn is_used_up(&self, quota: Quota, today: &Today) -> bool {
+        let granted = GrantWord(self.granted.load(Ordering::Relaxed));
+        let period = PeriodWord(self.period.load(Ordering::Relaxed));
+        period.on(today, Some(quota.period)).unwrap_or(period).with_one_more(quota, granted).is_err()
+    }
+
     fn count_in_period(&self, quota: Quota, today: &Today) -> Result<u64, QuotaExceeded> {
         let granted = GrantWord(self.granted.load(Ordering::Relaxed));
         let mut before = PeriodWord(self.period.load(Ordering::Relaxed));

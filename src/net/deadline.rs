@@ -56,6 +56,11 @@ impl Timer {
         self.fired.get() && self.expiry.get() == Expiry::ProbePeer
     }
 
+    /// To be called before the other socket is another's, or closes: see [`Wheel::watch_for`].
+    pub fn forget_other(&self) {
+        self.other.set(-1);
+    }
+
     /// To be called before the socket closes: its number may be another socket's right after.
     pub fn detach(&self) {
         self.socket.set(-1);

@@ -121,11 +121,11 @@ impl CacheDefinition {
         self.parameters.iter().any(is_it)
     }
 
-    /// Whether the key tells one caller from another: by the credentials themselves, or by what an authorizer made of
-    /// them.
+    /// Whether the key tells one caller from another by what the method's authorization made of the credentials, whatever
+    /// those are.
     pub fn keys_caller(&self) -> bool {
         let by_context =
             |source: &ValueSource| matches!(source, ValueSource::Context(variable) if variable.is_of_caller());
-        self.keys_header("authorization") || self.parameters.iter().any(by_context)
+        self.parameters.iter().any(by_context)
     }
 }

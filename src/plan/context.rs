@@ -142,11 +142,17 @@ impl ContextVariable {
         )
     }
 
-    /// Whether it says who calls, as far as somebody has proved that.
+    /// Whether it says who calls, as the method's authorization has proved it. An API key and an address are nobody's
+    /// alone, and an account has many users.
     pub fn is_of_caller(&self) -> bool {
-        let name = self.name();
-        let claimed = matches!(self, ContextVariable::IdentitySourceIp | ContextVariable::IdentityUserAgent);
-        name.starts_with("authorizer.") || name.starts_with("identity.") && !claimed
+        let of_signer = matches!(
+            self,
+            ContextVariable::IdentityAccessKey
+                | ContextVariable::IdentityCaller
+                | ContextVariable::IdentityUser
+                | ContextVariable::IdentityUserArn
+        );
+        of_signer || self.name().starts_with("authorizer.")
     }
 
     /// The name that somebody may have meant, for messages.

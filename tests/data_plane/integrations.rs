@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Api, Backend, Driver, Gateway, http, mock};
+use crate::harness::{Api, Backend, Driver, Gateway, http, http_proxy, mock};
 
 on_both_drivers! {
     a_status_selects_the_response,
@@ -11,6 +11,86 @@ on_both_drivers! {
     mocks_select_by_content_type,
     mocks_select_by_status,
     cors_without_a_backend,
+    head_is_asked_by_another_method,
+    what_has_no_body_gets_none,
+    an_override_is_the_only_field_of_its_name,
+}
+
+/// What the integration is asked with decides what comes of it, and the client's method what the client gets.
+fn head_is_asked_by_another_method(driver: Driver) {
+    let backend = Backend::start(|conversation| {
+        conversation.send("HTTP/1.1 200 OK\r\nContent-Length: 38\r\n\r\n");
+        if conversation.request.method() == "GET" {
+            std::thread::sleep(std::time::Duration::from_millis(30));
+            conversation.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    let with_method = |method: &str| {
+        let mut integration = http_proxy(backend.url());
+        integration["httpMethod"] = json!(method);
+        integration
+    };
+    let api = Api::new().route("ANY /get", with_method("GET")).route("GET /head", with_method("HEAD"));
+    let gateway = Gateway::with(&api).driver(driver).start();
+    let client = &mut gateway.connect();
+    for _ in 0..3 {
+        client.send("HEAD /get HTTP/1.1\r\nHost: a\r\n\r\n");
+        let answer = client.answer_to("HEAD");
+        assert_eq!((answer.status(), answer.field("content-length")), (200, Some("38")));
+        assert_eq!(client.get("/get").text(), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        let answer = client.get("/head");
+        assert_eq!((answer.status(), answer.text()), (200, ""));
+    }
+}
+
+/// Whatever a template makes of it.
+fn what_has_no_body_gets_none(driver: Driver) {
+    let backend = answering_statuses();
+    let templates = json!({ "application/json": "{}" });
+    let api = http_with(
+        &backend,
+        json!({
+            "200": { "statusCode": "204", "responseTemplates": templates },
+            "201": { "statusCode": "304", "responseTemplates": templates },
+            "default": { "statusCode": "200" },
+        }),
+    )
+    .with(
+        "x-amazon-apigateway-gateway-responses",
+        json!({ "MISSING_AUTHENTICATION_TOKEN": { "statusCode": "204", "responseTemplates": templates } }),
+    );
+    let gateway = Gateway::with(&api).driver(driver).start();
+    let client = &mut gateway.connect();
+    for (target, status) in [("/200", 204), ("/201", 304), ("/none/such", 204)] {
+        client.send(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\nGET /202 HTTP/1.1\r\nHost: a\r\n\r\n"));
+        let answer = client.answer();
+        assert_eq!((answer.status(), answer.field("content-length"), answer.text()), (status, None, ""), "{target}");
+        assert_eq!(client.answer().text(), "theirs", "the connection is in step");
+    }
+}
+
+fn an_override_is_the_only_field_of_its_name(driver: Driver) {
+    let backend = Backend::named();
+    let mut integration = http(backend.url());
+    let template = "#set($context.requestOverride.header[\"Content-Type\"] = \"text/x-own\")\
+                    #set($context.requestOverride.header.Host = \"own.test\")\
+                    #set($context.requestOverride.querystring.Q = \"2\"){}";
+    integration["requestTemplates"] = json!({ "application/json": template });
+    integration["requestParameters"] = json!({ "integration.request.querystring.q": "'1'" });
+    let gateway = Gateway::with(&Api::new().route("POST /a", integration)).driver(driver).start();
+    let body = "POST /a HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
+    assert_eq!(gateway.exchange(body).status(), 200);
+    let sent = backend.last();
+    let lines = |name: &str| {
+        sent.head
+            .lines()
+            .filter(|line| line.to_ascii_lowercase().starts_with(name))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(lines("host:"), ["Host: own.test"]);
+    assert_eq!(lines("content-type:"), ["Content-Type: text/x-own"]);
+    assert!(sent.target().contains("q=1") && sent.target().contains("Q=2"), "{}", sent.target());
 }
 
 /// A backend whose answer has the status that the path asks for.

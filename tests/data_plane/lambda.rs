@@ -18,6 +18,7 @@ on_both_drivers! {
     a_function_that_fails,
     what_lambda_refuses,
     functions_that_do_not_answer,
+    a_function_may_take_longer_than_a_head,
     events_and_answers_have_limits,
     answers_are_kept,
     answers_are_compressed,
@@ -41,6 +42,24 @@ fn serve(backend: &Backend, api: &Api, driver: Driver) -> Start {
 /// The event of the last invocation.
 fn last_event(backend: &Backend) -> Value {
     serde_json::from_slice(&backend.last().body).expect("JSON")
+}
+
+/// The deadline of the request is none of its answer: the connection goes on.
+fn a_function_may_take_longer_than_a_head(driver: Driver) {
+    let backend = answering(|event| {
+        if event["path"] == "/slow" {
+            std::thread::sleep(std::time::Duration::from_millis(1_300));
+        }
+        json!({ "statusCode": 200, "body": "done" })
+    });
+    let start = serve(&backend, &api(), driver).set("limits.head_timeout_ms", 1_000);
+    let gateway = start.set("limits.body_idle_timeout_ms", 1_000).start();
+    let client = &mut gateway.connect();
+    for _ in 0..2 {
+        assert_eq!(client.get("/slow").text(), "done");
+    }
+    let posted = client.exchange("POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx");
+    assert_eq!((posted.text(), client.get("/quick").text()), ("done", "done"));
 }
 
 fn a_request_is_an_event(driver: Driver) {

@@ -15,6 +15,8 @@ on_both_drivers! {
     one_membership_too_many_is_refused,
     a_plans_throttle_is_each_keys_own,
     a_plan_throttles_single_methods,
+    a_plan_throttles_every_method,
+    a_key_without_quota_takes_nothing_of_others,
     a_stage_throttles_its_methods,
     the_account_is_throttled,
     a_throttled_request_is_not_counted,
@@ -326,6 +328,35 @@ fn a_plan_throttles_single_methods(driver: Driver) {
     assert_eq!([passed(&gateway, "/a", OTHER), passed(&gateway, "/a", OTHER)], [2, 0]);
     check_too_many_requests(&send(&mut gateway.connect(), "/a", OTHER));
     assert!(gateway.metric(r#"throttled_requests_total{scope="usage_plan_method"}"#) > 0.0);
+}
+
+fn a_plan_throttles_every_method(driver: Driver) {
+    let gateway = gateway(driver).start();
+    let limit = |burst: u32| json!({ "rateLimit": 0.001, "burstLimit": burst });
+    let stages = json!({ "apiStages": [{
+        "apiId": "api1", "stage": "default", "throttle": { "/*/*": limit(1), "/b/GET": limit(2) },
+    }] });
+    key_in(&gateway, &plan(&gateway, stages), VALUE);
+    let status = |target: &str| {
+        gateway.exchange(format!("GET {target} HTTP/1.1\r\nHost: a\r\nx-api-key: {VALUE}\r\n\r\n")).status()
+    };
+    wait_until("the key", || status("/a") != 403);
+    assert_eq!(["/a", "/b", "/b", "/b"].map(status), [429, 200, 200, 429]);
+}
+
+/// Whose quota is used up is refused before the tokens that all share are taken.
+fn a_key_without_quota_takes_nothing_of_others(driver: Driver) {
+    let settings = json!({ "*/*": { "throttlingRateLimit": 0.001, "throttlingBurstLimit": 3 } });
+    let api = keyed().with("x-tollgate-stages", json!({ "default": { "methodSettings": settings } }));
+    let gateway = Gateway::with(&api).driver(driver).start();
+    key_in(&gateway, &plan(&gateway, daily(1)), VALUE);
+    key_in(&gateway, &plan(&gateway, json!({ "name": "other" })), OTHER);
+    let status =
+        |value: &str| gateway.exchange(format!("GET /a HTTP/1.1\r\nHost: a\r\nx-api-key: {value}\r\n\r\n")).status();
+    assert_eq!(
+        [VALUE, VALUE, VALUE, VALUE, VALUE, OTHER, OTHER, OTHER].map(status),
+        [200, 429, 429, 429, 429, 200, 200, 429]
+    );
 }
 
 fn a_stage_throttles_its_methods(driver: Driver) {

@@ -6,8 +6,10 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use crate::http::field::FieldKind;
 use crate::net::runtime::spawn;
 use crate::plan::StageIndex;
+use crate::plan::clients::Caller;
 use crate::stats::Counter;
 
 use super::super::connection;
@@ -25,6 +27,8 @@ pub struct Refresh {
     pub caching: Box<Caching>,
     /// What its client was authorized to be.
     pub authorized: Option<Authorized>,
+    /// Whose API key it came with.
+    pub caller: Option<Caller>,
 }
 
 /// What a task takes to ask again.
@@ -70,7 +74,7 @@ pub fn begin(shard: &Rc<Shard>, inbound: &Inbound<'_>, refresh: Refresh, place: 
     spawn(task, move || panics.count(Counter::Panics));
 }
 
-/// The request as its client sent it. It had no body.
+/// The request as its client sent it, without what it says of a body: that had nothing in it.
 fn request(inbound: &Inbound<'_>) -> Vec<u8> {
     let head = inbound.head;
     let mut request = Vec::with_capacity(head.bytes);
@@ -78,7 +82,13 @@ fn request(inbound: &Inbound<'_>) -> Vec<u8> {
     request.push(b' ');
     request.extend_from_slice(head.target.as_bytes());
     request.extend_from_slice(b" HTTP/1.1\r\n");
-    for field in head.fields {
+    for (field, kind) in head.fields.iter().zip(head.kinds) {
+        if matches!(
+            kind,
+            FieldKind::ContentLength | FieldKind::Expect | FieldKind::Trailer | FieldKind::TransferEncoding
+        ) {
+            continue;
+        }
         crate::http::encode::field(field.name, field.value, &mut request);
     }
     request.extend_from_slice(b"\r\n");

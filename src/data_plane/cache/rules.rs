@@ -38,10 +38,10 @@ impl<'r> Wishes<'r> {
     /// Whether the answer may be for this caller alone: credentials go to the backend, and the key has nothing of
     /// them. Such a request gets, and leaves, only what the backend calls public. (RFC 9111, 3.5; cookies are
     /// credentials as often.)
-    /// So does one that somebody has let in by other credentials.
+    /// So does one that somebody has let in by other credentials: a field that it does not have keeps nobody apart.
     pub fn is_guarded(&self, definition: &CacheDefinition, let_in: bool) -> bool {
-        let unkeyed = (self.authorized || let_in) && !definition.keys_caller()
-            || self.has_cookie && !definition.keys_header("cookie");
+        let keyed = definition.keys_caller() || self.authorized && definition.keys_header("authorization");
+        let unkeyed = (self.authorized || let_in) && !keyed || self.has_cookie && !definition.keys_header("cookie");
         unkeyed && !definition.extension.shared_with_authorization
     }
 }
@@ -97,6 +97,7 @@ mod tests {
     use super::*;
     use crate::http::head::{FieldSpace, HeadLimits, request};
     use crate::plan::cache::CacheExtension;
+    use crate::plan::context::ContextVariable;
     use crate::plan::template::ValueSource;
 
     fn keyed_by(header: &str) -> CacheDefinition {
@@ -140,6 +141,11 @@ mod tests {
             let head = request(raw.as_bytes(), &limits, &mut space).expect("a head").expect("all of it");
             let wishes = Wishes::of(&head);
             assert_eq!((wishes.fresh, wishes.is_guarded(definition, false)), (fresh, guarded), "{fields}");
+            // Whoever was let in without the field that is in the key is not told apart by it.
+            let by_field = guarded
+                || !fields.to_ascii_lowercase().contains("authorization")
+                    && !definition.extension.shared_with_authorization;
+            assert_eq!(wishes.is_guarded(definition, true), by_field, "{fields}");
         }
         let plain = CacheDefinition::default();
         check("", &plain, false, false);
@@ -152,6 +158,18 @@ mod tests {
         check("authorization: x\r\n", &keyed_by("authorization"), false, false);
         check("authorization: x\r\nCookie: y\r\n", &keyed_by("authorization"), false, true);
         check("Cookie: y\r\n", &keyed_by("cookie"), false, false);
+        let by = |variable| CacheDefinition {
+            parameters: [ValueSource::Context(variable)].into(),
+            ..CacheDefinition::default()
+        };
+        let guarded = |definition: &CacheDefinition| {
+            [Wishes::default(), Wishes { authorized: true, ..Wishes::default() }]
+                .map(|wishes| wishes.is_guarded(definition, true))
+        };
+        assert_eq!(guarded(&by(ContextVariable::IdentityUserArn)), [false, false]);
+        assert_eq!(guarded(&by(ContextVariable::named("authorizer.principalId").expect("a variable"))), [false, false]);
+        assert_eq!(guarded(&by(ContextVariable::IdentityApiKeyId)), [true, true]);
+        assert_eq!(guarded(&by(ContextVariable::IdentitySourceIp)), [true, true]);
         let extension = CacheExtension { shared_with_authorization: true, ..CacheExtension::default() };
         check("authorization: x\r\nCookie: y\r\n", &CacheDefinition { extension, ..plain }, false, false);
     }

@@ -163,6 +163,8 @@ pub(super) async fn ask(
     upstream: &Rc<Upstream>,
 ) -> Result<(Box<upstream::Connection>, Answer), Failure> {
     let shard = Rc::clone(&connection.shard);
+    // What was a deadline of the client's request is none of the origin's answer.
+    shard.wheel.disarm(&connection.timer);
     let replayable = forward.body.is_done();
     let mut retries_left = shard.settings.upstream.retries_max;
     let mut pooled = upstream.checkout(&shard);
@@ -172,7 +174,11 @@ pub(super) async fn ask(
             None => Box::pin(upstream.connect(&shard, forward.timeout_ms)).await.map_err(Failure::Connect)?,
         };
         let sent = Cell::new(false);
-        match attempt(connection, forward, &mut to_origin, &sent).await {
+        let outcome = attempt(connection, forward, &mut to_origin, &sent).await;
+        if outcome.is_err() {
+            connection.timer.forget_other();
+        }
+        match outcome {
             Ok(answer) => return Ok((to_origin, answer)),
             // It was the gateway that ended the origin's connection: nobody waits for the answer any more.
             Err(Failure::Gone) if connection.timer.peer_is_gone() => return Err(Failure::ClientGone),

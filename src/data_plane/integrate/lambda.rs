@@ -62,6 +62,8 @@ pub async fn run(
     if connection.flush().await.is_err() {
         return client_is_gone(connection, exchange, None);
     }
+    // A function may take longer than the client's head or body was allowed to.
+    shard.wheel.disarm(&connection.timer);
     if let Some(trace) = &shard.trace {
         trace.sending(&upstream.origin, &invocation.request, true);
     }

@@ -56,7 +56,7 @@ pub(super) fn translate(
     accept: Option<&[u8]>,
     shard: &Shard,
 ) -> Result<Option<Translated>, Failure> {
-    let translated = parse(buffer, exchange.to_head_request, |head| {
+    let translated = parse(buffer, exchange.asks_for_head(), |head| {
         if let Some(trace) = &shard.trace {
             trace.received(&buffer[..head.bytes]);
         }
@@ -107,11 +107,22 @@ fn pass(
         Some(http) if !http.proxy => passing.write_mapped(http, head, exchange, accept, shard)?,
         _ => passing.write_passed(head, shard),
     }
-    if let Some(filling) = exchange.cache.as_ref().and_then(|caching| caching.take_filling()) {
+    // What is asked for once more is not yet the answer that is kept.
+    let is_retried = exchange.retries_left.get() && retried(exchange, head.status);
+    if let Some(filling) = exchange.cache.as_ref().filter(|_| !is_retried).and_then(|caching| caching.take_filling()) {
         passing.capture = passing.captured(filling, head, exchange, shard);
     }
     passing.write_framing(head, exchange, shard);
     Ok(passing)
+}
+
+/// Whether the integration's upstream is asked again after an answer with this status.
+fn retried(exchange: &Exchange, status: u16) -> bool {
+    let protection = integration(exchange).and_then(|http| http.protection);
+    let retries = protection
+        .zip(exchange.stage())
+        .and_then(|(index, stage)| stage.protections[index.0 as usize].retries.as_ref());
+    retries.is_some_and(|retries| retries.on.statuses.contains(&status))
 }
 
 impl Passing {
@@ -205,6 +216,9 @@ impl Passing {
         }
         // What the origin sends is not read: its connection can only go on if that is nothing.
         self.origin_keep_alive &= self.framing == Framing::None;
+        if matches!(self.status, 204 | 304) {
+            body.clear();
+        }
         self.replaced = Some(body);
         Some(content_type.as_bytes())
     }
@@ -236,13 +250,16 @@ impl Passing {
     fn write_framing(&mut self, head: &ResponseHead<'_, '_>, exchange: &Exchange, shard: &Shard) {
         let bodiless = exchange.to_head_request || matches!(self.status, 100..=199 | 204 | 304);
         if let Some(body) = &self.replaced {
-            if !matches!(self.status, 100..=199 | 204) {
+            if !matches!(self.status, 100..=199 | 204 | 304) {
                 encode::content_length(body.len() as u64, &mut self.head);
             }
             return;
         }
         if bodiless && self.framing != Framing::None {
-            // A status was mapped to one that has no body.
+            // A status was mapped to one that has no body, or the client wants none of what was asked for.
+            if !matches!(self.status, 204 | 304) {
+                self.write_length_of_nothing(head);
+            }
             self.origin_keep_alive = false;
             self.replaced = Some(Vec::new());
             return;

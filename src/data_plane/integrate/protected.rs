@@ -85,6 +85,8 @@ async fn attempts(
         if let Some(trace) = &shard.trace {
             trace.sending(&upstream.origin, &forward.request, whole);
         }
+        let may_repeat_still = retries.is_some_and(|retries| number < retries.attempts_max);
+        forward.exchange.retries_left.set(may_repeat_still);
         let outcome = ask(connection, forward, &upstream).await;
         let status = forward.exchange.integration_status.get();
         attempt.end(verdict(&outcome, status), &shard);
@@ -96,6 +98,8 @@ async fn attempts(
             return outcome.map(|(to_origin, answer)| (upstream, to_origin, answer));
         };
         if let Ok((to_origin, answer)) = outcome {
+            // It is another's from here on.
+            connection.timer.forget_other();
             forget(to_origin, &answer, &upstream, &shard);
         }
         (attempt, addressed) = (next, upstream);
@@ -181,7 +185,7 @@ fn copy(forward: &mut Forward, protected: &Protected, shard: &Rc<Shard>) {
         upstream: Rc::clone(upstream),
         request,
         timeout_ms: forward.timeout_ms,
-        to_head_request: forward.exchange.to_head_request,
+        to_head_request: forward.exchange.asks_for_head(),
         bytes_left,
     };
     if forward.body.is_done() {

@@ -214,7 +214,10 @@ async fn create(host: &Rc<Shared>, body: &[u8]) -> Result<Answer, Exception> {
         Ok(function) => Ok(Answer::created(shape::configuration(&function.live()))),
         Err(refused) => {
             // What is refused is not there after the next start either.
-            control::forget(host, name).await.map_err(Exception::service)?;
+            if let Err(reason) = control::forget(host, name).await {
+                tracing::error!("{name}, which was refused, stays on the disk: {reason}");
+            }
+            host.has_old_code.set(true);
             Err(Exception::invalid_parameter(refused))
         }
     }
@@ -271,6 +274,8 @@ async fn update_code(host: &Rc<Shared>, function: &Rc<Function>, body: &[u8]) ->
         control::keep(host, &live, Some(zip)).await.map_err(Exception::service)?;
         function.replace(live.clone());
     }
+    // That of before, or what was only tried.
+    host.has_old_code.set(true);
     Ok(Answer::ok(shape::configuration(&live)))
 }
 

@@ -1,5 +1,6 @@
 //! Watching over a process: its end, its deadline, its memory, how long it is idle.
 
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::ExitStatusExt;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -47,10 +48,11 @@ impl Process {
         let folder = self.folder.clone();
         // Whatever the function has left there, however much. What cannot be removed goes with the host's folder.
         let _ = tokio::task::spawn_blocking(move || remove_folder(&folder)).await;
-        if self.outlived.get() && self.user.is_some() {
-            let user = self.user.unwrap_or_default();
+        if let Some(user) = self.user.filter(|_| self.outlived.get()) {
             tracing::error!(user, "a function's warden had to be killed: what it has left may still run as its user");
-            return;
+            while user_runs(user) {
+                tokio::time::sleep(LOOK).await;
+            }
         }
         self.function.host.free(self.place);
     }
@@ -100,8 +102,10 @@ impl Process {
         if let Some(killed_at) = self.killed_at.get() {
             if now >= killed_at + KILL_GRACE {
                 // The runtime dies with its warden (PR_SET_PDEATHSIG).
-                let _ = child.start_kill();
-                self.outlived.set(true);
+                if matches!(child.try_wait(), Ok(None)) {
+                    let _ = child.start_kill();
+                    self.outlived.set(true);
+                }
             }
             return now + LOOK;
         }
@@ -152,10 +156,12 @@ impl Process {
     /// once, where it makes a difference: that takes longer to find out.
     pub(super) fn measure_memory(&self) -> u64 {
         let all = descendants(self.warden);
-        let mut used_kb: u64 = all.iter().map(|process| resident_kb(*process)).sum();
-        if all.len() > 1 && used_kb > self.memory_kb_limit() {
-            used_kb =
-                all.iter().map(|process| proportional_kb(*process).unwrap_or_else(|| resident_kb(*process))).sum();
+        let resident: Vec<u64> = all.iter().map(|process| resident_kb(*process)).collect();
+        let mut used_kb: u64 = resident.iter().sum();
+        // Of more processes than are looked at, the shares of some would be missing.
+        if used_kb > self.memory_kb_limit() && (2..DESCENDANTS_MAX).contains(&all.len()) {
+            let proportional = all.iter().zip(&resident).map(|(process, kb)| proportional_kb(*process).unwrap_or(*kb));
+            used_kb = proportional.sum::<u64>().max(resident.iter().copied().max().unwrap_or(0));
         }
         self.memory_kb_max.set(self.memory_kb_max.get().max(used_kb));
         used_kb
@@ -164,6 +170,12 @@ impl Process {
     fn memory_kb_limit(&self) -> u64 {
         u64::from(self.function.live().definition.memory_mb) * 1_024
     }
+}
+
+/// Whether any process of a user is left.
+fn user_runs(user: u32) -> bool {
+    let mut processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes.any(|process| process.metadata().is_ok_and(|process| process.uid() == user))
 }
 
 fn descendants(process: u32) -> Vec<u32> {

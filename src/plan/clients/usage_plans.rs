@@ -51,6 +51,9 @@ pub struct MethodThrottle {
     pub method: u64,
 }
 
+/// For each method that has no throttle of its own.
+pub const EVERY_METHOD: &str = "/*/*";
+
 impl MethodThrottles {
     /// `None` where the stage has none of the methods that the plan names.
     pub fn new(planned: &PlannedStage, stage: &StagePlan) -> Option<MethodThrottles> {
@@ -63,7 +66,9 @@ impl MethodThrottles {
             name.is_some_and(|path| path == &*method.resource_path || path.is_empty() && &*method.resource_path == "/")
         };
         let throttle = |method: &MethodPlan| {
-            let (_, rate) = planned.throttles.iter().find(|(name, _)| named(method, name))?;
+            let every = |(name, _): &&(Box<str>, Rate)| &**name == EVERY_METHOD;
+            let own = planned.throttles.iter().find(|(name, _)| named(method, name));
+            let (_, rate) = own.or_else(|| planned.throttles.iter().find(every))?;
             let name = (&*stage.region, &*stage.api_id, &*stage.stage, &*method.http_method, &*method.resource_path);
             Some(MethodThrottle { rate: *rate, method: RandomState::with_seeds(1, 2, 3, 4).hash_one(name) })
         };

@@ -199,6 +199,10 @@ fn method_cache(
         Integration::Lambda(lambda) if !lambda.streams => (binary, binary),
         Integration::Http(_) | Integration::Lambda(_) | Integration::Mock(_) | Integration::Denied(_) => return None,
     };
+    // Answers are kept of what has a body; one of `GET` is not another method's to give.
+    if method.http_method == "HEAD" {
+        return None;
+    }
     let any = method.http_method == "ANY";
     let every_for_enabled = every.filter(|_| any || method.http_method == "GET");
     let enabled = either(own, every_for_enabled, |setting| setting.caching_enabled).unwrap_or(false);

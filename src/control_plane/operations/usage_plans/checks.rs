@@ -2,6 +2,7 @@
 
 use crate::control_plane::exception::Exception;
 use crate::model::{QuotaPeriod, QuotaSettings, ThrottleSettings, UsagePlan};
+use crate::plan::clients::usage_plans::EVERY_METHOD;
 
 /// As for bursts, which are 32-bit integers: nobody means more requests a second.
 const RATE_MAX: f64 = i32::MAX as f64;
@@ -44,9 +45,10 @@ fn check_throttle(path: &str, throttle: ThrottleSettings) -> Result<(), Exceptio
 /// # Errors
 /// `BadRequestException`: it is not of that form.
 pub fn check_method(method: &str) -> Result<(), Exception> {
-    const METHODS: [&str; 9] = ["GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "HEAD", "ANY", "*"];
+    const METHODS: [&str; 8] = ["GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "HEAD", "ANY"];
     let parts = method.rsplit_once('/');
-    let fits = parts.is_some_and(|(path, method)| METHODS.contains(&method) && path.starts_with('/'));
+    let named = parts.is_some_and(|(path, method)| METHODS.contains(&method) && path.starts_with('/'));
+    let fits = named || method == EVERY_METHOD;
     match fits {
         true => Ok(()),
         false => Err(Exception::bad_request(format!(

@@ -196,7 +196,7 @@ fn answer(
         Integration::Lambda(_) | Integration::Mock(_) | Integration::Denied(_) => None,
     });
     let answered = with_inbound(connection, exchange, &mapped.request, |inbound| {
-        let written = parse(raw_head, exchange.to_head_request, |head| {
+        let written = parse(raw_head, exchange.asks_for_head(), |head| {
             let response = selected(http.ok_or(GatewayError::Configuration)?, head, raw)?;
             let types = exchange.stage().map(|stage| &stage.binary_media_types);
             let theirs = types.map_or(Payload::Text, |types| payload(types, head.content_type));

@@ -159,8 +159,8 @@ fn with_overrides(http: &HttpIntegration, overrides: &Overrides) -> Result<Optio
         return Ok(None);
     }
     let fixed = |value: &str| ValueSource::Static(value.into());
-    let replace = |parameters: &[MappedParameter], overrides: &[(String, String)]| {
-        let overridden = |name: &str| overrides.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
+    let replace = |parameters: &[MappedParameter], overrides: &[(String, String)], same: fn(&str, &str) -> bool| {
+        let overridden = |name: &str| overrides.iter().any(|(other, _)| same(other, name));
         let kept = parameters.iter().filter(|parameter| !overridden(&parameter.name)).cloned();
         let added =
             overrides.iter().map(|(name, value)| MappedParameter { name: name.as_str().into(), source: fixed(value) });
@@ -184,8 +184,8 @@ fn with_overrides(http: &HttpIntegration, overrides: &Overrides) -> Result<Optio
         http_method: http.http_method.clone(),
         path: path.collect(),
         query: http.query.clone(),
-        query_parameters: replace(&http.query_parameters, request_querystring),
-        headers: replace(&http.headers, request_header),
+        query_parameters: replace(&http.query_parameters, request_querystring, |one, other| one == other),
+        headers: replace(&http.headers, request_header, str::eq_ignore_ascii_case),
         request: Default::default(),
         content_handling: http.content_handling,
         mapped: http.mapped,
