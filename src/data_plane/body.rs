@@ -52,6 +52,8 @@ impl Pace {
 pub struct Incoming {
     state: State,
     outgoing: Outgoing,
+    /// Whether trailers go on with the body.
+    trailers: bool,
     received: u64,
     bytes_max: u64,
 }
@@ -64,7 +66,12 @@ impl Incoming {
             Framing::Chunked => State::Chunked(Box::default()),
             Framing::UntilClose => State::UntilClose,
         };
-        Incoming { state, outgoing, received: 0, bytes_max }
+        Incoming { state, outgoing, trailers: true, received: 0, bytes_max }
+    }
+
+    /// The same, but for the fields behind it: they are not the sender's to say.
+    pub fn without_trailers(self) -> Incoming {
+        Incoming { trailers: false, ..self }
     }
 
     pub fn is_done(&self) -> bool {
@@ -146,7 +153,11 @@ impl Incoming {
                 Piece::Done { consumed } => {
                     if self.outgoing == Outgoing::Chunked {
                         out.extend_from_slice(b"0\r\n");
+                        let end = out.len();
                         decoder.write_trailers(out).map_err(|_| BodyError::Malformed)?;
+                        if !self.trailers {
+                            out.truncate(end);
+                        }
                         out.extend_from_slice(b"\r\n");
                     }
                     buffer.consume(consumed);

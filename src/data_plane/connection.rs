@@ -23,7 +23,7 @@ use crate::net::tls::server::ListenerTls;
 use crate::stats::Counter;
 
 use super::authorize::ask::{Answered, ask};
-use super::body::Incoming;
+use super::body::{Incoming, Pace};
 use super::cache::{Again, Refresh};
 use super::exchange::{self, Begun};
 use super::forwarding::Client;
@@ -213,8 +213,9 @@ impl Connection {
         if self.flush().await.is_err() {
             return Ending::Abort;
         }
+        let pace = Pace::start();
         while ending == Ending::Continue && !body.is_done() {
-            if self.read_body(&mut body).await.is_err() {
+            if self.read_body(&mut body).await.is_err() || pace.is_too_slow(&body, &self.shard.settings) {
                 return Ending::Abort;
             }
         }

@@ -89,7 +89,8 @@ pub fn is_twin(name: &str, gateway_name: &str) -> bool {
         && name.bytes().zip(gateway_name.bytes()).all(|(left, right)| fold(left) == fold(right))
 }
 
-/// Whether a field may stand in a trailer section: nothing that frames, routes or authenticates. (RFC 9110, 6.5.1.)
+/// Whether a field may stand in a trailer section: nothing that frames, routes or authenticates, nor is taken for it by who
+/// makes no difference between `_` and `-`. (RFC 9110, 6.5.1.)
 pub fn allowed_in_trailer(name: &str) -> bool {
     const REFUSED: [&str; 12] = [
         "authorization",
@@ -105,7 +106,8 @@ pub fn allowed_in_trailer(name: &str) -> bool {
         "x-api-key",
         "x-amz-security-token",
     ];
-    FieldKind::of(name) == FieldKind::Other && !REFUSED.iter().any(|refused| name.eq_ignore_ascii_case(refused))
+    let is_plain = FieldKind::of(name) == FieldKind::Other && !name.contains(['_', '.']);
+    is_plain && !REFUSED.iter().any(|refused| name.eq_ignore_ascii_case(refused))
 }
 
 #[cfg(test)]

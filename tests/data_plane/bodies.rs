@@ -2,10 +2,13 @@
 
 use std::io::Write;
 
+use serde_json::json;
+
 use crate::harness::{Api, Backend, Driver, Gateway, http_proxy, mock};
 
 on_both_drivers! {
     chunks_and_trailers_to_the_backend,
+    trailers_do_not_stand_beside_what_is_mapped,
     chunks_and_trailers_to_the_client,
     a_body_until_the_end_of_the_connection,
     a_megabyte_each_way,
@@ -37,7 +40,7 @@ fn chunks_and_trailers_to_the_backend(driver: Driver) {
     let answer = client.exchange(
         "POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\nTrailer: X-Sum\r\n\r\n\
          4;name=value\r\nWiki\r\n5;q=\"a\"\r\npedia\r\n00\r\nX-Sum: 9\r\nContent-Length: 3\r\nHost: evil\r\n\
-         X-Forwarded-For: 6.6.6.6\r\n\r\n",
+         X-Forwarded-For: 6.6.6.6\r\nX_Forwarded_For: 6.6.6.6\r\n\r\n",
     );
     assert_eq!(answer.text(), "/a");
     let request = backend.last();
@@ -46,6 +49,20 @@ fn chunks_and_trailers_to_the_backend(driver: Driver) {
     assert!(!request.has("content-length"));
     assert_eq!(client.get("/b").text(), "/b");
     assert_eq!(backend.connections(), 1);
+}
+
+/// What the gateway says of the caller is not said once more behind the body.
+fn trailers_do_not_stand_beside_what_is_mapped(driver: Driver) {
+    let backend = Backend::named();
+    let mut integration = http_proxy(backend.url());
+    integration["requestParameters"] = json!({ "integration.request.header.X-User": "context.identity.sourceIp" });
+    let gateway = Gateway::with(&Api::new().route("POST /a", integration)).driver(driver).start();
+    let answer = gateway.exchange(
+        "POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-User: admin\r\n\r\n",
+    );
+    assert_eq!(answer.status(), 200);
+    let request = backend.last();
+    assert_eq!((request.text(), request.field("x-user"), request.trailers.len()), ("x", Some("127.0.0.1"), 0));
 }
 
 fn chunks_and_trailers_to_the_client(driver: Driver) {

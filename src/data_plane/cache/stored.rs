@@ -87,7 +87,7 @@ impl Stored {
     fn write_end(&self, note: Note, exchange: &Exchange, shard: &Shard, out: &mut Vec<u8>) {
         write_date(&shard.date(), out);
         // RFC 9111, 5.1: what a cache gives without asking has one.
-        let age_s = self.age_s + shard.now_ms().saturating_sub(self.stored_ms) / 1000;
+        let age_s = self.age_s.saturating_add(shard.now_ms().saturating_sub(self.stored_ms) / 1000);
         out.extend_from_slice(b"Age: ");
         encode::decimal(age_s, out);
         out.extend_from_slice(b"\r\n");

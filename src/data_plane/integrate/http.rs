@@ -70,12 +70,16 @@ impl Forward {
         accept: Option<&[u8]>,
     ) -> Forward {
         let outgoing = if head.framing == Framing::Chunked { Outgoing::Chunked } else { Outgoing::Plain };
+        let body = Incoming::new(head.framing, outgoing, body_bytes_max);
+        // What is mapped comes before: who puts both together would take the client's word for it.
+        let is_mapped = integration(&exchange).is_some_and(|http| !http.headers.is_empty());
+        let body = if is_mapped { body.without_trailers() } else { body };
         let method = integration(&exchange).and_then(|http| http.http_method.as_deref()).unwrap_or(head.method);
         let idempotent = matches!(method, "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE");
         Forward {
             exchange,
             request,
-            body: Incoming::new(head.framing, outgoing, body_bytes_max),
+            body,
             idempotent,
             expects_continue: head.expects_continue,
             timeout_ms,
