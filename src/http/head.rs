@@ -235,6 +235,7 @@ fn read_request_fields<'b>(
 ) -> Result<(), HeadError> {
     let mut length = None;
     let mut chunked = false;
+    let mut named = 0;
     for (at, field) in head.fields.iter().enumerate() {
         let kind = FieldKind::of(field.name);
         kinds[at] = kind;
@@ -248,7 +249,7 @@ fn read_request_fields<'b>(
             FieldKind::ContentLength => length = Some(content_length(field.value)?),
             FieldKind::TransferEncoding if chunked => return Err(HeadError::Malformed("two Transfer-Encoding fields")),
             FieldKind::TransferEncoding => chunked = only_chunked(field.value)?,
-            FieldKind::Connection => read_connection(field.value, head)?,
+            FieldKind::Connection => named += read_connection(field.value, head),
             FieldKind::Expect => {
                 head.expects_continue = head.minor == 1 && field.value.eq_ignore_ascii_case(b"100-continue")
             }
@@ -256,6 +257,9 @@ fn read_request_fields<'b>(
             FieldKind::UserAgent => head.user_agent = Some(field.value),
             _ => {}
         }
+    }
+    if named > NOMINATED_MAX {
+        return Err(HeadError::Malformed("too many members of Connection"));
     }
     if head.host.is_none() && head.minor == 1 {
         return Err(HeadError::Malformed("no Host field"));
@@ -298,11 +302,9 @@ fn only_chunked(value: &[u8]) -> Result<bool, HeadError> {
     Err(HeadError::Malformed("Transfer-Encoding other than chunked"))
 }
 
-fn read_connection(value: &[u8], head: &mut RequestHead<'_, '_>) -> Result<(), HeadError> {
-    // Each is looked for among them.
-    if list_members(value).nth(NOMINATED_MAX).is_some() {
-        return Err(HeadError::Malformed("Connection has too many members"));
-    }
+/// How many fields it names.
+fn read_connection(value: &[u8], head: &mut RequestHead<'_, '_>) -> usize {
+    let mut named = 0;
     for member in list_members(value) {
         if member.eq_ignore_ascii_case(b"close") {
             head.keep_alive = false;
@@ -310,12 +312,13 @@ fn read_connection(value: &[u8], head: &mut RequestHead<'_, '_>) -> Result<(), H
             head.keep_alive |= head.minor == 0;
         } else {
             head.nominates = true;
+            named += 1;
         }
     }
-    Ok(())
+    named
 }
 
-/// The most members of a `Connection` field.
+/// The most fields that `Connection` may name: each field of the request is looked for among them.
 const NOMINATED_MAX: usize = 64;
 
 #[derive(Debug)]
@@ -577,6 +580,9 @@ mod tests {
         let head = request(raw, &LIMITS, &mut space).expect("a valid head").expect("a complete head");
         assert!(head.is_nominated("x-foo"));
         assert!(!head.is_nominated("x-bar"));
+        let named = |count: usize| format!("Connection: close{}\r\nConnection: x\r\n", ", y".repeat(count));
+        check_fields(&named(NOMINATED_MAX - 1), "POST / None close nominates");
+        check_fields(&named(NOMINATED_MAX), r#"Malformed("too many members of Connection")"#);
     }
 
     #[track_caller]

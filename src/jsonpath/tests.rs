@@ -261,6 +261,26 @@ fn work_is_bounded() {
     assert_eq!(allowance, Allowance(0));
 }
 
+/// Comparisons are work too: of lists with lists, and of what is deep.
+#[test]
+fn comparisons_are_charged() {
+    #[track_caller]
+    fn check(document: &Value, path: &str, allowed: u32, expected: bool) {
+        let path = Path::parse(path).expect("a path");
+        assert_eq!(path.find(document, &mut Allowance(allowed)).is_ok(), expected, "{path:?}");
+    }
+    let ids: Vec<u32> = (0..1_000).collect();
+    let items: Vec<Value> = ids.iter().map(|id| json!({ "id": id })).collect();
+    let document = json!({ "ids": ids, "items": items, "deep": [ids, ids], "text": "x".repeat(64_000) });
+    check(&document, "$.items[?(@.id in $.ids)]", 500_000, false);
+    check(&document, "$.items[?(@.id in $.ids)]", 2_000_000, true);
+    check(&document, "$.items[?(@.id == 7)]", 10_000, true);
+    check(&document, "$.items[?($.ids subsetof $.ids)]", 900_000, false);
+    check(&document, "$.deep[?(@ == $.ids)]", 1_500, false);
+    check(&document, "$.deep[?(@ == $.ids)]", 10_000, true);
+    check(&document, "$.items[?($.text == $.text)]", 100_000, false);
+}
+
 #[test]
 fn patterns_are_javas() {
     let matches = |pattern: &str, text: &str, expected: bool| {
