@@ -420,6 +420,19 @@ fn what_cannot_be_asked_is_refused_where_it_stands(driver: Driver) {
     }
 }
 
+fn id(made: &Value) -> String {
+    made["id"].as_str().expect("an id").to_owned()
+}
+
+/// A gateway that asks these functions, and where authorizers of an API of its store are made.
+fn with_an_api(functions: &Backend, driver: Driver) -> (Gateway, String) {
+    let start = gateway(&Api::new().route("GET /open", mock(200, "open")), driver);
+    let start = start.set("aws.credentials", "off").set("aws.endpoints", format!("lambda={}", functions.url()));
+    let gateway = start.start();
+    let api = id(&gateway.manage("POST", "/restapis", &json!({ "name": "tried" })));
+    (gateway, format!("/restapis/{api}/authorizers"))
+}
+
 fn a_test_runs_the_authorizer(driver: Driver) {
     let functions = functions(|_, event| match event["authorizationToken"].as_str() {
         Some("throws") => Invoked::error("boom"),
@@ -431,12 +444,7 @@ fn a_test_runs_the_authorizer(driver: Driver) {
             Invoked::Result(answer)
         }
     });
-    let start = gateway(&Api::new().route("GET /open", mock(200, "open")), driver);
-    let start = start.set("aws.credentials", "off").set("aws.endpoints", format!("lambda={}", functions.url()));
-    let gateway = start.start();
-    let id = |made: &Value| made["id"].as_str().expect("an id").to_owned();
-    let api = id(&gateway.manage("POST", "/restapis", &json!({ "name": "tried" })));
-    let path = format!("/restapis/{api}/authorizers");
+    let (gateway, path) = with_an_api(&functions, driver);
     let source = "method.request.header.Authorization";
     let uri = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:000000000000:\
                function:${stageVariables.name}/invocations";
@@ -477,12 +485,7 @@ fn a_test_runs_authorizers_of_other_types(driver: Driver) {
         Invoked::Result(answer)
     });
     let service = obedient();
-    let start = gateway(&Api::new().route("GET /open", mock(200, "open")), driver);
-    let start = start.set("aws.credentials", "off").set("aws.endpoints", format!("lambda={}", functions.url()));
-    let gateway = start.start();
-    let id = |made: &Value| made["id"].as_str().expect("an id").to_owned();
-    let api = id(&gateway.manage("POST", "/restapis", &json!({ "name": "tried" })));
-    let path = format!("/restapis/{api}/authorizers");
+    let (gateway, path) = with_an_api(&functions, driver);
     let made = gateway.manage(
         "POST",
         &path,
